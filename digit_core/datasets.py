@@ -1,0 +1,221 @@
+"""Images and labels: MNIST and the built-in digits, checked and split.
+
+Every data set has the same form: images are `uint8 (n, 28, 28)`, white ink on
+black, 0..255, normalised as MNIST was; labels are `uint8 (n,)` in 0..9. The
+validation part is taken out of the training part, stratified by digit and with
+a fixed seed, so that it is the same on every machine; the test part is never
+touched by anything that chooses.
+"""
+
+import gzip
+import hashlib
+import logging
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digit_core import normalization, paths
+
+log = logging.getLogger(__name__)
+
+VALIDATION_SHARE = 1 / 12  # 5,000 of MNIST's 60,000
+SPLIT_SEED = 2026
+
+# SHA-256 of the bytes of each array, whichever file brought it.
+MNIST_DIGESTS = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+MNIST_NPZ = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+)
+MNIST_IDX_FOLDER = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_IDX = {
+    "x_train": ("train-images-idx3-ubyte.gz", "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+    "y_train": ("train-labels-idx1-ubyte.gz", "md5:d53e105ee54ea40749a09fcbcd1e9432"),
+    "x_test": ("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
+    "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
+}
+DOWNLOAD_TIMEOUT = 20  # seconds without an answer
+
+
+class DatasetError(Exception):
+    """A data set cannot be had or used; the text says what to do, in words for people."""
+
+
+class _DamagedFileError(Exception):
+    """A file that should hold MNIST does not."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images `uint8 (n, 28, 28)`, 0..255, and their labels `uint8 (n,)`, 0..9."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def digest(self) -> str:
+        """SHA-256 of images and labels: two splits with one digest are the same data."""
+        return hashlib.sha256(_bytes(self.images) + _bytes(self.labels)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set in three parts that share no picture."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+
+
+def load(name: str, progress: bool = False) -> Dataset:
+    """Load a data set by name, ready to train and test on.
+
+    Args:
+        name: "mnist" (70,000 digits; looked for on this machine, then downloaded) or
+            "builtin" (1,797 digits that come with scikit-learn; needs no network).
+        progress: show a bar on stderr while downloading.
+
+    Raises:
+        DatasetError: the name is unknown, or MNIST is neither here nor to be had.
+    """
+    if name not in DATASETS:
+        raise DatasetError(f"There is no data set called {name!r}. Choose from: {', '.join(DATASETS)}.")
+    return DATASETS[name](progress)
+
+
+def _load_mnist(progress: bool) -> Dataset:
+    arrays = _mnist_arrays(progress)
+    train, validation = _split(Split(arrays["x_train"], arrays["y_train"]), VALIDATION_SHARE)
+    return Dataset("mnist", train, validation, Split(arrays["x_test"], arrays["y_test"]))
+
+
+def _load_builtin(progress: bool) -> Dataset:
+    """UCI's optical digits (8x8, 17 grey levels) brought to MNIST's form.
+
+    E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0).
+    """
+    from sklearn.datasets import load_digits  # takes a second, and few callers need it
+
+    bunch = load_digits()
+    images = np.stack([_from_8x8(image) for image in bunch.images])
+    everything = Split(images, bunch.target.astype(np.uint8))
+    rest, test = _split(everything, 0.2)
+    train, validation = _split(rest, 0.125)
+    return Dataset("builtin", train, validation, test)
+
+
+DATASETS = {"mnist": _load_mnist, "builtin": _load_builtin}
+
+
+def _from_8x8(image: np.ndarray) -> np.ndarray:
+    """An 8x8 picture with values 0..16 as a digit, uint8 (28, 28)."""
+    large = cv2.resize(image.astype(np.float32) * (255 / 16), (80, 80), interpolation=cv2.INTER_CUBIC)
+    return normalization.normalize(large.clip(0, 255).astype(np.uint8))
+
+
+def _split(split: Split, share: float) -> tuple[Split, Split]:
+    """(rest, taken): `share` of every digit, chosen with a fixed seed, in the original order."""
+    rng = np.random.default_rng(SPLIT_SEED)
+    taken = np.zeros(len(split), bool)
+    for digit in range(10):
+        places = np.flatnonzero(split.labels == digit)
+        taken[rng.choice(places, round(len(places) * share), replace=False)] = True
+    return (
+        Split(split.images[~taken], split.labels[~taken]),
+        Split(split.images[taken], split.labels[taken]),
+    )
+
+
+def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:
+    """MNIST's four arrays from the first place that has them whole."""
+    cache = paths.home() / "data"
+    for folder in (paths.data_dir(), cache):
+        if folder and (folder / "mnist.npz").exists():
+            try:
+                return _read_npz(folder / "mnist.npz")
+            except _DamagedFileError as error:
+                log.warning("%s", error)
+                _set_aside(folder / "mnist.npz")
+    failures = []
+    for fetch in (_fetch_npz, _fetch_idx):
+        try:
+            return fetch(cache, progress)
+        except (OSError, ValueError, _DamagedFileError) as error:  # requests' errors are OSErrors
+            log.warning("MNIST could not be fetched: %s", error)
+            failures.append(type(error).__name__)
+    raise DatasetError(
+        "MNIST is not on this machine and could not be downloaded "
+        f"({', '.join(failures)}). Either connect to the network, or put mnist.npz into a folder "
+        "and name that folder in DIGIT_DATA_DIR; or use the built-in digits (data set 'builtin')."
+    )
+
+
+def _fetch_npz(cache: Path, progress: bool) -> dict[str, np.ndarray]:
+    """Keras' public copy; the file stays in the cache."""
+    url, digest = MNIST_NPZ
+    return _read_npz(_download(url, digest, cache, "mnist.npz", progress))
+
+
+def _fetch_idx(cache: Path, progress: bool) -> dict[str, np.ndarray]:
+    """The four IDX files from a mirror; pooch keeps them in the cache."""
+    arrays = {}
+    for key, (file, digest) in MNIST_IDX.items():
+        path = _download(MNIST_IDX_FOLDER + file, digest, cache, file, progress)
+        arrays[key] = _read_idx(path)
+    return _checked(arrays, cache)
+
+
+def _download(url: str, digest: str, folder: Path, name: str, progress: bool) -> Path:
+    """Fetch one file unless it is there already; pooch checks it and writes it in one move."""
+    import pooch
+
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=DOWNLOAD_TIMEOUT)
+    return Path(pooch.retrieve(url, digest, name, folder, downloader=downloader))
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in MNIST_DIGESTS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise _DamagedFileError(f"{path} is damaged: {error}") from error
+    return _checked(arrays, path)
+
+
+def _read_idx(path: Path) -> np.ndarray:
+    """One gzipped IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist/)."""
+    with gzip.open(path) as file:
+        content = file.read()
+    dimensions = content[3]
+    shape = np.frombuffer(content, ">u4", dimensions, 4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def _checked(arrays: dict[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:
+    for key, digest in MNIST_DIGESTS.items():
+        if hashlib.sha256(_bytes(arrays[key])).hexdigest() != digest:
+            raise _DamagedFileError(f"{source} is damaged: its {key} is not MNIST's")
+    return arrays
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a damaged file so that it is not read again but can still be looked at."""
+    try:
+        path.replace(path.with_name(path.name + ".damaged"))
+    except OSError as error:  # a read-only data folder: go on to the next place
+        log.warning("%s could not be set aside: %s", path, error)
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()

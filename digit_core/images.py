@@ -1,0 +1,234 @@
+"""Any picture -> safe, upright, and reduced to its ink. Knows no digit and no model.
+
+A *picture* is `uint8`: grey `(height, width)`, RGB `(height, width, 3)` or RGBA
+`(height, width, 4)`, of any polarity. *Ink* is `uint8 (height, width)`, bright
+on 0. Files come from strangers: their size is read from the header before
+anything is decoded, and whatever goes wrong inside a decoder comes out as an
+`UnreadableImageError` with a sentence for people.
+"""
+
+import io
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+try:
+    import pillow_heif
+except ImportError:  # optional: without it, HEIC gets a sentence of its own
+    pillow_heif = None
+else:
+    pillow_heif.register_heif_opener()
+
+MAX_PIXELS = 25_000_000
+MAX_BYTES = 50_000_000
+WORKING_SIDE = 2000  # pixels; a longer side is reduced to this before ink is looked for
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+SUFFIXES = tuple([".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic", ".heif"])
+
+LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
+PAPER_SPREAD = 12  # grey levels within which paper counts as evenly lit
+
+
+class UnreadableImageError(ValueError):
+    """A picture that cannot be read; the text says why, in words for people."""
+
+
+def read_file(path: Path) -> np.ndarray:
+    """Decode a picture file; see `decode`.
+
+    Raises:
+        UnreadableImageError: it is not there, too large, or not a picture.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableImageError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
+        if not path.is_file():  # a pipe or a device would keep us waiting for ever
+            raise UnreadableImageError("This is not a file.")
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise UnreadableImageError(f"This file cannot be opened: {error.strerror}.") from error
+
+
+def decode(content: bytes) -> np.ndarray:
+    """A picture file's bytes -> grey `(height, width)` or RGB `(height, width, 3)`, uint8, upright.
+
+    Transparency is laid on white (on black if white hides the drawing), 16 bits are
+    stretched to 8, of an animation the first frame is taken, EXIF's rotation is applied.
+
+    Raises:
+        UnreadableImageError: empty, damaged, over 25 megapixels, or in no known format.
+    """
+    image = _open(content)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"This picture has {width} x {height} pixels; the most that can be read is "
+            f"{MAX_PIXELS // 1_000_000} megapixels. Please make it smaller."
+        )
+    try:
+        return _to_array(ImageOps.exif_transpose(image))
+    except Exception as error:  # decoders of hostile files raise whatever they like
+        raise UnreadableImageError("This picture is damaged: its data cannot be decoded.") from error
+
+
+def _open(content: bytes) -> Image.Image:
+    """Read the header alone."""
+    if not content:
+        raise UnreadableImageError("This file is empty.")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the cap is ours
+            return Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(
+            f"This picture is too large: the most that can be read is {MAX_PIXELS // 1_000_000} megapixels."
+        ) from error
+    except Exception as error:  # as above: a header can be hostile as well
+        raise UnreadableImageError(_why_unknown(content)) from error
+
+
+def _why_unknown(content: bytes) -> str:
+    start = content[:512].lstrip().lower()
+    if content[4:8] == b"ftyp" and content[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return "This HEIC picture cannot be read here. Please save it as JPEG or PNG."
+    if start.startswith((b"<svg", b"<?xml")) or b"<svg" in start:
+        return "This is a vector drawing (SVG). Please save it as PNG."
+    if start.startswith(b"%pdf"):
+        return "This is a PDF. Please upload a picture of the page."
+    return "This is not a picture that can be read. PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP and TIFF can."
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        return _stretch(np.asarray(image).astype(np.float32))
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    if image.has_transparency_data:
+        return on_paper(np.asarray(image.convert("RGBA")))
+    return np.asarray(image.convert("RGB"))
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """Deep grey values (16 bits, float) -> uint8, from their own darkest to their brightest."""
+    values = np.nan_to_num(values)
+    low, high = float(values.min()), float(values.max())
+    return ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+
+
+def check(picture: np.ndarray) -> np.ndarray:
+    """Give the array back if it is a picture as this module means it.
+
+    Raises:
+        UnreadableImageError: wrong dtype or shape, no pixels, or too many.
+    """
+    picture = np.asarray(picture)
+    shaped = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
+    if picture.dtype != np.uint8 or not shaped:
+        raise UnreadableImageError(
+            "A picture must be uint8 of shape (height, width), (height, width, 3) or (height, width, 4), "
+            f"not {picture.dtype} {picture.shape}."
+        )
+    if not 0 < picture.shape[0] * picture.shape[1] <= MAX_PIXELS:
+        raise UnreadableImageError(f"A picture must have 1 to {MAX_PIXELS:,} pixels.")
+    return picture
+
+
+def on_paper(picture: np.ndarray) -> np.ndarray:
+    """Lay a picture's transparency on white: RGBA -> RGB, all else as it is.
+
+    White ink on nothing would vanish there; if white hides the drawing, black is laid under it.
+    """
+    if picture.ndim == 2 or picture.shape[2] == 3:
+        return picture
+    on_white = _composite(picture, 255)
+    if np.ptp(on_white) < LEAST_CONTRAST <= np.ptp(picture[..., 3]):
+        return _composite(picture, 0)
+    return on_white
+
+
+def _composite(picture: np.ndarray, paper: int) -> np.ndarray:
+    alpha = picture[..., 3:].astype(np.uint16)
+    colour = picture[..., :3].astype(np.uint16)
+    return ((colour * alpha + paper * (255 - alpha) + 127) // 255).astype(np.uint8)
+
+
+def working_size(picture: np.ndarray) -> tuple[np.ndarray, float]:
+    """(picture reduced to 2,000 pixels a side at most, pixels of the original a pixel of it)."""
+    height, width = picture.shape[:2]
+    scale = max(height, width) / WORKING_SIDE
+    if scale <= 1:
+        return picture, 1.0
+    size = max(round(width / scale), 1), max(round(height / scale), 1)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
+
+
+def extract_ink(picture: np.ndarray) -> np.ndarray:
+    """The ink of a picture, uint8 (height, width), same size, 0 where there is paper.
+
+    Whether ink is dark on light or light on dark is found out; paper that is unevenly lit
+    is flattened; the soft edges of strokes stay soft. A blank sheet gives all 0.
+    """
+    picture = on_paper(check(picture))
+    grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    if not ink_is_dark(grey):
+        grey = cv2.bitwise_not(grey)
+    contrast = cv2.subtract(estimate_paper(grey), grey)
+    return _clean(contrast)
+
+
+def ink_is_dark(grey: np.ndarray) -> bool:
+    """Whether the picture shows dark ink on lighter paper: paper fills most of the frame's edge.
+
+    Where the edge is of two minds (a desk beside a page), paper is what fills most of the picture.
+    """
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = np.median(edge)
+    if np.mean(np.abs(edge.astype(np.int16) - paper) <= 2 * PAPER_SPREAD) < 0.7:
+        paper = np.median(grey)
+    darkest, brightest = np.percentile(grey, (1, 99))
+    return bool(paper - min(darkest, grey.min()) >= max(brightest, grey.max()) - paper)
+
+
+def estimate_paper(grey: np.ndarray) -> np.ndarray:
+    """Brightness of the paper behind dark ink, uint8 (height, width).
+
+    Evenly lit paper is one grey; else the paper is what is left when everything narrower
+    than a quarter of the picture is closed over (grey-scale closing), smoothed.
+    """
+    level = _commonest(grey)
+    if np.mean(np.abs(grey.astype(np.int16) - level) <= PAPER_SPREAD) > 0.5:
+        return np.full_like(grey, level)
+    height, width = grey.shape
+    scale = min(1.0, 256 / max(height, width))
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    small = cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 3)
+    reach = max(size) // 4 | 1
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    smooth = cv2.GaussianBlur(closed, (0, 0), reach / 6)
+    return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _commonest(grey: np.ndarray) -> int:
+    """The grey level round which most pixels lie."""
+    counts = np.bincount(grey.ravel(), minlength=256)
+    return int(np.convolve(counts, np.ones(5), "same").argmax())
+
+
+def _clean(contrast: np.ndarray) -> np.ndarray:
+    """Contrast to paper, uint8 -> ink: noise to 0, full strokes to 255, edges in between."""
+    if contrast.max() < LEAST_CONTRAST:
+        return np.zeros_like(contrast)
+    smooth = cv2.GaussianBlur(contrast, (3, 3), 0)
+    threshold, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
+    paper = contrast[smooth <= threshold]
+    noise = 4 * float(np.median(paper)) + 4 if paper.size else 4.0
+    strokes = smooth > max(threshold, noise, LEAST_CONTRAST / 2)
+    if not strokes.any():
+        return np.zeros_like(contrast)
+    peak = float(np.percentile(contrast[strokes], 90))
+    near = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    ink = (contrast.astype(np.float32) - noise) * (255 / max(peak - noise, 1.0))
+    return np.where(near, ink.clip(0, 255), 0).astype(np.uint8)

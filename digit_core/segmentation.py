@@ -1,0 +1,190 @@
+"""The ink of a page -> its marks in reading order, and which of them may make one digit.
+
+A *mark* is ink that hangs together, or pieces that surely belong to one digit (a bar
+across a stem). Marks stand in rows, from left to right. Whether neighbours in a row are
+two digits or the pieces of one cannot be seen from geometry alone: `groupings` lists
+every way a row's neighbours may be joined, with the odds that geometry gives it, and
+`best_path` picks a way through once somebody who knows digits has scored them. Knows
+no model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+INK = 64  # brightness from which a pixel holds a mark together
+SPECK = 0.10  # a mark smaller than this share of the tallest, both ways, is dirt
+MOST_PIECES = 4  # pieces that one digit may fall into
+WIDEST = 1.8  # width over height of the widest joined digit
+FARTHEST = 0.3  # gap over height across which pieces may still be one digit
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A piece of ink: `box` is (x, y, width, height) on the page, `ink` uint8 (height, width)."""
+
+    box: tuple[int, int, int, int]
+    ink: np.ndarray
+
+    @property
+    def left(self) -> int:
+        return self.box[0]
+
+    @property
+    def right(self) -> int:
+        return self.box[0] + self.box[2]
+
+    @property
+    def top(self) -> int:
+        return self.box[1]
+
+    @property
+    def bottom(self) -> int:
+        return self.box[1] + self.box[3]
+
+    @property
+    def width(self) -> int:
+        return self.box[2]
+
+    @property
+    def height(self) -> int:
+        return self.box[3]
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Marks `first` up to (not including) `last` of a row as one digit.
+
+    `log_odds` is how much geometry speaks for it: 0 for a mark by itself.
+    """
+
+    first: int
+    last: int
+    mark: Mark
+    log_odds: float
+
+
+def find_rows(ink: np.ndarray) -> list[list[Mark]]:
+    """The marks of a page, uint8 (height, width): rows from top to bottom, each from left to right."""
+    rows = _into_rows(_without_specks(_connected(ink)))
+    return [sorted(_join_stacked(row), key=_middle) for row in rows]
+
+
+def groupings(row: Sequence[Mark]) -> list[Grouping]:
+    """Every run of neighbours in a row that may be one digit, each mark by itself among them."""
+    found = [Grouping(i, i + 1, mark, 0.0) for i, mark in enumerate(row)]
+    for first in range(len(row)):
+        for last in range(first + 2, min(first + MOST_PIECES, len(row)) + 1):
+            pieces = row[first:last]
+            joined = join(pieces)
+            if _may_be_one(pieces, joined):
+                found.append(Grouping(first, last, joined, _join_odds(pieces, joined)))
+    return found
+
+
+def best_path(candidates: Sequence[Grouping], scores: Sequence[float]) -> list[int]:
+    """Indices of the groupings that cover a row once, from left to right, with the highest sum of scores."""
+    end = max(candidate.last for candidate in candidates)
+    best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-np.inf, [])] * end
+    for place in range(1, end + 1):
+        for index, candidate in enumerate(candidates):
+            if candidate.last == place:
+                total, path = best[candidate.first]
+                best[place] = max(best[place], (total + scores[index], [*path, index]))
+    return best[end][1]
+
+
+def join(marks: Sequence[Mark]) -> Mark:
+    """Several marks as one."""
+    left, top = min(m.left for m in marks), min(m.top for m in marks)
+    right, bottom = max(m.right for m in marks), max(m.bottom for m in marks)
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    for mark in marks:
+        window = ink[mark.top - top : mark.bottom - top, mark.left - left : mark.right - left]
+        np.maximum(window, mark.ink, out=window)
+    return Mark((left, top, right - left, bottom - top), ink)
+
+
+def _connected(ink: np.ndarray) -> list[Mark]:
+    """Ink that hangs together, each piece with the soft edge round it."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
+    marks = []
+    height, width = ink.shape
+    for label, (x, y, w, h, _) in enumerate(stats[1:], 1):
+        left, top = max(x - 1, 0), max(y - 1, 0)
+        window = np.s_[top : min(y + h + 1, height), left : min(x + w + 1, width)]
+        own = cv2.dilate((labels[window] == label).astype(np.uint8), np.ones((3, 3), np.uint8))
+        piece = ink[window] * own
+        marks.append(Mark((int(left), int(top), piece.shape[1], piece.shape[0]), piece))
+    return marks
+
+
+def _without_specks(marks: list[Mark]) -> list[Mark]:
+    least = SPECK * max((mark.height for mark in marks), default=0)
+    return [mark for mark in marks if max(mark.width, mark.height) >= least]
+
+
+def _into_rows(marks: list[Mark]) -> list[list[Mark]]:
+    """Tall marks found the rows; every small one goes to the row that it is nearest to."""
+    rows: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda m: -m.height):
+        near = [row for row in rows if _belongs(mark, row)]
+        if near:
+            min(near, key=lambda row: abs(_level(row) - (mark.top + mark.bottom) / 2)).append(mark)
+        else:
+            rows.append([mark])
+    return sorted(rows, key=_level)
+
+
+def _belongs(mark: Mark, row: list[Mark]) -> bool:
+    """Whether a mark stands level with a row's marks, or is a small piece just above or below one."""
+    nearest = min(row, key=lambda other: abs(_middle(other) - _middle(mark)))
+    shared = min(mark.bottom, nearest.bottom) - max(mark.top, nearest.top)
+    if shared >= 0.3 * mark.height:
+        return True
+    small = mark.height < 0.5 * nearest.height
+    return small and -shared < FARTHEST * nearest.height and _overlap(mark, nearest) > 0
+
+
+def _join_stacked(row: list[Mark]) -> list[Mark]:
+    """Join marks that stand over each other rather than side by side, until none are left."""
+    row = list(row)
+    for i, mark in enumerate(row):
+        for j in range(i + 1, len(row)):
+            if _overlap(mark, row[j]) > 0.5:
+                joined = join([mark, row[j]])
+                return _join_stacked([*row[:i], *row[i + 1 : j], *row[j + 1 :], joined])
+    return row
+
+
+def _may_be_one(pieces: Sequence[Mark], joined: Mark) -> bool:
+    return joined.width <= WIDEST * joined.height and _widest_gap(pieces) <= FARTHEST * joined.height
+
+
+def _join_odds(pieces: Sequence[Mark], joined: Mark) -> float:
+    """Pieces that are close or differ in height are likelier one digit than two."""
+    return -GAP_COST * max(_widest_gap(pieces), 0) / joined.height - JOIN_COST * (len(pieces) - 1)
+
+
+GAP_COST = 6.0
+JOIN_COST = 0.0
+
+
+def _widest_gap(pieces: Sequence[Mark]) -> int:
+    """Pixels from left to right between neighbours, the widest; negative where all overlap."""
+    return max(after.left - before.right for before, after in zip(pieces, pieces[1:], strict=False))
+
+
+def _overlap(a: Mark, b: Mark) -> float:
+    """Share of the narrower mark's width that the other covers; negative for a gap."""
+    return (min(a.right, b.right) - max(a.left, b.left)) / min(a.width, b.width)
+
+
+def _middle(mark: Mark) -> float:
+    return (mark.left + mark.right) / 2
+
+
+def _level(row: list[Mark]) -> float:
+    return float(np.median([(mark.top + mark.bottom) / 2 for mark in row]))

@@ -1,0 +1,54 @@
+"""The first page: draw, upload or photograph digits, and see them read."""
+
+import streamlit as st
+
+from digit_core import wording
+from ui import canvas, components, frame, resources, uploads
+
+frame.require()
+
+st.html('<div class="ink-title">Inkling <span>reads the numbers you write.</span></div>')
+
+
+@st.fragment
+def draw() -> None:
+    """A canvas, and beside it what it says, anew after every stroke."""
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        picture = canvas.drawing()
+    reading = None if picture is None else resources.recognizer().read(picture)
+    with right, st.container(key="reading"):
+        if reading is None or not reading.digits:
+            components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
+        else:
+            components.answer(reading.text, wording.sentence(reading))
+            components.details(picture, reading, "drawn")
+    with left:
+        canvas.keep()
+
+
+@st.fragment
+def upload(shown: bool) -> None:
+    """Pictures from the visitor's device. Hidden, only the list of files is kept alive."""
+    files = uploads.chooser()
+    if shown:
+        uploads.read_all(files)
+
+
+@st.fragment
+def camera() -> None:
+    """A snapshot, read like an upload."""
+    snapshot = st.camera_input("Hold a number up to the camera", key="camera")
+    if snapshot:
+        uploads.read_all([snapshot])
+
+
+drawing_tab, upload_tab, camera_tab = st.tabs(["Draw", "Upload", "Camera"], key="input", on_change="rerun")
+with drawing_tab:
+    if drawing_tab.open:
+        draw()
+with upload_tab:
+    upload(upload_tab.open)
+with camera_tab:
+    if camera_tab.open:  # a hidden camera would ask for permission
+        camera()

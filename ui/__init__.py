@@ -1,0 +1,1 @@
+"""Everything that imports streamlit, except the entry and the pages themselves."""

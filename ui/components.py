@@ -1,0 +1,90 @@
+"""Widgets that more than one place shows: the reading of a picture, in its parts."""
+
+import html
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from digit_core import Digit, Reading, charts, normalization, overlay
+
+LONG = 7  # characters from which the answer is set smaller
+
+
+def answer(text: str, sentence: str) -> None:
+    """The text that was read, large, and the sentence of confidence under it."""
+    size = " long" if len(text) > LONG else ""
+    st.html(
+        f'<div role="status" aria-live="polite"><div class="ink-answer{size}">{html.escape(text)}</div>'
+        f'<div class="ink-sentence">{html.escape(sentence)}</div></div>'
+    )
+
+
+def invitation(text: str) -> None:
+    """What stands in the answer's place while there is none."""
+    st.html(f'<div class="ink-invite" role="status" aria-live="polite">{html.escape(text)}</div>')
+
+
+def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True) -> None:
+    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps."""
+    place = _choose(reading, key)
+    if boxes and len(reading.digits) > 1:
+        boxed(picture, reading, place)
+    digit = reading.digits[place]
+    bars, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
+    with bars:
+        st.plotly_chart(
+            charts.probability_bars(digit.probabilities),
+            key=f"{key}_bars",
+            config={"displayModeBar": False, "staticPlot": True},
+            alt=charts.probability_text(digit.probabilities),
+        )
+    with seen, st.container(key=f"pixels_{key}"):
+        st.image(enlarged(digit.image), width="stretch", alt=f"What the network saw, read as {digit.text}")
+        st.caption("What the network saw")
+    with st.expander("Show the steps", icon=":material/footprint:"):
+        steps(picture, reading, digit)
+
+
+def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> None:
+    """The picture with a box round each mark."""
+    shown = overlay.draw_boxes(picture, reading.digits, place)
+    st.image(shown, width="stretch", alt=f"The picture with {len(reading.digits)} marks boxed: {reading.text}")
+
+
+def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
+    """The stages from the picture to the network's 28x28, each with its caption."""
+    stages = {
+        "Your picture": picture,
+        "Ink found": reading.ink,
+        "One digit's ink": digit.ink,
+        **normalization.steps(digit.ink),
+    }
+    columns = st.columns(len(stages), gap="small")
+    for column, (caption, stage) in zip(columns, stages.items(), strict=True):
+        height, width = stage.shape[:2]
+        column.image(enlarged(stage), width="stretch", alt=caption)
+        column.caption(f"{caption}  \n{width} × {height}")
+
+
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
+    factor = -(-112 // max(picture.shape[:2]))
+    return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
+
+
+def _choose(reading: Reading, key: str) -> int:
+    """Which digit to look at: asked only where there are several. Its index."""
+    count = len(reading.digits)
+    if count == 1:
+        return 0
+    chosen = st.segmented_control(
+        "Digit to look at",
+        range(count),
+        format_func=lambda place: reading.digits[place].text,
+        default=0,
+        required=True,
+        key=f"{key}_digit_{count}",
+        label_visibility="collapsed",
+    )
+    return chosen or 0

@@ -1,0 +1,58 @@
+"""The frame that all pages share: title, icon, navigation, style."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from ui import state
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+STYLE = """
+<style>
+.block-container { max-width: 1120px; padding-top: 3.2rem; padding-bottom: 3rem; }
+.ink-title { font-size: 1.6rem; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
+.ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
+.ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
+  letter-spacing: -0.02em; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.ink-answer.long { font-size: clamp(2rem, 5vw, 3rem); }
+.ink-sentence { font-size: 1.15rem; }
+.ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
+[class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
+@media (max-width: 640px) {
+  .block-container { padding: 2.6rem 1rem 2rem; }
+  .ink-title span { display: block; }
+}
+</style>
+"""
+
+
+def page_list() -> list:
+    """The pages that exist, the first one at `/`."""
+    return [st.Page(PROJECT / "pages" / "predict.py", title="Predict", icon=":material/draw:", default=True)]
+
+
+def show() -> None:
+    """Run the page that the visitor asked for, inside the frame."""
+    st.set_page_config(page_title="Inkling", page_icon=":material/draw:", layout="wide")
+    page = _navigate()
+    st.html(STYLE)
+    page.run()
+
+
+def require() -> None:
+    """Call first in a page: brings the frame where Streamlit opened the page's file alone.
+
+    A folder named `pages/` puts a fresh server into Streamlit's old multipage mode until
+    `st.navigation` has run once; a link to `/train` as its very first request then runs
+    `pages/train.py` without the entry. Declaring the pages and running again mends that.
+    """
+    if not state.get("framed"):
+        _navigate()
+        st.rerun()
+
+
+def _navigate():
+    page = st.navigation(page_list(), position="top")
+    state.put("framed", True)
+    return page

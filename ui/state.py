@@ -1,0 +1,36 @@
+"""The shared session keys: each one's default and meaning. What a reload must not lose stands elsewhere.
+
+Streamlit forgets a widget's value as soon as a run does not show the widget; what must
+outlive a change of tab or page is kept under a key of our own.
+"""
+
+from typing import Any
+
+import streamlit as st
+
+DEFAULTS: dict[str, Any] = {
+    "framed": False,  # the entry has run in this session (see ui.frame)
+    "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL}, or None
+    "seed": {"objects": []},  # the drawing that the canvas was last told to show
+    "sheets": 0,  # how often it was told; makes each seed a new one
+    "stale": None,  # data URL that the canvas sent before it was told, to be ignored
+    "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
+    "sample_number": 0,  # number of the next sample
+    "summaries": {},  # digest of an uploaded file -> ui.uploads.Summary, for the files now listed
+    "opened": None,  # (digest, picture, reading) of the uploaded file that was looked at last
+}
+
+
+def get(key: str) -> Any:
+    """The session's value of a key in `DEFAULTS`."""
+    default = DEFAULTS[key]
+    if key not in st.session_state:
+        st.session_state[key] = default.copy() if isinstance(default, dict) else default
+    return st.session_state[key]
+
+
+def put(key: str, value: Any) -> None:
+    """Set a key in `DEFAULTS`."""
+    if key not in DEFAULTS:
+        raise KeyError(key)
+    st.session_state[key] = value

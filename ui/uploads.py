@@ -1,0 +1,174 @@
+"""Pictures that visitors bring: read each once, show each with its boxes, all of them as a table.
+
+What a session keeps of a file is small: its answer and a reduced picture with boxes. Only
+the one file that is looked at closely is kept whole.
+"""
+
+import csv
+import hashlib
+import io
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from digit_core import Reading, UnreadableImageError, images, overlay, wording
+from ui import components, resources, state
+
+log = logging.getLogger(__name__)
+
+LARGEST = 10  # megabytes a file
+MOST = 50  # files at a time
+NOTHING = "There is nothing in this picture that looks like a digit."
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is kept of a file: its answer and its picture with boxes, or a sentence about what is wrong."""
+
+    text: str = ""
+    sentence: str = ""
+    confidence: float | None = None  # of the least certain digit
+    boxed: np.ndarray | None = None
+    error: str | None = None
+
+
+def chooser() -> list:
+    """The place to drop files on; gives the files that lie there."""
+    return st.file_uploader(
+        f"Photographs or scans of numbers, up to {LARGEST} MB each",
+        accept_multiple_files=True,
+        key="upload",
+        max_upload_size=LARGEST,
+    )
+
+
+def read_all(files: list) -> None:
+    """Read the files (each once), and show what they say."""
+    if len(files) > MOST:
+        st.warning(f"These are {len(files)} files. The first {MOST} are read.")
+        files = files[:MOST]
+    summaries = _summaries(files)
+    if len(files) == 1:
+        _show_one(files[0], summaries[0])
+    elif files:
+        _show_many(files, summaries)
+
+
+def _summaries(files: list) -> list[Summary]:
+    known = state.get("summaries")
+    bar = st.progress(0.0, "Reading ...") if len(files) > 3 else None
+    now = {}
+    for number, file in enumerate(files, 1):
+        digest = _digest(file)
+        now[digest] = known.get(digest) or _summary(file)
+        if bar:
+            bar.progress(number / len(files), f"Read {number} of {len(files)}")
+    if bar:
+        bar.empty()
+    state.put("summaries", now)  # files that were taken away are forgotten
+    return [now[_digest(file)] for file in files]
+
+
+def _summary(file) -> Summary:
+    try:
+        picture, reading = _open(file)
+    except UnreadableImageError as error:
+        log.info("%s cannot be read", file.name, exc_info=True)
+        return Summary(error=str(error))
+    least = min((digit.confidence for digit in reading.digits), default=None)
+    sentence = wording.sentence(reading) if reading.digits else NOTHING
+    return Summary(reading.text, sentence, least, overlay.draw_boxes(picture, reading.digits))
+
+
+def _open(file) -> tuple[np.ndarray, Reading]:
+    """A file's picture and reading; the last one opened is at hand."""
+    digest = _digest(file)
+    opened = state.get("opened")
+    if not opened or opened[0] != digest:
+        picture = images.decode(file.getvalue())
+        opened = digest, picture, resources.recognizer().read(picture)
+        state.put("opened", opened)
+    return opened[1:]
+
+
+def _show_one(file, summary: Summary) -> None:
+    if summary.error:
+        _complain(file, summary)
+        return
+    left, right = st.columns([6, 5], gap="large")
+    left.image(summary.boxed, width="stretch", alt=_alternative(summary))
+    with right, st.container(key="reading"):
+        _say(summary)
+        if summary.text:
+            components.details(*_open(file), "uploaded", boxes=False)
+
+
+def _show_many(files: list, summaries: list[Summary]) -> None:
+    _table(files, summaries)
+    for number, (file, summary) in enumerate(zip(files, summaries, strict=True), 1):
+        if summary.error:
+            _complain(file, summary)
+            continue
+        with st.container(border=True):
+            left, right = st.columns([2, 3], gap="medium")
+            left.image(summary.boxed, width="stretch", alt=_alternative(summary))
+            with right:
+                st.caption(_plain(file.name))
+                with st.container(key=f"reading_{number}"):
+                    _say(summary)
+                if summary.text and st.toggle("Look closer", key=f"closer_{_digest(file)}_{number}"):
+                    components.details(*_open(file), f"uploaded_{number}", boxes=False)
+
+
+def _say(summary: Summary) -> None:
+    if summary.text:
+        components.answer(summary.text, summary.sentence)
+    else:
+        components.invitation(summary.sentence)
+
+
+def _complain(file, summary: Summary) -> None:
+    st.error(f"**{_plain(file.name)}**: {summary.error}", icon=":material/broken_image:")
+
+
+def _table(files: list, summaries: list[Summary]) -> None:
+    """All files at a glance, and to keep."""
+    rows = [_row(file, summary) for file, summary in zip(files, summaries, strict=True)]
+    st.dataframe(rows, hide_index=True, width="stretch")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows({column: _safe_cell(value) for column, value in row.items()} for row in rows)
+    st.download_button(
+        "Download as CSV", text.getvalue(), "readings.csv", "text/csv", key="csv", icon=":material/download:"
+    )
+
+
+def _row(file, summary: Summary) -> dict[str, str]:
+    return {
+        "File": file.name,
+        "Reads": summary.text,
+        "Least sure": "" if summary.confidence is None else f"{summary.confidence:.0%}",
+        "Remark": summary.error or summary.sentence,
+    }
+
+
+def _safe_cell(value: str) -> str:
+    """A cell that no spreadsheet takes for a formula, whatever the file was called."""
+    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def _plain(name: str) -> str:
+    """A file's name without what Markdown would make of it."""
+    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in name)
+
+
+def _alternative(summary: Summary) -> str:
+    return f"The picture with its marks boxed: {summary.text or 'none found'}"
+
+
+def _digest(file) -> str:
+    """A name for a file's content; the content's own, as two files may bear one name."""
+    return hashlib.sha256(file.getvalue()).hexdigest()[:16]
