@@ -1,15 +1,18 @@
 """Batches of distorted digits: what other hands and other pens would have made of them.
 
-Each digit gets one random affine map and one smooth random displacement (after Simard,
-Steinkraus, Platt: Best Practices for Convolutional Neural Networks, 2003), applied in a
-single resampling, then a thicker or thinner pen. NumPy and OpenCV only, tens of
-microseconds a digit; the same generator state gives the same batch.
+Some get a habit that MNIST hardly knows: a slash through the 0, a bar across the 7, a flag
+or a foot on the 1. Then each digit gets one random affine map and one smooth random
+displacement (after Simard, Steinkraus, Platt: Best Practices for Convolutional Neural
+Networks, 2003), applied in a single resampling, and a thicker or thinner pen. NumPy and
+OpenCV only, tens of microseconds a digit; the same generator state gives the same batch.
 """
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from digit_core import normalization
 
 SIDE = 28
 CENTRE = (SIDE - 1) / 2
@@ -18,7 +21,7 @@ GRID = 5  # nodes a side of the coarse grid whose random shifts bend a digit smo
 
 @dataclass(frozen=True)
 class Distortion:
-    """How far a digit may be distorted; every amount is drawn evenly from minus to plus its limit.
+    """How far a digit may be distorted; amounts are drawn evenly from minus to plus their limit.
 
     Attributes:
         rotation: degrees.
@@ -28,6 +31,7 @@ class Distortion:
         shift: pixels, for each axis.
         bend: pixels, the standard deviation of the smooth displacement.
         pen: octaves by which the grey of softened edges is lifted (thicker) or lowered (thinner).
+        habits: share of the digits 0, 1 and 7 that get a slash, a flag or foot, a bar.
     """
 
     rotation: float = 0.0
@@ -37,31 +41,87 @@ class Distortion:
     shift: float = 0.0
     bend: float = 0.0
     pen: float = 0.0
+    habits: float = 0.0
 
 
 DISTORTIONS = {
     "none": Distortion(),
-    "gentle": Distortion(rotation=10, scale=0.08, stretch=0.08, shear=0.15, shift=1.0, bend=0.4, pen=0.7),
-    "strong": Distortion(rotation=15, scale=0.12, stretch=0.15, shear=0.3, shift=1.5, bend=0.7, pen=1.2),
+    "gentle": Distortion(rotation=10, scale=0.08, stretch=0.08, shear=0.15, shift=1.0, bend=0.4, pen=0.7, habits=0.25),
+    "strong": Distortion(rotation=15, scale=0.12, stretch=0.15, shear=0.3, shift=1.5, bend=0.7, pen=1.2, habits=0.25),
 }
 
 
-def distort(images: np.ndarray, distortion: Distortion, rng: np.random.Generator) -> np.ndarray:
+def distort(images: np.ndarray, labels: np.ndarray, distortion: Distortion, rng: np.random.Generator) -> np.ndarray:
     """Distort every digit of a batch by itself.
 
     Args:
         images: uint8 (n, 28, 28), 0..255.
+        labels: (n,), 0..9; they tell which habits a digit may take on.
 
     Returns:
         uint8 (n, 28, 28), 0..255; the images themselves if `distortion` is all zero.
     """
     if distortion == Distortion():
         return images
+    if distortion.habits:
+        images = _with_habits(images, labels, distortion.habits, rng)
     maps = _affine_maps(len(images), distortion, rng)  # (n, 28, 28, 2): where each pixel comes from
     if distortion.bend:
         maps += _bends(len(images), distortion.bend, rng)
     warped = np.stack([cv2.remap(i, m, None, cv2.INTER_LINEAR) for i, m in zip(images, maps, strict=True)])
     return _repen(warped, distortion.pen, rng) if distortion.pen else warped
+
+
+def _with_habits(images: np.ndarray, labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """A copy in which `share` of the digits that some people write with one more stroke have it."""
+    images = images.copy()
+    for index in np.flatnonzero(np.isin(labels, list(HABITS)) & (rng.random(len(images)) < share)):
+        fine = cv2.resize(images[index], None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
+        fine = cv2.copyMakeBorder(fine, *[FINER * SIDE // 2] * 4, cv2.BORDER_CONSTANT, value=0)
+        width = int(rng.integers(FINER, 4 * FINER))
+        for start, end in HABITS[int(labels[index])](fine, rng):
+            cv2.line(fine, np.round(start).astype(int), np.round(end).astype(int), 255, width, cv2.LINE_AA)
+        images[index] = normalization.normalize(fine)
+    return images
+
+
+FINER = 4  # times enlarged while a stroke is drawn
+Strokes = list[tuple[np.ndarray, np.ndarray]]  # (start, end) of each, (x, y) in pixels
+
+
+def _slash(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Through a 0 from lower left to upper right, a little beyond it or not quite across."""
+    x, y, width, height = cv2.boundingRect((ink > 127).astype(np.uint8))
+    middle = np.array((x + width / 2, y + height / 2)) + rng.normal(0, 0.06 * height, 2)
+    angle = np.radians(rng.uniform(35, 85))
+    half = rng.uniform(0.4, 0.85) * height * np.array((np.cos(angle), -np.sin(angle)))
+    return [(middle - half, middle + half)]
+
+
+def _bar(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Across the stem of a 7, about half-way down, nearly level."""
+    x, y, _, height = cv2.boundingRect((ink > 127).astype(np.uint8))
+    level = y + rng.uniform(0.4, 0.65) * height
+    stem = np.flatnonzero(ink[int(level)] > 127)
+    middle = np.array((stem.mean() if stem.size else x, level))
+    half = rng.uniform(0.15, 0.35) * height * np.array((1, rng.uniform(-0.3, 0.2)))
+    return [(middle - half, middle + half)]
+
+
+def _flag_or_foot(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
+    """Down to the left from the top of a 1; under it, a foot; or both."""
+    _, y, _, height = cv2.boundingRect((ink > 127).astype(np.uint8))
+    top = np.array((np.flatnonzero(ink[y] > 127).mean(), y))
+    bottom = np.array((np.flatnonzero(ink[y + height - 1] > 127).mean(), y + height - 1))
+    angle = np.radians(rng.uniform(30, 65))
+    flag = rng.uniform(0.2, 0.6) * height * np.array((-np.cos(angle), np.sin(angle)))
+    foot = rng.uniform(0.15, 0.35) * height * np.array((1, rng.uniform(-0.1, 0.1)))
+    strokes = [(top, top + flag), (bottom - foot, bottom + foot)]
+    kind = rng.integers(4)
+    return strokes[:1] if kind < 2 else strokes[1:] if kind == 2 else strokes
+
+
+HABITS = {0: _slash, 1: _flag_or_foot, 7: _bar}  # digit -> strokes that some people add
 
 
 def _affine_maps(n: int, limits: Distortion, rng: np.random.Generator) -> np.ndarray:

@@ -25,6 +25,9 @@ def probability_bars(probabilities: np.ndarray) -> go.Figure:
             marker_color=[ACCENT if digit == best else QUIET for digit in range(10)],
             text=[f"{p:.0%}" if p >= 0.01 else "" for p in probabilities],
             textposition="outside",
+            textfont_size=13,
+            textangle=0,
+            constraintext="none",
             cliponaxis=False,
             hovertemplate="%{x}: %{y:.1%}<extra></extra>",
         )

@@ -21,7 +21,7 @@ from digit_core import normalization, paths
 
 log = logging.getLogger(__name__)
 
-VALIDATION_SHARE = 1 / 12  # 5,000 of MNIST's 60,000
+VALIDATION_SHARE = 1 / 12  # about 5,000 of MNIST's 60,000
 SPLIT_SEED = 2026
 
 # SHA-256 of the bytes of each array, whichever file brought it.

@@ -22,11 +22,14 @@ except ImportError:  # optional: without it, HEIC gets a sentence of its own
 else:
     pillow_heif.register_heif_opener()
 
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the cap below is lower than Pillow's
 MAX_PIXELS = 25_000_000
 MAX_BYTES = 50_000_000
 WORKING_SIDE = 2000  # pixels; a longer side is reduced to this before ink is looked for
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
-SUFFIXES = tuple([".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic", ".heif"])
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic", ".heif",
+)  # fmt: skip
 
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
 PAPER_SPREAD = 12  # grey levels within which paper counts as evenly lit
@@ -79,9 +82,7 @@ def _open(content: bytes) -> Image.Image:
     if not content:
         raise UnreadableImageError("This file is empty.")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of large pictures; the cap is ours
-            return Image.open(io.BytesIO(content), formats=FORMATS)
+        return Image.open(io.BytesIO(content), formats=FORMATS)
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(
             f"This picture is too large: the most that can be read is {MAX_PIXELS // 1_000_000} megapixels."

@@ -14,12 +14,15 @@ UNKNOWN = (213, 94, 0)  # vermilion: told apart from blue by everyone
 WHITE = (255, 255, 255)
 
 
-def draw_boxes(picture: np.ndarray, digits: Sequence[Digit], chosen: int | None = None) -> np.ndarray:
+def draw_boxes(
+    picture: np.ndarray, digits: Sequence[Digit], chosen: int | None = None, close_up: bool = False
+) -> np.ndarray:
     """The picture with a box round every mark and what it was read as in a corner.
 
     Args:
         picture: uint8, grey, RGB or RGBA; the boxes of `digits` are in its pixels.
         chosen: index of the digit whose box is drawn bold, if any.
+        close_up: show only the part where the marks are.
 
     Returns:
         RGB, uint8 (height, width, 3), at most 1,000 pixels a side.
@@ -32,13 +35,22 @@ def draw_boxes(picture: np.ndarray, digits: Sequence[Digit], chosen: int | None 
     line = max(1, round(max(size) / 320))
     for index, digit in enumerate(digits):
         _draw_box(shown, digit, scale, line * 2 if index == chosen else line)
-    return shown
+    return _close_up(shown, digits, scale) if close_up and digits else shown
+
+
+def _close_up(shown: np.ndarray, digits: Sequence[Digit], scale: float) -> np.ndarray:
+    """Cut to the boxes and a margin for their labels."""
+    boxes = np.array([digit.box for digit in digits]) * scale  # (n, 4)
+    margin = round(0.08 * max(shown.shape[:2]))
+    left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int)
+    right, bottom = ((boxes[:, :2] + boxes[:, 2:]).max(0) + margin).astype(int)
+    return shown[top:bottom, left:right]
 
 
 def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
     colour = TRUSTED if digit.trusted else UNKNOWN
     x, y, width, height = (round(length * scale) for length in digit.box)
-    cv2.rectangle(shown, (x - line, y - line), (x + width + line, y + height + line), colour, line, cv2.LINE_AA)
+    cv2.rectangle(shown, (x - line, y - line), (x + width + line, y + height + line), colour, line)
     letter = max(0.4, max(shown.shape[:2]) / 900)
     (w, h), below = cv2.getTextSize(digit.text, cv2.FONT_HERSHEY_SIMPLEX, letter, max(1, line))
     if min(shown.shape[:2]) < 4 * h:

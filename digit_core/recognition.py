@@ -13,7 +13,7 @@ import numpy as np
 from digit_core import images, model_store, normalization, segmentation
 from digit_core.segmentation import Grouping, Mark
 
-TRUSTED_FROM = 0.5  # confidence below which a mark is not called a digit
+TRUSTED_FROM = 0.4  # confidence below which a mark is not called a digit
 UNKNOWN = "?"
 LARGEST_BATCH = 256  # digits that go through the network at once
 

@@ -8,6 +8,7 @@ every way a row's neighbours may be joined, with the odds that geometry gives it
 no model.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -174,7 +175,7 @@ JOIN_COST = 0.0
 
 def _widest_gap(pieces: Sequence[Mark]) -> int:
     """Pixels from left to right between neighbours, the widest; negative where all overlap."""
-    return max(after.left - before.right for before, after in zip(pieces, pieces[1:], strict=False))
+    return max(after.left - before.right for before, after in itertools.pairwise(pieces))
 
 
 def _overlap(a: Mark, b: Mark) -> float:

@@ -40,7 +40,7 @@ class TrainingSettings:
 
     architecture: str = "simple_cnn"
     data: str = "mnist"
-    epochs: int = 15
+    epochs: int = 20
     batch_size: int = 128
     learning_rate: float = 2e-3
     augmentation: str = "gentle"
@@ -181,7 +181,7 @@ class _Batches(keras.utils.PyDataset):
 
     def __init__(self, split: Split, settings: TrainingSettings):
         super().__init__()
-        self.images = split.images
+        self.images, self.labels = split.images, split.labels
         self.targets = _targets(split, settings)
         self.settings = settings
         self.epoch = 0
@@ -194,7 +194,8 @@ class _Batches(keras.utils.PyDataset):
         size = self.settings.batch_size
         chosen = self.order[index * size : (index + 1) * size]
         rng = np.random.default_rng((self.settings.seed, self.epoch, index))
-        images = distort(self.images[chosen], DISTORTIONS[self.settings.augmentation], rng)
+        distortion = DISTORTIONS[self.settings.augmentation]
+        images = distort(self.images[chosen], self.labels[chosen], distortion, rng)
         return batch(images), self.targets[chosen]
 
     def on_epoch_end(self) -> None:

@@ -18,8 +18,10 @@ def sentence(reading: Reading) -> str:
     unknown = sum(not digit.trusted for digit in reading.digits)
     if unknown == len(reading.digits):
         return "None of these marks looks like a digit."
+    if unknown == 1:
+        return f"One of these {len(reading.digits)} marks doesn't look like a digit."
     if unknown:
-        return f"{_count(unknown)} of these {len(reading.digits)} marks doesn't look like a digit."
+        return f"{unknown} of these {len(reading.digits)} marks don't look like digits."
     weakest = min(reading.digits, key=lambda digit: digit.confidence)
     if weakest.confidence >= SURE:
         return f"Sure of all {len(reading.digits)} digits."
@@ -42,10 +44,6 @@ def digit_sentence(digit: Digit) -> str:
 def with_article(value: int) -> str:
     """a 7, an 8"""
     return f"an {value}" if value == 8 else f"a {value}"
-
-
-def _count(number: int) -> str:
-    return "One" if number == 1 else str(number)
 
 
 def _lower(text: str) -> str:

@@ -13,7 +13,7 @@ st.html('<div class="ink-title">Inkling <span>reads the numbers you write.</span
 @st.fragment
 def draw() -> None:
     """A canvas, and beside it what it says, anew after every stroke."""
-    left, right = st.columns([6, 5], gap="large")
+    left, right = st.columns([6, 5], gap="medium")
     with left:
         picture = canvas.drawing()
     reading = None if picture is None else resources.recognizer().read(picture)

@@ -24,6 +24,14 @@ PENS = {"Fine": 10, "Medium": 18, "Broad": 28}  # pixels
 INK = "#1c2333"
 PAPER = "#ffffff"
 SCALED = ("left", "top", "scaleX", "scaleY")  # of a stroke, in canvas pixels
+PROMPT = """
+<style>
+.st-key-canvas { position: relative; }
+.st-key-canvas::before { content: "Write here"; position: absolute; inset: 0; display: grid; place-items: center;
+  font-size: 1.6rem; color: #8a8f9c; pointer-events: none; z-index: 1; }
+.st-key-canvas:active::before { content: ""; }
+</style>
+"""  # shown on the blank sheet until the pen touches it
 LARGEST_PNG = 8_000_000  # characters of a data URL
 
 
@@ -34,18 +42,19 @@ def drawing() -> np.ndarray | None:
     _restore(seen.kept)
     _fit(width)
     pen = st.session_state.get("pen") or "Medium"
-    with st.container(border=False, key="paper"):
-        st_canvas(
-            key=KEY,
-            width=width,
-            height=_height(width),
-            stroke_width=PENS[pen],
-            stroke_color=INK,
-            background_color=PAPER,
-            initial_drawing=state.get("seed"),
-            return_image_data=True,
-        )
+    st_canvas(
+        key=KEY,
+        width=width,
+        height=_height(width),
+        stroke_width=PENS[pen],
+        stroke_color=INK,
+        background_color=PAPER,
+        initial_drawing=state.get("seed"),
+        return_image_data=True,
+    )
     _collect(width)
+    if not state.get("drawing"):
+        st.html(PROMPT)
     _tools(width)
     return picture()
 
@@ -134,15 +143,21 @@ def _is_drawing(value) -> bool:
 
 
 def _tools(width: int) -> None:
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
-    left.segmented_control("Pen", list(PENS), default="Medium", required=True, key="pen", label_visibility="collapsed")
-    with right.container(horizontal=True, horizontal_alignment="right"):
-        drawn = bool(state.get("drawing"))
-        st.button("Undo", icon=":material/undo:", key="undo", on_click=_undo, disabled=not drawn)
-        st.button("Clear", icon=":material/delete:", key="clear", on_click=show, args=([],), disabled=not drawn)
-    st.button(
-        "Try a sample", icon=":material/casino:", key="sample", on_click=_show_sample, args=(width,), type="tertiary"
-    )
+    drawn = bool(state.get("drawing"))
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.segmented_control(
+            "Pen", list(PENS), default="Medium", required=True, key="pen", label_visibility="collapsed"
+        )
+        st.button("Undo", key="undo", on_click=_undo, disabled=not drawn)
+        st.button("Clear", key="clear", on_click=show, args=([],), disabled=not drawn)
+        st.button(
+            "Try a sample",
+            icon=":material/casino:",
+            key="sample",
+            on_click=_show_sample,
+            args=(width,),
+            type="tertiary",
+        )
 
 
 def _undo() -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 from digit_core import Digit, Reading, charts, normalization, overlay
 
 LONG = 7  # characters from which the answer is set smaller
+STEP_HEIGHT = 104  # pixels on the screen
 
 
 def answer(text: str, sentence: str) -> None:
@@ -47,8 +48,8 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
 
 
 def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> None:
-    """The picture with a box round each mark."""
-    shown = overlay.draw_boxes(picture, reading.digits, place)
+    """The part of the picture where the marks are, with a box round each."""
+    shown = overlay.draw_boxes(picture, reading.digits, place, close_up=True)
     st.image(shown, width="stretch", alt=f"The picture with {len(reading.digits)} marks boxed: {reading.text}")
 
 
@@ -57,20 +58,25 @@ def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     stages = {
         "Your picture": picture,
         "Ink found": reading.ink,
-        "One digit's ink": digit.ink,
         **normalization.steps(digit.ink),
     }
-    columns = st.columns(len(stages), gap="small")
-    for column, (caption, stage) in zip(columns, stages.items(), strict=True):
-        height, width = stage.shape[:2]
-        column.image(enlarged(stage), width="stretch", alt=caption)
-        column.caption(f"{caption}  \n{width} × {height}")
+    with st.container(horizontal=True, gap="small"):
+        for caption, stage in stages.items():
+            height, width = stage.shape[:2]
+            shown = enlarged(stage)
+            st.image(shown, f"{caption}  \n{width} × {height}", width=_shown_width(shown), alt=caption)
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:
     """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
     factor = -(-112 // max(picture.shape[:2]))
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
+
+
+def _shown_width(picture: np.ndarray) -> int:
+    """The width at which a picture is as high as the others in its row, but not too wide."""
+    height, width = picture.shape[:2]
+    return max(40, min(150, round(STEP_HEIGHT * width / height)))
 
 
 def _choose(reading: Reading, key: str) -> int:
@@ -81,7 +87,8 @@ def _choose(reading: Reading, key: str) -> int:
     chosen = st.segmented_control(
         "Digit to look at",
         range(count),
-        format_func=lambda place: reading.digits[place].text,
+        # The control tells its options apart by their labels: invisible spaces make equal digits differ.
+        format_func=lambda place: reading.digits[place].text + "\u200b" * place,
         default=0,
         required=True,
         key=f"{key}_digit_{count}",

@@ -1,0 +1,62 @@
+"""What all tests share: a home of their own, and the data sets where they are at hand.
+
+Tests that need MNIST or real handwriting are skipped where these are absent, with the
+reason; with INKLING_REQUIRE_DATA=1 they fail instead.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = Path(os.environ.get("INKLING_SHARED", ROOT.parent / "shared"))
+sys.path.insert(0, str(Path(__file__).parent))  # the tests' own helpers
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _home(tmp_path_factory):
+    """Nothing that a test writes lands in the project, and nothing is fetched that lies ready."""
+    os.environ["DIGIT_HOME"] = str(tmp_path_factory.mktemp("home"))
+    if (SHARED / "data" / "mnist.npz").exists():
+        os.environ.setdefault("DIGIT_DATA_DIR", str(SHARED / "data"))
+
+
+def _absent(what: str) -> None:
+    if os.environ.get("INKLING_REQUIRE_DATA") == "1":
+        pytest.fail(f"{what} is required here and is not at hand")
+    pytest.skip(f"{what} is not at hand")
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    """MNIST, if it lies on this machine; tests do not download it."""
+    from digit_core import datasets, paths
+
+    folder = paths.data_dir()
+    if not folder or not (folder / "mnist.npz").exists():
+        _absent("mnist.npz (name its folder in DIGIT_DATA_DIR)")
+    return datasets.load("mnist")
+
+
+@pytest.fixture(scope="session")
+def handwriting() -> Path:
+    """The folder of real handwriting that is not MNIST."""
+    if not (SHARED / "real" / "strokes").is_dir():
+        _absent("real handwriting (name its folder's parent in INKLING_SHARED)")
+    return SHARED / "real"
+
+
+@pytest.fixture(scope="session")
+def recognizer():
+    """The default recognizer, loaded once."""
+    from digit_core import Recognizer
+
+    return Recognizer.load()
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)

@@ -1,0 +1,115 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import cv2
+import pictures
+import pytest
+from drawing import draw, number
+
+from digit_core import cli
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Good and bad pictures, some in a folder below, and a file that is none of our business."""
+    (tmp_path / "below").mkdir()
+    cv2.imwrite(str(tmp_path / "a.png"), draw(number("2026", 20, 60, 100), width=440, height=220, pen=10))
+    cv2.imwrite(str(tmp_path / "below" / "b.jpg"), pictures.SEVEN)
+    (tmp_path / "c.png").write_bytes(b"not a picture")
+    (tmp_path / "notes.txt").write_text("7")
+    return tmp_path
+
+
+def _objects(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_folder_is_searched_and_each_picture_gets_one_object(folder, capsys):
+    assert cli.main(["predict", "--json", str(folder)]) == 1  # one of them could not be read
+    answers = {os.path.basename(answer["file"]): answer for answer in _objects(capsys)}
+    assert set(answers) == {"a.png", "b.jpg", "c.png"}
+    assert set(answers["a.png"]) == {"file", "text", "lines", "digits", "error"}
+    assert (answers["a.png"]["text"], answers["a.png"]["lines"]) == ("2026", ["2026"])
+    assert [digit["digit"] for digit in answers["a.png"]["digits"]] == [2, 0, 2, 6]
+    assert set(answers["a.png"]["digits"][0]) == {"digit", "confidence", "trusted", "box"}
+    assert answers["a.png"]["error"] is None
+    assert answers["b.jpg"]["text"] == "7"
+    assert "not a picture" in answers["c.png"]["error"]
+
+
+def test_all_well_exits_with_0(folder, capsys):
+    assert cli.main(["predict", str(folder / "a.png")]) == 0
+    assert "2026" in capsys.readouterr().out
+
+
+def test_a_missing_path_and_an_empty_folder_fail_with_a_sentence(tmp_path, capsys):
+    assert cli.main(["predict", "--json", str(tmp_path / "missing.png")]) == 1
+    assert _objects(capsys)[0]["error"]
+    (tmp_path / "empty").mkdir()
+    assert cli.main(["predict", str(tmp_path / "empty")]) == 1
+    assert "no pictures" in capsys.readouterr().err
+
+
+def test_an_unknown_model_is_a_sentence(folder, capsys):
+    assert cli.main(["predict", "--model", "nobody", str(folder)]) == 1
+    assert "There is no model called 'nobody'" in capsys.readouterr().err
+
+
+def test_models_lists_the_contracts_fields(capsys):
+    assert cli.main(["models", "--json"]) == 0
+    rows = _objects(capsys)
+    assert {"name", "default", "folder", "litert", "parameters", "accuracy"} <= set(rows[0])
+    assert [row["default"] for row in rows].count(True) == 1
+    assert all(os.path.isfile(row["litert"]) for row in rows)
+
+
+def test_models_for_people_marks_the_default(capsys):
+    cli.main(["models"])
+    assert [line[0] for line in capsys.readouterr().out.splitlines()].count("*") == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads its peak memory from Linux's /proc")
+def test_every_broken_file_gets_its_sentence_and_memory_stays_bounded(tmp_path):
+    """Over 30 hostile files in one run: no traceback, no process lost, and little memory."""
+    names = {}
+    for name, content in pictures.broken().items():
+        path = tmp_path / (name if name.endswith(("png", "jpg", "gif", "bmp", "tiff", "webp")) else name + ".png")
+        path.write_bytes(content)
+        names[str(path)] = name
+    program = (
+        "import re, sys; from digit_core.cli import main; status = main(sys.argv[1:]);"
+        "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1];"
+        "print(int(peak) // 1024, file=sys.stderr); sys.exit(status)"
+    )
+    words = [sys.executable, "-c", program, "predict", "--json", str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(names) >= 30
+    assert {answer["file"] for answer in answers} == set(names)
+    assert all(answer["error"].endswith(".") for answer in answers)
+    assert int(done.stderr.split()[-1]) < 400  # megabytes; a 20,000 x 20,000 picture alone has 400
+
+
+@pytest.mark.slow
+def test_two_thousand_pictures_take_less_than_a_minute(tmp_path):
+    for index in range(2000):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), draw(number(str(index % 100), 30, 100, 180)))
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "digit_core", "predict", "--json", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.stdout.count("\n") == 2000
+    assert time.monotonic() - began < 60  # seconds, the bar; about 10 on two cores
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(folder):
+    done = subprocess.run(
+        f"{sys.executable} -m digit_core models --json | head -c 1", shell=True, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr

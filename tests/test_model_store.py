@@ -1,0 +1,112 @@
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from digit_core import Recognizer, model_store, paths
+from digit_core.model_store import ModelError
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def _copy(name, own_home, source="simple_cnn"):
+    folder = own_home / "models" / name
+    shutil.copytree(paths.SHIPPED_MODELS / source, folder)
+    return folder
+
+
+def test_the_default_model_is_shipped_and_listed_first():
+    models = model_store.list_models()
+    assert models[0].name == model_store.DEFAULT_MODEL
+    assert [model.is_default for model in models] == [True] + [False] * (len(models) - 1)
+    assert {"simple_cnn", "lenet5"} <= {model.name for model in models}
+
+
+@pytest.mark.parametrize(("name", "least"), [("simple_cnn", 0.992), ("lenet5", 0.988)])
+def test_shipped_models_reached_their_bars(name, least):
+    card = model_store.find(name).card
+    assert card["metrics"]["test_accuracy"] >= least
+    assert card["data"]["test"]["digits"] == 10_000
+
+
+def test_cards_and_files_agree():
+    for model in model_store.list_models():
+        for file, facts in model.card["files"].items():
+            content = (model.folder / file).read_bytes()
+            assert facts == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def test_a_users_model_goes_before_a_shipped_one(own_home):
+    assert model_store.find("lenet5").folder == paths.SHIPPED_MODELS / "lenet5"
+    folder = _copy("lenet5", own_home)
+    assert model_store.find("lenet5").folder == folder
+
+
+def test_an_unknown_model_names_the_known_ones():
+    with pytest.raises(ModelError, match="simple_cnn"):
+        Recognizer.load("nobody")
+
+
+@pytest.mark.parametrize("name", ["", "..", "../simple_cnn", "/etc", "a/b", "UPPER", "ö", "a" * 65, ".hidden", "a\n"])
+def test_only_plain_names_are_taken(name):
+    with pytest.raises(ModelError):
+        model_store.check_name(name)
+    with pytest.raises(ModelError):
+        model_store.find(name)
+
+
+def test_a_changed_model_file_is_refused(own_home):
+    folder = _copy("changed", own_home)
+    content = bytearray((folder / "model.tflite").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.tflite").write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        Recognizer.load("changed")
+
+
+def test_a_missing_model_file_is_named(own_home):
+    (_copy("half", own_home) / "model.tflite").unlink()
+    with pytest.raises(ModelError, match="half"):
+        Recognizer.load("half")
+
+
+@pytest.mark.parametrize("card", ["", "[]", "{}", '{"files": 3}', '{"files": {"model.tflite": {}}}'])
+def test_a_broken_card_hides_its_own_model_only(own_home, card):
+    (_copy("odd", own_home) / "card.json").write_text(card)
+    assert "odd" not in {model.name for model in model_store.list_models()}
+    assert model_store.find("simple_cnn")
+    with pytest.raises(ModelError, match="card"):
+        model_store.find("odd")
+
+
+def test_a_crash_while_writing_leaves_the_old_folder_whole(tmp_path):
+    target = tmp_path / "model"
+    with paths.replacing_folder(target) as scratch:
+        (scratch / "a").write_text("first")
+    with pytest.raises(ZeroDivisionError), paths.replacing_folder(target) as scratch:
+        (scratch / "a").write_text("half" * (1 // 0))
+    assert (target / "a").read_text() == "first"
+    with paths.replacing_folder(target) as scratch:
+        (scratch / "a").write_text("second")
+    assert (target / "a").read_text() == "second"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.slow
+def test_a_saved_model_can_be_found_and_reads(own_home):
+    from digit_core.architectures import build_lenet5
+
+    model = build_lenet5()
+    about = {"settings": {"architecture": "lenet5"}, "parameters": model.count_params()}
+    stored = model_store.save(model, "mine", about)
+    assert stored.folder == own_home / "models" / "mine"
+    assert json.loads((stored.folder / "card.json").read_text())["parameters"] == 61_706
+    digits = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
+    expected = model.predict(digits[..., None].astype(np.float32) / 255, verbose=0)
+    np.testing.assert_allclose(Recognizer.load("mine").classify(digits), expected, atol=1e-5)

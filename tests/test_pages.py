@@ -1,0 +1,140 @@
+"""The pages without a browser: AppTest runs the real entry."""
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pictures
+import pytest
+from drawing import DIGITS, draw, number, placed
+from streamlit.testing.v1 import AppTest
+
+from digit_core import images
+from ui import samples, uploads
+
+ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
+STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
+
+
+@pytest.fixture
+def app():
+    return AppTest.from_file(ENTRY, default_timeout=60).run()
+
+
+def _drawn(picture: np.ndarray, objects=(STROKE,)) -> dict:
+    data = "data:image/png;base64," + base64.b64encode(pictures.png(picture)).decode()
+    return {"drawing": {"raw": {"objects": list(objects)}, "data": data}, "backgroundFit": None}
+
+
+def _draw(app, picture, **options):
+    app.session_state["canvas"] = _drawn(picture, **options)
+    return app.run()
+
+
+def _says(app) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def test_a_blank_canvas_invites(app):
+    assert not app.exception
+    assert "Draw a digit" in _says(app)
+    assert 'ink-answer"' not in _says(app)
+
+
+def test_a_drawing_is_read_without_a_button(app):
+    _draw(app, draw(placed(DIGITS[7], 100, 60, 250)))
+    assert not app.exception
+    assert '<div class="ink-answer">7</div>' in _says(app)
+    assert "Sure it&#x27;s a 7." in _says(app)
+
+
+def test_a_number_lets_one_choose_its_digits(app):
+    _draw(app, draw(number("2026", 20, 60, 100), width=460, pen=10))
+    assert ">2026<" in _says(app)
+    [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
+    assert [option.content.replace("\u200b", "") for option in control.proto.options] == ["2", "0", "2", "6"]
+
+
+def test_the_drawing_survives_a_run_in_which_the_canvas_was_not_shown(app):
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    del app.session_state["canvas"]  # what Streamlit does when the page or the tab is left
+    app.run()
+    assert ">3<" in _says(app)
+    assert app.session_state["seed"]["objects"] == [STROKE]
+
+
+def test_clear_forgets_the_drawing_at_once(app):
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    app.button(key="clear").click().run()
+    assert "Draw a digit" in _says(app)
+    assert app.session_state["drawing"] is None
+
+
+def test_undo_takes_the_last_stroke_away(app):
+    _draw(app, draw(placed(DIGITS[4], 100, 60, 250)), objects=[STROKE, {**STROKE, "top": 99}])
+    app.button(key="undo").click().run()
+    assert app.session_state["seed"]["objects"] == [STROKE]
+
+
+def test_a_sample_is_put_on_the_canvas(app):
+    app.button(key="sample").click().run()
+    assert not app.exception
+    assert app.session_state["seed"]["objects"] == samples.strokes(0, 560, 380, "#1c2333", 18)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"drawing": {"raw": {"objects": [STROKE]}, "data": "data:image/png;base64,AAAA"}},
+        {"drawing": {"raw": {"objects": [STROKE]}, "data": "%%%"}},
+        {"drawing": {"raw": {"objects": "no list"}, "data": "data:,"}},
+        {"drawing": {"raw": None, "data": None}},
+        {},
+    ],
+)
+def test_what_no_canvas_would_send_is_no_drawing(app, sent):
+    app.session_state["canvas"] = sent
+    app.run()
+    assert not app.exception
+    assert "Draw a digit" in _says(app)
+
+
+def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
+    app.session_state["canvas_browser"] = {"width": 500, "kept": ""}
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    app.session_state["canvas_browser"] = {"width": 250, "kept": ""}
+    app.run()
+    [stroke] = app.session_state["seed"]["objects"]
+    assert (stroke["left"], stroke["top"], stroke["scaleX"], stroke["scaleY"]) == (5, 10, 0.5, 0.5)
+    assert ">3<" in _says(app)
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", '{"raw": {"objects": [1]}, "data": "x"}', '{"width": -1}', "null"])
+def test_what_the_browser_kept_may_be_anything(app, kept):
+    app.session_state["canvas_browser"] = {"width": 500, "kept": kept}
+    app.run()
+    assert not app.exception
+    assert "Draw a digit" in _says(app)
+
+
+def test_a_page_opened_alone_brings_the_frame():
+    """What Streamlit does when the first request to a fresh server is a link to a page."""
+    page = ENTRY.replace("streamlit_app.py", "pages/predict.py")
+    app = AppTest.from_file(page, default_timeout=60).run()
+    assert not app.exception
+    assert app.session_state["framed"]
+
+
+def test_a_file_name_cannot_become_a_formula_or_markup():
+    assert uploads._safe_cell("=1+1") == "'=1+1"
+    assert uploads._safe_cell("7.png") == "7.png"
+    assert uploads._plain("*[x](y)*") == "\\*\\[x\\]\\(y\\)\\*"
+
+
+@pytest.mark.parametrize("sample", range(len(samples.NUMBERS)))
+def test_samples_are_read_right(sample, recognizer):
+    """Each sample's strokes, drawn as the canvas would (its curves' points joined), read as their number."""
+    objects = samples.strokes(sample, 560, 380, "#000000", 18)
+    strokes = [[command[-2:] for command in stroke["path"]] for stroke in objects]
+    picture = draw(strokes, width=560, height=380, pen=round(objects[0]["strokeWidth"]))
+    assert recognizer.read(images.on_paper(picture)).text == samples.NUMBERS[sample]

@@ -1,0 +1,90 @@
+import cv2
+import numpy as np
+import pytest
+from drawing import DIGITS, draw, number, placed
+
+from digit_core import segmentation
+from digit_core.segmentation import Grouping, Mark
+
+
+def _ink(strokes, **options):
+    return 255 - draw(strokes, **options)
+
+
+def _mark(left, top, width, height):
+    return Mark((left, top, width, height), np.full((height, width), 255, np.uint8))
+
+
+def test_a_row_is_found_from_left_to_right():
+    [row] = segmentation.find_rows(_ink(number("2026", 30, 40, 120), width=560, height=300))
+    assert len(row) == 4
+    assert [mark.left for mark in row] == sorted(mark.left for mark in row)
+
+
+def test_rows_are_found_from_top_to_bottom():
+    strokes = number("17", 30, 230, 100) + number("236", 60, 30, 110)
+    rows = segmentation.find_rows(_ink(strokes, width=500))
+    assert [len(row) for row in rows] == [3, 2]
+
+
+def test_a_floating_bar_belongs_to_its_five():
+    body, bar = placed(DIGITS[5], 150, 120, 200)
+    lifted = [(x + 12, y - 30) for x, y in bar]
+    assert len(cv2.connectedComponentsWithStats(_ink([body, lifted]))[2]) == 3  # paper, body, bar: truly apart
+    [[five]] = segmentation.find_rows(_ink([body, lifted]))
+    assert five.height > 200
+
+
+def test_broken_strokes_that_stand_over_each_other_are_one_mark():
+    upper = [(200, 100), (200, 130)]
+    lower = [(203, 160), (200, 300)]
+    assert [len(row) for row in segmentation.find_rows(_ink([upper, lower]))] == [1]
+
+
+def test_dirt_is_left_out():
+    ink = _ink(placed(DIGITS[3], 150, 100, 200))
+    ink[20:24, 20:24] = 255
+    assert [len(row) for row in segmentation.find_rows(ink)] == [1]
+
+
+def test_a_blank_page_has_no_rows():
+    assert segmentation.find_rows(np.zeros((100, 100), np.uint8)) == []
+
+
+def test_a_mark_holds_only_its_own_ink():
+    """The tail of a neighbour that reaches into the box stays out of it."""
+    ink = np.zeros((60, 80), np.uint8)
+    cv2.line(ink, (10, 10), (10, 50), 255, 3)
+    cv2.line(ink, (10, 50), (30, 50), 255, 3)
+    cv2.line(ink, (25, 10), (60, 42), 255, 3)
+    row = segmentation._connected(ink)
+    assert len(row) == 2
+    assert sum((mark.ink > 0).sum() for mark in row) == (ink > 0).sum()
+
+
+def test_neighbours_may_be_grouped_and_far_ones_not():
+    row = [_mark(0, 0, 30, 100), _mark(40, 0, 10, 100), _mark(200, 0, 30, 100)]
+    found = [(g.first, g.last) for g in segmentation.groupings(row)]
+    assert found == [(0, 1), (1, 2), (2, 3), (0, 2)]
+
+
+def test_joined_marks_keep_their_places():
+    joined = segmentation.join([_mark(10, 20, 4, 8), _mark(20, 24, 2, 10)])
+    assert joined.box == (10, 20, 12, 14)
+    assert joined.ink.shape == (14, 12)
+    assert (joined.ink > 0).sum() == 4 * 8 + 2 * 10
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([-1, -1, -1, -3, -9], [0, 1, 2]),  # three by themselves: -3, beats -3 + -1
+        ([-2, -2, -1, -1, -9], [3, 2]),  # the first two together: -2, beats -5
+        ([-2, -2, -2, -9, -1], [0, 4]),  # the last two together: -3, beats -6
+    ],
+)
+def test_the_best_path_has_the_highest_sum(scores, expected):
+    mark = _mark(0, 0, 1, 1)
+    places = [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]
+    candidates = [Grouping(first, last, mark, 0.0) for first, last in places]
+    assert segmentation.best_path(candidates, scores) == expected
