@@ -1,0 +1,125 @@
+"""The running app and a real Chromium, for tests and benchmarks."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+
+
+class Server:
+    """A server of the app: its address, its process, and what it has logged."""
+
+    def __init__(self, process: subprocess.Popen, port: int, log: Path):
+        self.process, self.port, self._log = process, port, log
+        self.url = f"http://127.0.0.1:{port}"
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment: str) -> Iterator[Server]:
+    """Run the app as `make run` does, on a free port, with `folder` as its home; ready when given."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = folder / "server.log"
+    words = [sys.executable, "-m", "streamlit", "run", str(entry), "--server.headless=true"]
+    words += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
+    settings = {**os.environ, "DIGIT_HOME": str(folder / "home"), **environment}
+    with open(log, "w") as output:
+        process = subprocess.Popen(words, cwd=ROOT, env=settings, stdout=output, stderr=output)
+    server = Server(process, port, log)
+    try:
+        _wait_until_healthy(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_until_healthy(server: Server, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and server.process.poll() is None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=1):
+            return
+        time.sleep(0.05)
+    raise RuntimeError(f"The app did not start:\n{server.log()}")
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium or Chrome where there is one, else Playwright's own; with a fake camera."""
+    path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def open_canvas(page: Page, url: str) -> None:
+    """Open the first page and wait until its canvas has taken its column's width."""
+    page.goto(url)
+    page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
+    until = time.monotonic() + 10
+    while abs(canvas_box(page)["width"] - _column_width(page)) > 3:  # the canvas's shadow root hides it from queries
+        if time.monotonic() > until:
+            raise TimeoutError("The canvas did not take its column's width")
+        time.sleep(0.05)
+
+
+def _column_width(page: Page) -> float:
+    return page.evaluate("document.querySelector('.st-key-canvas').parentElement.clientWidth")
+
+
+def canvas_box(page: Page) -> dict[str, float]:
+    """Where the canvas is on the screen: x, y, width, height."""
+    return page.locator(".st-key-canvas canvas").first.bounding_box()
+
+
+def draw_with_mouse(page: Page, strokes) -> None:
+    """Draw strokes of (x, y) in canvas pixels, as a hand with a mouse would."""
+    box = canvas_box(page)
+    for stroke in strokes:
+        points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
+        page.mouse.move(*points[0])
+        page.mouse.down()
+        for point in points[1:] or points:
+            page.mouse.move(*point, steps=2)
+        page.mouse.up()
+
+
+def answer(page: Page, container: str = "reading") -> str:
+    """The first line of the reading's text, exactly what was read."""
+    return page.locator(f".st-key-{container}").inner_text().split("\n")[0]
+
+
+def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: float = 5) -> str:
+    """Wait until the answer is `text`; give what it is in the end."""
+    with contextlib.suppress(Exception):
+        page.wait_for_function(
+            "([key, text]) => document.querySelector('.st-key-' + key)?.innerText.split('\\n')[0] === text",
+            arg=[container, text],
+            timeout=seconds * 1000,
+        )
+    return answer(page, container)

@@ -1,0 +1,315 @@
+"""What only a browser can show: pens, reloads, cameras, phones. Chromium against the running app."""
+
+import itertools
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+import pictures
+import psutil
+import pytest
+from browser import answer, canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer
+from drawing import DIGITS, draw, number, placed, real_strokes
+
+pytestmark = pytest.mark.browser
+INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+        assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def new_page(browser):
+    """A visitor: `new_page(**context options)`; nothing may go wrong in the page."""
+    contexts, errors = [], []
+
+    def new(**options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert not errors
+
+
+@pytest.fixture
+def page(new_page, server):
+    page = new_page()
+    open_canvas(page, server.url)
+    return page
+
+
+def _clear(page):
+    page.locator(".st-key-clear button").click()
+    assert wait_for_answer(page, INVITATION) == INVITATION
+
+
+def _on_canvas(page, strokes, rng):
+    """Strokes in the unit box at a random size and place on the canvas."""
+    box = canvas_box(page)
+    points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
+    low, extent = points.min(0), np.ptp(points, 0).max()
+    size = rng.uniform(0.45, 0.8) * box["height"]
+    left, top = rng.uniform(20, box["width"] - size - 20), rng.uniform(15, box["height"] - size - 15)
+    return [[((x - low[0]) / extent * size + left, (y - low[1]) / extent * size + top) for x, y in s] for s in strokes]
+
+
+def _png(folder: Path, name: str, strokes, **options) -> str:
+    (folder / name).write_bytes(pictures.png(draw(strokes, **options)))
+    return str(folder / name)
+
+
+def test_a_blank_canvas_invites(page):
+    assert answer(page) == INVITATION
+
+
+def test_ten_own_digits_are_read_as_they_are_drawn(page):
+    for digit, strokes in DIGITS.items():
+        draw_with_mouse(page, placed(strokes, 150, 60, 220))
+        assert wait_for_answer(page, str(digit)) == str(digit)
+        _clear(page)
+
+
+def test_twenty_real_hands_are_read(page, handwriting):
+    """24 digits of UNIPEN's writers, replayed with the mouse; one may be missed."""
+    rng = np.random.default_rng(11)
+    right = 0
+    for strokes, label in real_strokes(handwriting, "unipen", 24):
+        draw_with_mouse(page, _on_canvas(page, strokes, rng))
+        right += wait_for_answer(page, label, seconds=3) == label
+        _clear(page)
+    assert right >= 23
+
+
+def test_the_answer_changes_after_every_stroke(page):
+    draw_with_mouse(page, number("2", 60, 100, 130))
+    assert wait_for_answer(page, "2") == "2"
+    draw_with_mouse(page, number("0", 190, 100, 130))
+    assert wait_for_answer(page, "20") == "20"
+    page.locator(".st-key-undo button").click()
+    assert wait_for_answer(page, "2") == "2"
+
+
+def test_samples_need_no_pen(page):
+    for text in ("7", "2026"):
+        page.locator(".st-key-sample button").click()
+        assert wait_for_answer(page, text) == text
+
+
+def test_the_drawing_can_go_on_after_a_sample(page):
+    page.locator(".st-key-sample button").click()
+    assert wait_for_answer(page, "7") == "7"
+    draw_with_mouse(page, placed(DIGITS[1], 380, 90, 170))
+    assert wait_for_answer(page, "71") == "71"
+
+
+def test_a_digit_of_a_number_can_be_chosen(page):
+    draw_with_mouse(page, number("274", 40, 100, 130))
+    assert wait_for_answer(page, "274") == "274"
+    group = page.locator("[class*=st-key-drawn_digit]")
+    group.get_by_role("radio").nth(2).click()
+    page.get_by_alt_text("What the network saw, read as 4").wait_for()
+    page.get_by_text("Show the steps").click()
+    page.get_by_alt_text("Centred by weight").wait_for()
+
+
+def test_a_reload_keeps_drawing_and_answer(page):
+    draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
+    assert wait_for_answer(page, "5") == "5"
+    page.reload()
+    assert wait_for_answer(page, "5", seconds=10) == "5"
+    draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # and the strokes are on the canvas still
+    assert wait_for_answer(page, "51") == "51"
+
+
+def test_nothing_comes_back_after_clear_and_reload(page):
+    draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
+    assert wait_for_answer(page, "5") == "5"
+    _clear(page)
+    page.reload()
+    page.wait_for_selector(".st-key-canvas canvas")
+    time.sleep(1)
+    assert answer(page) == INVITATION
+
+
+def test_a_change_of_tab_keeps_drawing_and_answer(page):
+    draw_with_mouse(page, placed(DIGITS[6], 150, 60, 220))
+    assert wait_for_answer(page, "6") == "6"
+    page.get_by_role("tab", name="Upload").click()
+    page.get_by_text("Photographs or scans").wait_for()
+    page.get_by_role("tab", name="Draw").click()
+    assert wait_for_answer(page, "6") == "6"
+    draw_with_mouse(page, placed(DIGITS[1], 370, 80, 200))
+    assert wait_for_answer(page, "61") == "61"
+
+
+def test_a_change_of_page_keeps_drawing_and_answer(new_page, browser, tmp_path):
+    """With a second page beside the first, as there will be: away and back again."""
+    root = Path(__file__).resolve().parent.parent
+    entry = tmp_path / "two_pages.py"
+    entry.write_text(
+        f"import sys; sys.path.insert(0, {str(root)!r})\n"
+        "import streamlit as st\n"
+        "from ui import frame\n"
+        "pages = frame.page_list\n"
+        "other = st.Page(lambda: st.write('Elsewhere'), title='Other', url_path='other')\n"
+        "frame.page_list = lambda: [*pages(), other]\n"
+        "frame.show()\n"
+        "frame.page_list = pages\n"
+    )
+    with serving(tmp_path, entry) as server:
+        page = new_page()
+        open_canvas(page, server.url)
+        draw_with_mouse(page, placed(DIGITS[3], 150, 60, 220))
+        assert wait_for_answer(page, "3") == "3"
+        page.get_by_role("link", name="Other").click()
+        page.get_by_text("Elsewhere").wait_for()
+        page.get_by_role("link", name="Predict").click()
+        assert wait_for_answer(page, "3") == "3"
+        draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))
+        assert wait_for_answer(page, "31") == "31"
+
+
+def test_good_and_bad_files_are_uploaded_together(page, tmp_path):
+    files = [
+        _png(tmp_path, "number.png", number("314", 20, 60, 120), width=420, height=240),
+        _png(tmp_path, "eight.png", placed(DIGITS[8], 80, 60, 240)),
+    ]
+    (tmp_path / "text.png").write_text("no picture")
+    page.get_by_role("tab", name="Upload").click()
+    page.locator(".st-key-upload input[type=file]").set_input_files([*files, str(tmp_path / "text.png")])
+    assert wait_for_answer(page, "314", "reading_1") == "314"
+    assert wait_for_answer(page, "8", "reading_2") == "8"
+    assert "not a picture" in page.get_by_role("alert").inner_text()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as CSV").click()
+    lines = Path(download.value.path()).read_text().splitlines()
+    assert lines[0] == "File,Reads,Least sure,Remark"
+    assert [line.split(",")[:2] for line in lines[1:]] == [["number.png", "314"], ["eight.png", "8"], ["text.png", ""]]
+
+
+def test_one_file_shows_its_reading_and_the_steps(page, tmp_path):
+    page.get_by_role("tab", name="Upload").click()
+    page.locator(".st-key-upload input[type=file]").set_input_files(
+        _png(tmp_path, "2.png", placed(DIGITS[2], 80, 60, 240))
+    )
+    assert wait_for_answer(page, "2") == "2"
+    page.get_by_text("Show the steps").click()
+    page.get_by_alt_text("Centred by weight").wait_for()
+
+
+def test_every_broken_file_gets_a_sentence_in_the_page(page, tmp_path, server):
+    files = []
+    for name, content in pictures.broken().items():
+        files.append(tmp_path / name.replace("^", ""))
+        files[-1].write_bytes(content)
+    page.get_by_role("tab", name="Upload").click()
+    page.locator(".st-key-upload input[type=file]").set_input_files([str(file) for file in files])
+    page.wait_for_function(f"document.querySelectorAll('[role=alert]').length >= {len(files)}", timeout=20_000)
+    sentences = page.get_by_role("alert").all_inner_texts()
+    assert len(files) >= 30
+    assert all(sentence.strip().endswith((".", "can.")) for sentence in sentences)
+    assert not [sentence for sentence in sentences if "Traceback" in sentence or "Error" in sentence]
+    assert server.process.poll() is None
+
+
+def test_a_camera_snapshot_is_read(page):
+    """Chromium's fake camera shows a clock on green: whatever it reads, it comes through the same way."""
+    page.get_by_role("tab", name="Camera").click()
+    page.get_by_role("button", name="Take Photo").click(timeout=15_000)
+    page.locator(".st-key-reading").wait_for()
+    assert re.fullmatch(r"[0-9?/]+|There is nothing .*", answer(page))
+    page.get_by_alt_text(re.compile("The picture with its marks boxed")).wait_for()
+
+
+def test_no_camera_runs_before_its_tab_is_opened(page):
+    assert page.locator("video").count() == 0
+
+
+def test_a_phone_held_upright(new_page, server):
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, device_scale_factor=2)
+    open_canvas(page, server.url)
+    box = canvas_box(page)
+    assert box["width"] >= 340
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    _draw_with_finger(page, number("42", 60, 50, 130))
+    assert wait_for_answer(page, "42") == "42"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".st-key-reading .ink-answer").bounding_box()["y"] < 844 - 80  # seen without scrolling
+
+
+def test_a_turned_phone_keeps_the_drawing(new_page, server):
+    page = new_page(viewport={"width": 844, "height": 390})
+    open_canvas(page, server.url)
+    draw_with_mouse(page, number("42", 60, 40, 130))
+    assert wait_for_answer(page, "42") == "42"
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(1500)
+    assert canvas_box(page)["width"] < 380
+    assert wait_for_answer(page, "42") == "42"
+
+
+def test_dark_theme_keeps_the_paper_white(new_page, server):
+    page = new_page(color_scheme="dark")
+    open_canvas(page, server.url)
+    assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == "rgb(18, 21, 31)"
+    draw_with_mouse(page, placed(DIGITS[9], 150, 60, 220))
+    assert wait_for_answer(page, "9") == "9"
+
+
+def test_two_visitors_do_not_see_each_other(new_page, server):
+    first, second = new_page(), new_page()
+    for page in (first, second):
+        open_canvas(page, server.url)
+    draw_with_mouse(first, placed(DIGITS[2], 150, 60, 220))
+    assert wait_for_answer(first, "2") == "2"
+    assert answer(second) == INVITATION
+
+
+@pytest.mark.parametrize("path", ["/", "/predict"])
+def test_a_link_opened_first_on_a_fresh_server_works(new_page, tmp_path, path):
+    with serving(tmp_path) as server:
+        page = new_page()
+        open_canvas(page, server.url + path)
+        assert page.title() == "Inkling"
+        page.locator(".st-key-sample button").click()
+        assert wait_for_answer(page, "7") == "7"
+
+
+def test_the_server_never_loads_tensorflow(page, server):
+    """Looked up in the process itself: none of TensorFlow's libraries is mapped, and memory is bounded."""
+    draw_with_mouse(page, placed(DIGITS[9], 150, 60, 220))
+    assert wait_for_answer(page, "9") == "9"
+    process = psutil.Process(server.process.pid)
+    assert not [m.path for m in process.memory_maps() if "tensorflow" in m.path]
+    assert process.memory_info().rss < 400e6  # after the tests above, with their 33 hostile files
+
+
+def _draw_with_finger(page, strokes):
+    box, session = canvas_box(page), page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    for stroke in strokes:
+        points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
+        touch("touchStart", points[0])
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            for share in (0.25, 0.5, 0.75, 1):
+                touch("touchMove", (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share))
+        touch("touchEnd")
