@@ -46,7 +46,7 @@ def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment
     words += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
     settings = {**os.environ, "DIGIT_HOME": str(folder / "home"), **environment}
     with open(log, "w") as output:
-        process = subprocess.Popen(words, cwd=ROOT, env=settings, stdout=output, stderr=output)
+        process = subprocess.Popen(words, cwd=entry.parent, env=settings, stdout=output, stderr=output)
     server = Server(process, port, log)
     try:
         _wait_until_healthy(server)

@@ -38,7 +38,8 @@ LARGEST_PNG = 8_000_000  # characters of a data URL
 def drawing() -> np.ndarray | None:
     """Show the canvas with its tools; give the picture on it, RGB (height, width, 3), or None if blank."""
     seen = browser.look(BROWSER_KEY)
-    width = seen.width or _likely_width()
+    width = seen.width or state.get("width") or _likely_width()
+    state.put("width", width)
     _restore(seen.kept)
     _fit(width)
     pen = st.session_state.get("pen") or "Medium"

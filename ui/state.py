@@ -10,7 +10,8 @@ import streamlit as st
 
 DEFAULTS: dict[str, Any] = {
     "framed": False,  # the entry has run in this session (see ui.frame)
-    "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL}, or None
+    "width": None,  # of the canvas, in pixels, when it was shown last
+    "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
     "seed": {"objects": []},  # the drawing that the canvas was last told to show
     "sheets": 0,  # how often it was told; makes each seed a new one
     "stale": None,  # data URL that the canvas sent before it was told, to be ignored

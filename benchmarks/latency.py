@@ -1,0 +1,166 @@
+"""How long an answer takes, and what the serving process weighs: `python benchmarks/latency.py`.
+
+Prints the table that README quotes. Needs requirements-dev.txt and a Chromium (as the
+browser tests do), TensorFlow for the comparison, and an idle machine.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import cv2
+import numpy as np
+import psutil
+from browser import chromium, draw_with_mouse, open_canvas, serving
+from drawing import DIGITS, draw, number, placed
+
+from digit_core import Recognizer, model_store
+
+READINGS = 100
+WATCH = """
+window.marks = {};
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (marks.up && !marks.sent) marks.sent = performance.now();
+  return send.call(this, data);
+};
+addEventListener("mouseup", () => { window.marks = { up: performance.now() }; }, true);
+new MutationObserver(() => {
+  if (marks.sent && !marks.answer && document.querySelector(".st-key-reading .ink-answer"))
+    marks.answer = performance.now();
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
+
+
+def main() -> None:
+    cv2.setNumThreads(1)
+    rows = [*networks(), *readings(), *processes(), *pages()]
+    print("| what | median | 95 % within |\n|---|---|---|")
+    for what, median, within in rows:
+        print(f"| {what} | {median} | {within} |")
+
+
+def networks() -> list[tuple[str, str, str]]:
+    """One digit through the same network, three ways."""
+    import keras
+
+    recognizer = Recognizer.load()
+    model = keras.models.load_model(model_store.find().folder / "model.keras")
+    digit = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
+    batch = digit[..., np.newaxis].astype(np.float32) / 255
+    lite = _times(lambda: recognizer.classify(digit), 2000)
+    call = _times(lambda: model(batch), 200)
+    predict = _times(lambda: model.predict(batch, verbose=0), 60)
+    ratio = statistics.median
+    return [
+        _row("one digit, LiteRT, one thread", lite),
+        _row(f"one digit, `model(x)` ({ratio(call) / ratio(lite):.0f} times LiteRT)", call),
+        _row(f"one digit, `model.predict(x)` ({ratio(predict) / ratio(lite):.0f} times LiteRT)", predict),
+    ]
+
+
+def readings() -> list[tuple[str, str, str]]:
+    """Picture to answer: preprocessing, segmentation and network, on one thread."""
+    recognizer = Recognizer.load()
+    digits = [draw(placed(DIGITS[i % 10], 60 + i, 50, 200 + i), pen=10 + i % 15) for i in range(40)]
+    numbers = [draw(number(f"{i}28{i}", 20, 60, 100), width=480, height=240) for i in range(1, 10)]
+    return [
+        _row("reading a drawn digit, 400 x 400 pixels", _times_over(recognizer.read, digits * 10)),
+        _row("reading a drawn number of four digits", _times_over(recognizer.read, numbers * 20)),
+    ]
+
+
+def processes() -> list[tuple[str, str, str]]:
+    """From nothing to the first reading, in a process of its own, and its memory: LiteRT against Keras."""
+    lite = "from digit_core import Recognizer; r = Recognizer.load(); r.read(picture)"
+    file = model_store.find().folder / "model.keras"
+    whole = f"import keras; m = keras.models.load_model({str(file)!r}); m.predict(batch, verbose=0)"
+    found = []
+    for name, program in (("LiteRT", lite), ("TensorFlow", whole)):
+        runs = [_run(program) for _ in range(5)]
+        found.append(_row(f"a fresh process to its first answer, {name}", [seconds for seconds, _ in runs]))
+        memory = statistics.median(megabytes for _, megabytes in runs)
+        found.append((f"memory of that process, {name}", f"{memory:.0f} MB", ""))
+    return found
+
+
+def pages() -> list[tuple[str, str, str]]:
+    """In Chromium: pen-up to answer, the app's own share of it, the first reading, the server's memory."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.add_init_script(WATCH)
+        began = time.perf_counter()
+        with serving(Path(folder)) as server:
+            open_canvas(page, server.url)
+            whole, share = [], []
+            for index in range(READINGS):
+                draw_with_mouse(page, placed(DIGITS[index % 10], 150, 60, 220)[:1])
+                page.wait_for_function("marks.answer", polling=20)
+                if index == 0:
+                    first = time.perf_counter() - began
+                marks = page.evaluate("marks")
+                whole.append((marks["answer"] - marks["up"]) / 1000)
+                share.append((marks["answer"] - marks["sent"]) / 1000)
+                page.locator(".st-key-clear button").click()
+                page.wait_for_selector(".st-key-reading .ink-invite")
+                page.wait_for_timeout(150)
+            memory = psutil.Process(server.process.pid).memory_info().rss / 1e6
+    return [
+        _row("pen-up to answer in the page, the canvas's own pause of 200 ms included", whole),
+        _row("the app's share of it: frame out to answer in the page", share),
+        ("start of the server to the first reading in the page", f"{first:.1f} s", ""),
+        (f"memory of the server after {READINGS} readings", f"{memory:.0f} MB", ""),
+    ]
+
+
+def _run(program: str) -> tuple[float, float]:
+    """Seconds and megabytes of a Python process that runs a program and tells its memory."""
+    program = (
+        "import numpy as np, psutil; picture = np.full((400, 400), 255, np.uint8); picture[100:300, 180:220] = 0;"
+        f"batch = np.zeros((1, 28, 28, 1), np.float32); {program}; print(psutil.Process().memory_info().rss)"
+    )
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return time.perf_counter() - began, int(done.stdout.split()[-1]) / 1e6
+
+
+def _times(call: Callable[[], object], count: int) -> list[float]:
+    for _ in range(5):
+        call()
+    return _times_over(lambda _: call(), range(count))
+
+
+def _times_over(call: Callable, arguments) -> list[float]:
+    seconds = []
+    for argument in arguments:
+        began = time.perf_counter()
+        call(argument)
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def _row(what: str, seconds: list[float]) -> tuple[str, str, str]:
+    return what, _shown(statistics.median(seconds)), _shown(float(np.percentile(seconds, 95)))
+
+
+def _shown(seconds: float) -> str:
+    return (
+        f"{seconds:.1f} s"
+        if seconds >= 1
+        else f"{seconds * 1000:.2g} ms"
+        if seconds < 0.1
+        else f"{seconds * 1000:.0f} ms"
+    )
+
+
+if __name__ == "__main__":
+    main()
