@@ -18,24 +18,28 @@ def probability_bars(probabilities: np.ndarray) -> go.Figure:
         probabilities: (10,), 0..1.
     """
     best = int(np.argmax(probabilities))
-    figure = go.Figure(
-        go.Bar(
-            x=list(range(10)),
-            y=[float(p) for p in probabilities],
-            marker_color=[ACCENT if digit == best else QUIET for digit in range(10)],
-            text=[f"{p:.0%}" if p >= 0.01 else "" for p in probabilities],
-            textposition="outside",
-            textfont_size=13,
-            textangle=0,
-            constraintext="none",
-            cliponaxis=False,
-            hovertemplate="%{x}: %{y:.1%}<extra></extra>",
-        )
-    )
-    figure.update_layout(height=170, margin={"l": 0, "r": 0, "t": 18, "b": 0}, bargap=0.25, showlegend=False)
-    figure.update_xaxes(dtick=1, range=[-0.5, 9.5], fixedrange=True, showgrid=False, tickfont_size=15)
-    figure.update_yaxes(range=[0, 1], fixedrange=True, visible=False)
-    return figure
+    bars = {
+        "type": "bar",
+        "x": list(range(10)),
+        "y": [float(p) for p in probabilities],
+        "marker": {"color": [ACCENT if digit == best else QUIET for digit in range(10)]},
+        "text": [f"{p:.0%}" if p >= 0.01 else "" for p in probabilities],
+        "textposition": "outside",
+        "textfont": {"size": 13},
+        "textangle": 0,
+        "constraintext": "none",
+        "cliponaxis": False,
+    }
+    digits = {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "tickfont": {"size": 15}}
+    layout = {
+        "height": 170,
+        "margin": {"l": 0, "r": 0, "t": 18, "b": 0},
+        "bargap": 0.25,
+        "showlegend": False,
+        "xaxis": digits,
+        "yaxis": {"range": [0, 1], "fixedrange": True, "visible": False},
+    }
+    return go.Figure({"data": [bars], "layout": layout})
 
 
 def probability_text(probabilities: np.ndarray) -> str:

@@ -32,6 +32,7 @@ SUFFIXES = (
 )  # fmt: skip
 
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
+SOFT_EDGE = np.ones((3, 3), np.uint8)  # a stroke's edge is a pixel wide
 PAPER_SPREAD = 12  # grey levels within which paper counts as evenly lit
 
 
@@ -144,6 +145,8 @@ def on_paper(picture: np.ndarray) -> np.ndarray:
     """
     if picture.ndim == 2 or picture.shape[2] == 3:
         return picture
+    if picture[..., 3].min() == 255:
+        return cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
     on_white = _composite(picture, 255)
     if np.ptp(on_white) < LEAST_CONTRAST <= np.ptp(picture[..., 3]):
         return _composite(picture, 0)
@@ -186,11 +189,11 @@ def ink_is_dark(grey: np.ndarray) -> bool:
     Where the edge is of two minds (a desk beside a page), paper is what fills most of the picture.
     """
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(edge)
+    paper = float(np.median(edge))
+    darkest, brightest, _, _ = cv2.minMaxLoc(grey)
     if np.mean(np.abs(edge.astype(np.int16) - paper) <= 2 * PAPER_SPREAD) < 0.7:
-        paper = np.median(grey)
-    darkest, brightest = np.percentile(grey, (1, 99))
-    return bool(paper - min(darkest, grey.min()) >= max(brightest, grey.max()) - paper)
+        paper = float(np.searchsorted(np.cumsum(_histogram(grey)), grey.size / 2))  # the median
+    return paper - darkest >= brightest - paper
 
 
 def estimate_paper(grey: np.ndarray) -> np.ndarray:
@@ -199,8 +202,9 @@ def estimate_paper(grey: np.ndarray) -> np.ndarray:
     Evenly lit paper is one grey; else the paper is what is left when everything narrower
     than a quarter of the picture is closed over (grey-scale closing), smoothed.
     """
-    level = _commonest(grey)
-    if np.mean(np.abs(grey.astype(np.int16) - level) <= PAPER_SPREAD) > 0.5:
+    counts = _histogram(grey)
+    level = int(np.convolve(counts, np.ones(5), "same").argmax())  # the grey round which most pixels lie
+    if counts[max(level - PAPER_SPREAD, 0) : level + PAPER_SPREAD + 1].sum() > grey.size / 2:
         return np.full_like(grey, level)
     height, width = grey.shape
     scale = min(1.0, 256 / max(height, width))
@@ -212,24 +216,30 @@ def estimate_paper(grey: np.ndarray) -> np.ndarray:
     return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def _commonest(grey: np.ndarray) -> int:
-    """The grey level round which most pixels lie."""
-    counts = np.bincount(grey.ravel(), minlength=256)
-    return int(np.convolve(counts, np.ones(5), "same").argmax())
+def _histogram(grey: np.ndarray) -> np.ndarray:
+    """Number of pixels at each of the 256 grey levels."""
+    return cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
 
 
 def _clean(contrast: np.ndarray) -> np.ndarray:
     """Contrast to paper, uint8 -> ink: noise to 0, full strokes to 255, edges in between."""
-    if contrast.max() < LEAST_CONTRAST:
-        return np.zeros_like(contrast)
+    ink = np.zeros_like(contrast)
     smooth = cv2.GaussianBlur(contrast, (3, 3), 0)
     threshold, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
-    paper = contrast[smooth <= threshold]
-    noise = 4 * float(np.median(paper)) + 4 if paper.size else 4.0
-    strokes = smooth > max(threshold, noise, LEAST_CONTRAST / 2)
-    if not strokes.any():
-        return np.zeros_like(contrast)
-    peak = float(np.percentile(contrast[strokes], 90))
-    near = cv2.dilate(strokes.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    ink = (contrast.astype(np.float32) - noise) * (255 / max(peak - noise, 1.0))
-    return np.where(near, ink.clip(0, 255), 0).astype(np.uint8)
+    noise = 4 * _median_up_to(smooth, threshold) + 4
+    strokes = cv2.compare(smooth, max(threshold, noise, LEAST_CONTRAST / 2), cv2.CMP_GT)
+    x, y, width, height = cv2.boundingRect(cv2.dilate(strokes, SOFT_EDGE))
+    if not width or contrast.max() < LEAST_CONTRAST:
+        return ink
+    window = np.s_[y : y + height, x : x + width]  # all ink is in here; paper need not be looked at
+    peak = float(np.percentile(contrast[window][strokes[window] > 0], 90))
+    gain = 255 / max(peak - noise, 1.0)
+    stretched = cv2.addWeighted(contrast[window], gain, contrast[window], 0, -noise * gain)  # clips to 0..255
+    ink[window] = cv2.bitwise_and(stretched, cv2.dilate(strokes, SOFT_EDGE)[window])
+    return ink
+
+
+def _median_up_to(grey: np.ndarray, limit: float) -> float:
+    """The median of the pixels that are not brighter than `limit`."""
+    below = np.cumsum(_histogram(grey)[: int(limit) + 1])
+    return float(np.searchsorted(below, below[-1] / 2))

@@ -17,8 +17,11 @@ import numpy as np
 
 INK = 64  # brightness from which a pixel holds a mark together
 SPECK = 0.10  # a mark smaller than this share of the tallest, both ways, is dirt
+MOST_MARKS = 500  # on a page; noise has hundreds of thousands
+STACKED = 0.5  # share of the narrower mark's width that marks of one digit have in common
 MOST_PIECES = 4  # pieces that one digit may fall into
 WIDEST = 1.8  # width over height of the widest joined digit
+GAP_COST = 6.0  # log-odds lost for a gap as wide as the digit is high
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
 
 
@@ -69,7 +72,7 @@ class Grouping:
 
 def find_rows(ink: np.ndarray) -> list[list[Mark]]:
     """The marks of a page, uint8 (height, width): rows from top to bottom, each from left to right."""
-    rows = _into_rows(_without_specks(_connected(ink)))
+    rows = _into_rows(_connected(ink))
     return [sorted(_join_stacked(row), key=_middle) for row in rows]
 
 
@@ -109,22 +112,31 @@ def join(marks: Sequence[Mark]) -> Mark:
 
 
 def _connected(ink: np.ndarray) -> list[Mark]:
-    """Ink that hangs together, each piece with the soft edge round it."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INK).astype(np.uint8), connectivity=8)
+    """Ink that hangs together, each piece with the soft edge round it; specks are left out."""
+    solid = cv2.compare(ink, INK, cv2.CMP_GT)
+    x, y, width, height = cv2.boundingRect(solid)
+    if not width:
+        return []  # OpenCV crashes on an array without pixels
+    x0, y0 = max(x - 1, 0), max(y - 1, 0)
+    part = np.s_[y0 : y + height + 1, x0 : x + width + 1]  # all that is inked, and the soft edge round it
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(solid[part], connectivity=8)
     marks = []
-    height, width = ink.shape
-    for label, (x, y, w, h, _) in enumerate(stats[1:], 1):
+    for label in _large(stats):
+        x, y, width, height, _ = stats[label].tolist()
         left, top = max(x - 1, 0), max(y - 1, 0)
-        window = np.s_[top : min(y + h + 1, height), left : min(x + w + 1, width)]
+        window = np.s_[top : y + height + 1, left : x + width + 1]
         own = cv2.dilate((labels[window] == label).astype(np.uint8), np.ones((3, 3), np.uint8))
-        piece = ink[window] * own
-        marks.append(Mark((int(left), int(top), piece.shape[1], piece.shape[0]), piece))
+        piece = ink[part][window] * own
+        marks.append(Mark((x0 + left, y0 + top, piece.shape[1], piece.shape[0]), piece))
     return marks
 
 
-def _without_specks(marks: list[Mark]) -> list[Mark]:
-    least = SPECK * max((mark.height for mark in marks), default=0)
-    return [mark for mark in marks if max(mark.width, mark.height) >= least]
+def _large(stats: np.ndarray) -> list[int]:
+    """Labels of the pieces that are no specks, the largest ones where there are very many."""
+    sizes = stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]  # without the paper, label 0
+    longer = sizes.max(1)
+    labels = 1 + np.flatnonzero(longer >= SPECK * sizes[:, 1].max())
+    return labels[np.argsort(-longer[labels - 1], kind="stable")][:MOST_MARKS].tolist()
 
 
 def _into_rows(marks: list[Mark]) -> list[list[Mark]]:
@@ -151,13 +163,12 @@ def _belongs(mark: Mark, row: list[Mark]) -> bool:
 
 def _join_stacked(row: list[Mark]) -> list[Mark]:
     """Join marks that stand over each other rather than side by side, until none are left."""
-    row = list(row)
-    for i, mark in enumerate(row):
-        for j in range(i + 1, len(row)):
-            if _overlap(mark, row[j]) > 0.5:
-                joined = join([mark, row[j]])
-                return _join_stacked([*row[:i], *row[i + 1 : j], *row[j + 1 :], joined])
-    return row
+    joined: list[Mark] = []
+    for mark in sorted(row, key=_middle):
+        stacked = [other for other in joined if _overlap(mark, other) > STACKED]
+        joined = [other for other in joined if _overlap(mark, other) <= STACKED]
+        joined.append(join([mark, *stacked]) if stacked else mark)
+    return joined if len(joined) == len(row) else _join_stacked(joined)
 
 
 def _may_be_one(pieces: Sequence[Mark], joined: Mark) -> bool:
@@ -165,12 +176,8 @@ def _may_be_one(pieces: Sequence[Mark], joined: Mark) -> bool:
 
 
 def _join_odds(pieces: Sequence[Mark], joined: Mark) -> float:
-    """Pieces that are close or differ in height are likelier one digit than two."""
-    return -GAP_COST * max(_widest_gap(pieces), 0) / joined.height - JOIN_COST * (len(pieces) - 1)
-
-
-GAP_COST = 6.0
-JOIN_COST = 0.0
+    """The wider the gap between pieces, the less likely they are one digit."""
+    return -GAP_COST * max(_widest_gap(pieces), 0) / joined.height
 
 
 def _widest_gap(pieces: Sequence[Mark]) -> int:

@@ -12,16 +12,23 @@ st.html('<div class="ink-title">Inkling <span>reads the numbers you write.</span
 
 @st.fragment
 def draw() -> None:
-    """A canvas, and beside it what it says, anew after every stroke."""
+    """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
-    with left:
-        picture = canvas.drawing()
+    picture = canvas.drawing()
     reading = None if picture is None else resources.recognizer().read(picture)
-    with right, st.container(key="reading"):
-        if reading is None or not reading.digits:
-            components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
-        else:
+    read = reading is not None and reading.digits
+    with right:
+        card = st.container(key="reading")
+    with card:
+        if read:
             components.answer(reading.text, wording.sentence(reading))
+            components.send()
+        else:
+            components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
+    with left:
+        canvas.show()
+    with card:
+        if read:
             components.details(picture, reading, "drawn")
     with left:
         canvas.keep()

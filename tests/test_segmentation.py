@@ -62,6 +62,18 @@ def test_a_mark_holds_only_its_own_ink():
     assert sum((mark.ink > 0).sum() for mark in row) == (ink > 0).sum()
 
 
+def test_boxes_stay_on_the_page():
+    ink = np.zeros((60, 80), np.uint8)
+    ink[:, :20] = ink[:, 70:] = 255
+    [row] = segmentation.find_rows(ink)
+    assert [mark.box for mark in row] == [(0, 0, 21, 60), (69, 0, 11, 60)]
+
+
+def test_a_page_of_noise_is_given_up_on_soon(rng):
+    ink = np.where(rng.random((2000, 2000)) < 0.01, 255, 0).astype(np.uint8)
+    assert sum(len(row) for row in segmentation.find_rows(ink)) <= segmentation.MOST_MARKS
+
+
 def test_neighbours_may_be_grouped_and_far_ones_not():
     row = [_mark(0, 0, 30, 100), _mark(40, 0, 10, 100), _mark(200, 0, 30, 100)]
     found = [(g.first, g.last) for g in segmentation.groupings(row)]

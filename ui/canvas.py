@@ -36,28 +36,35 @@ LARGEST_PNG = 8_000_000  # characters of a data URL
 
 
 def drawing() -> np.ndarray | None:
-    """Show the canvas with its tools; give the picture on it, RGB (height, width, 3), or None if blank."""
+    """The picture drawn so far, RGB (height, width, 3), or None; `show` must follow in the same run.
+
+    Apart from `show`, so that the answer can be sent to the browser before the canvas.
+    """
     seen = browser.look(BROWSER_KEY)
     width = seen.width or state.get("width") or _likely_width()
     state.put("width", width)
     _restore(seen.kept)
     _fit(width)
-    pen = st.session_state.get("pen") or "Medium"
+    _collect(width)
+    return _picture()
+
+
+def show() -> None:
+    """Show the canvas with its tools, in the present column."""
+    width = state.get("width")
     st_canvas(
         key=KEY,
         width=width,
         height=_height(width),
-        stroke_width=PENS[pen],
+        stroke_width=PENS[st.session_state.get("pen") or "Medium"],
         stroke_color=INK,
         background_color=PAPER,
         initial_drawing=state.get("seed"),
         return_image_data=True,
     )
-    _collect(width)
     if not state.get("drawing"):
         st.html(PROMPT)
     _tools(width)
-    return picture()
 
 
 def keep() -> None:
@@ -66,7 +73,7 @@ def keep() -> None:
     browser.listen(BROWSER_KEY, _packed(kept) if state.get("reload_checked") else None)
 
 
-def picture() -> np.ndarray | None:
+def _picture() -> np.ndarray | None:
     """The picture on the canvas, RGB (height, width, 3), or None if nothing was drawn."""
     kept = state.get("drawing")
     if not kept or not kept["raw"].get("objects"):
@@ -79,7 +86,7 @@ def picture() -> np.ndarray | None:
         return None
 
 
-def show(objects: list[dict], known: dict | None = None) -> None:
+def _put(objects: list[dict], known: dict | None = None) -> None:
     """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet.
 
     `known` is the drawing that they stand for, if its picture is there already; else the
@@ -97,12 +104,12 @@ def _restore(kept: str | None) -> None:
     """On a canvas that was not there in the last run, show what was drawn before."""
     before = state.get("drawing")
     if KEY not in st.session_state and before:
-        show(before["raw"]["objects"], before)
+        _put(before["raw"]["objects"], before)
     if kept is not None and not state.get("reload_checked"):
         state.put("reload_checked", True)
         found = _unpacked(kept)
         if found and not before:
-            show(found["raw"]["objects"], found)
+            _put(found["raw"]["objects"], found)
 
 
 def _fit(width: int) -> None:
@@ -115,7 +122,7 @@ def _fit(width: int) -> None:
         {**stroke, **{name: factor * stroke[name] for name in SCALED if isinstance(stroke.get(name), int | float)}}
         for stroke in kept["raw"]["objects"]
     ]
-    show(scaled, {**kept, "width": width, "raw": {"objects": scaled}})
+    _put(scaled, {**kept, "width": width, "raw": {"objects": scaled}})
 
 
 def _collect(width: int) -> None:
@@ -150,7 +157,7 @@ def _tools(width: int) -> None:
             "Pen", list(PENS), default="Medium", required=True, key="pen", label_visibility="collapsed"
         )
         st.button("Undo", key="undo", on_click=_undo, disabled=not drawn)
-        st.button("Clear", key="clear", on_click=show, args=([],), disabled=not drawn)
+        st.button("Clear", key="clear", on_click=_put, args=([],), disabled=not drawn)
         st.button(
             "Try a sample",
             icon=":material/casino:",
@@ -164,13 +171,13 @@ def _tools(width: int) -> None:
 def _undo() -> None:
     kept = state.get("drawing")
     if kept:
-        show(kept["raw"]["objects"][:-1])
+        _put(kept["raw"]["objects"][:-1])
 
 
 def _show_sample(width: int) -> None:
     number = state.get("sample_number")
     state.put("sample_number", number + 1)
-    show(samples.strokes(number, width, _height(width), INK, PENS["Medium"]))
+    _put(samples.strokes(number, width, _height(width), INK, PENS["Medium"]))
 
 
 def _likely_width() -> int:
