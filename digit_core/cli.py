@@ -6,6 +6,7 @@ with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong u
 
 import argparse
 import concurrent.futures
+import datetime
 import json
 import logging
 import os
@@ -55,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help="fit a network and store it as a model")
     train.add_argument("--architecture", default="simple_cnn", help="lenet5 or simple_cnn (default)")
     train.add_argument("--data", default="mnist", help=f"data set: {', '.join(DATASETS)} (default mnist)")
-    train.add_argument("--name", help="name of the model (default: the architecture's)")
+    train.add_argument("--name", help="name of the model (default: the architecture and the time)")
     train.add_argument("--epochs", type=int, help="passes over the training digits")
     train.add_argument("--batch-size", type=int, help="digits a step")
     train.add_argument("--learning-rate", type=float, help="first step size; falls to 0 along a cosine")
@@ -93,7 +94,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 def find_pictures(path: Path) -> Iterator[Path]:
     """The file itself, or every picture by its suffix in a folder and below, sorted."""
-    if path.is_dir():
+    if os.path.isdir(path):
         yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in images.SUFFIXES and p.is_file())
     else:
         yield path
@@ -143,7 +144,8 @@ def _train(options: argparse.Namespace) -> int:
     print("Starting TensorFlow ...", file=sys.stderr)
     from digit_core import datasets, training  # seconds, and only this command needs them
 
-    name = model_store.check_name(options.name or options.architecture)
+    own = f"{options.architecture}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    name = options.name or (options.architecture if options.into else own)
     fields = ("architecture", "data", "epochs", "batch_size", "learning_rate", "augmentation", "loss", "seed")
     given = {field: getattr(options, field) for field in fields if getattr(options, field) is not None}
     try:
@@ -151,6 +153,7 @@ def _train(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
+    model_store.check_target(name, options.into)
     datasets.load(settings.data, progress=True)  # fetch it with a bar before the training's own begins
     with _TrainingBar() as bar:
         trained = training.train(settings, bar.show)

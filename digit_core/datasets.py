@@ -10,7 +10,6 @@ touched by anything that chooses.
 import gzip
 import hashlib
 import logging
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,18 +187,21 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in MNIST_DIGESTS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
         raise _DamagedFileError(f"{path} is damaged: {error}") from error
     return _checked(arrays, path)
 
 
 def _read_idx(path: Path) -> np.ndarray:
     """One gzipped IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist/)."""
-    with gzip.open(path) as file:
-        content = file.read()
-    dimensions = content[3]
-    shape = np.frombuffer(content, ">u4", dimensions, 4)
-    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+        dimensions = content[3]
+        shape = np.frombuffer(content, ">u4", dimensions, 4)
+        return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+    except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
+        raise _DamagedFileError(f"{path} is damaged: {error}") from error
 
 
 def _checked(arrays: dict[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:

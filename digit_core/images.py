@@ -8,6 +8,7 @@ anything is decoded, and whatever goes wrong inside a decoder comes out as an
 """
 
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -30,6 +31,12 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
 SUFFIXES = (
     ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic", ".heif",
 )  # fmt: skip
+
+JPEG_SCAN = b"\xff\xda"  # a progressive JPEG goes over all its pixels once a scan
+MOST_JPEG_SCANS = 100  # cameras and editors write up to about ten, and one for each embedded preview
+TEXT_PNM = (b"P1", b"P2", b"P3")  # Pillow reads these byte by byte
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
+_decoding = threading.Semaphore(2)  # large pictures decoded at the same time: bounds memory
 
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
 SOFT_EDGE = np.ones((3, 3), np.uint8)  # a stroke's edge is a pixel wide
@@ -66,14 +73,10 @@ def decode(content: bytes) -> np.ndarray:
         UnreadableImageError: empty, damaged, over 25 megapixels, or in no known format.
     """
     image = _open(content)
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise UnreadableImageError(
-            f"This picture has {width} x {height} pixels; the most that can be read is "
-            f"{MAX_PIXELS // 1_000_000} megapixels. Please make it smaller."
-        )
+    _check_cost(image, content)
     try:
-        return _to_array(ImageOps.exif_transpose(image))
+        with _decoding:
+            return _to_array(ImageOps.exif_transpose(image))
     except Exception as error:  # decoders of hostile files raise whatever they like
         raise UnreadableImageError("This picture is damaged: its data cannot be decoded.") from error
 
@@ -92,6 +95,21 @@ def _open(content: bytes) -> Image.Image:
         raise UnreadableImageError(_why_unknown(content)) from error
 
 
+def _check_cost(image: Image.Image, content: bytes) -> None:
+    """Refuse what would take much memory or time to decode, as far as the header and the markers tell."""
+    width, height = image.size
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which may hide a huge tile behind a small size
+    if max(width * height, tags.get(TILE_WIDTH, 0) * tags.get(TILE_LENGTH, 0)) > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"This picture has {width} x {height} pixels or more; the most that can be read is "
+            f"{MAX_PIXELS // 1_000_000} megapixels. Please make it smaller."
+        )
+    if content.count(JPEG_SCAN) > MOST_JPEG_SCANS or content[:2] in TEXT_PNM:
+        raise UnreadableImageError(
+            "This picture is stored in a form that takes too long to read. Please save it as PNG."
+        )
+
+
 def _why_unknown(content: bytes) -> str:
     start = content[:512].lstrip().lower()
     if content[4:8] == b"ftyp" and content[8:11] in (b"hei", b"hev", b"mif", b"msf"):
@@ -106,18 +124,22 @@ def _why_unknown(content: bytes) -> str:
 def _to_array(image: Image.Image) -> np.ndarray:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         return _stretch(np.asarray(image).astype(np.float32))
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"))
     if image.has_transparency_data:
         return on_paper(np.asarray(image.convert("RGBA")))
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
     return np.asarray(image.convert("RGB"))
 
 
 def _stretch(values: np.ndarray) -> np.ndarray:
-    """Deep grey values (16 bits, float) -> uint8, from their own darkest to their brightest."""
-    values = np.nan_to_num(values)
-    low, high = float(values.min()), float(values.max())
-    return ((values - low) * (255 / max(high - low, 1e-6))).astype(np.uint8)
+    """Deep grey values (16 bits, float) -> uint8, from their own darkest to their brightest.
+
+    A sheet that is nearly of one grey stays so: its faint differences are not blown up.
+    """
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    span = max(high - low, max(abs(low), abs(high)) * LEAST_CONTRAST / 255, 1e-6)
+    return np.nan_to_num((values - low) * (255 / span)).clip(0, 255).astype(np.uint8)
 
 
 def check(picture: np.ndarray) -> np.ndarray:
@@ -154,19 +176,22 @@ def on_paper(picture: np.ndarray) -> np.ndarray:
 
 
 def _composite(picture: np.ndarray, paper: int) -> np.ndarray:
-    alpha = picture[..., 3:].astype(np.uint16)
-    colour = picture[..., :3].astype(np.uint16)
-    return ((colour * alpha + paper * (255 - alpha) + 127) // 255).astype(np.uint8)
+    mixed = np.empty((*picture.shape[:2], 3), np.uint8)
+    for top in range(0, len(picture), 256):  # in strips: 16 bits a value for all at once would be much memory
+        strip = picture[top : top + 256].astype(np.uint16)
+        alpha = strip[..., 3:]
+        mixed[top : top + 256] = (strip[..., :3] * alpha + paper * (255 - alpha) + 127) // 255
+    return mixed
 
 
-def working_size(picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """(picture reduced to 2,000 pixels a side at most, pixels of the original a pixel of it)."""
+def working_size(picture: np.ndarray) -> np.ndarray:
+    """The picture, reduced to 2,000 pixels a side at most."""
     height, width = picture.shape[:2]
     scale = max(height, width) / WORKING_SIDE
     if scale <= 1:
-        return picture, 1.0
+        return picture
     size = max(round(width / scale), 1), max(round(height / scale), 1)
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def extract_ink(picture: np.ndarray) -> np.ndarray:
@@ -227,7 +252,7 @@ def _clean(contrast: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(contrast, (3, 3), 0)
     threshold, _ = cv2.threshold(smooth, 0, 255, cv2.THRESH_OTSU)
     noise = 4 * _median_up_to(smooth, threshold) + 4
-    strokes = cv2.compare(smooth, max(threshold, noise, LEAST_CONTRAST / 2), cv2.CMP_GT)
+    strokes = np.where(smooth > max(threshold, noise, LEAST_CONTRAST / 2), np.uint8(255), np.uint8(0))
     x, y, width, height = cv2.boundingRect(cv2.dilate(strokes, SOFT_EDGE))
     if not width or contrast.max() < LEAST_CONTRAST:
         return ink

@@ -1,7 +1,7 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
 Shipped models stand in the project's `models/`, a user's own under
-`$DIGIT_HOME/models/`. Only names are taken from outside, never paths, and a
+`$DIGIT_HOME/models/`; a shipped name cannot be taken. Only names are taken from outside, never paths, and a
 file is used only if it is, byte for byte, the one its card speaks of. Listing
 and loading need no TensorFlow; only `save` does.
 """
@@ -9,7 +9,9 @@ and loading need no TensorFlow; only `save` does.
 import datetime
 import hashlib
 import json
+import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,14 +62,14 @@ class StoredModel:
 
 
 def find(name: str | None = None) -> StoredModel:
-    """The model of that name (the default one for None); a user's own goes before a shipped one.
+    """The model of that name, the default one for None.
 
     Raises:
         ModelError: there is none, or its card cannot be read.
     """
     name = DEFAULT_MODEL if name is None else name
     for folder in _roots():
-        if NAME.fullmatch(name) and (folder / name / "card.json").is_file():
+        if NAME.fullmatch(name) and os.path.isfile(folder / name / "card.json"):
             return _read(folder / name)
     known = ", ".join(model.name for model in list_models()) or "none yet"
     raise ModelError(f"There is no model called {name!r}. Known models: {known}.")
@@ -77,26 +79,35 @@ def list_models() -> list[StoredModel]:
     """Every model with a readable card, by name, the default one first."""
     found: dict[str, StoredModel] = {}
     for root in _roots():
-        for card in sorted(root.glob("[!.]*/card.json")):
+        for folder in sorted(root.iterdir()) if os.access(root, os.R_OK | os.X_OK) and root.is_dir() else ():
             try:
-                found.setdefault(card.parent.name, _read(card.parent))
+                if NAME.fullmatch(folder.name):
+                    found.setdefault(folder.name, _read(folder))
             except ModelError:
                 continue  # one broken folder hides itself, not the others; `find` names the cause
     return sorted(found.values(), key=lambda model: (not model.is_default, model.name))
 
 
-def check_name(name: str) -> str:
-    """Give the name back if a model may bear it.
+def check_target(name: str, root: Path | None = None) -> Path:
+    """The folder that `save` would write, once it is sure that it can.
 
     Raises:
-        ModelError: it may not.
+        ModelError: the name will not do, or the folder cannot be written.
     """
     if not NAME.fullmatch(name):
         raise ModelError(
             f"{name!r} cannot be a model's name: use up to 64 small letters, digits, '-', '_' and '.', "
             "beginning with a letter or digit."
         )
-    return name
+    root = root or paths.home() / "models"
+    if root.resolve() != paths.SHIPPED_MODELS and (paths.SHIPPED_MODELS / name).exists():
+        raise ModelError(f"{name!r} is the name of a model that comes with Inkling. Please choose another.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            return root / name
+    except OSError as error:
+        raise ModelError(f"Models cannot be written to {root}: {error.strerror}.") from error
 
 
 def save(model: "keras.Model", name: str, about: dict[str, Any], root: Path | None = None) -> StoredModel:
@@ -107,9 +118,9 @@ def save(model: "keras.Model", name: str, about: dict[str, Any], root: Path | No
         root: `$DIGIT_HOME/models` if None.
 
     Raises:
-        ModelError: the name will not do.
+        ModelError: the name will not do, or the folder cannot be written.
     """
-    folder = (root or paths.home() / "models") / check_name(name)
+    folder = check_target(name, root)
     with paths.replacing_folder(folder) as scratch:
         model.save(scratch / "model.keras")
         (scratch / "model.tflite").write_bytes(_to_litert(model))
@@ -125,16 +136,24 @@ def save(model: "keras.Model", name: str, about: dict[str, Any], root: Path | No
 
 
 def _roots() -> tuple[Path, ...]:
-    return paths.home() / "models", paths.SHIPPED_MODELS
+    return paths.SHIPPED_MODELS, paths.home() / "models"
 
 
 def _read(folder: Path) -> StoredModel:
     try:
         card = json.loads((folder / "card.json").read_text())
-        card["files"]["model.tflite"]["sha256"]  # what `litert_bytes` relies on
+        _check_card(card)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(f"The card of the model {folder.name!r} cannot be read.") from error
     return StoredModel(folder.name, folder, card)
+
+
+def _check_card(card: dict) -> None:
+    """Touch all that the program relies on; what is missing raises KeyError or TypeError."""
+    for file in FILES:
+        card["files"][file]["sha256"], card["files"][file]["bytes"]
+    card["settings"]["architecture"], card["parameters"], card["created"]
+    card["data"]["name"], card["metrics"]["test_accuracy"]
 
 
 def _to_litert(model: "keras.Model") -> bytes:

@@ -17,13 +17,13 @@ SHIPPED_MODELS = PROJECT / "models"
 
 def home() -> Path:
     """Folder for everything the program writes: `$DIGIT_HOME`, by default `.inkling/`."""
-    return Path(os.environ.get("DIGIT_HOME") or PROJECT / ".inkling").expanduser()
+    return Path(os.path.expanduser(os.environ.get("DIGIT_HOME") or PROJECT / ".inkling"))
 
 
 def data_dir() -> Path | None:
     """Folder in which data sets may already lie (`$DIGIT_DATA_DIR`), or None if unset."""
     folder = os.environ.get("DIGIT_DATA_DIR")
-    return Path(folder).expanduser() if folder else None
+    return Path(os.path.expanduser(folder)) if folder else None
 
 
 @contextlib.contextmanager

@@ -92,8 +92,8 @@ class Recognizer:
         Raises:
             UnreadableImageError: the array is not a picture.
         """
-        picture, scale = images.working_size(images.check(picture))
-        ink = images.extract_ink(picture)
+        ink = images.extract_ink(images.working_size(images.check(picture)))
+        scale = picture.shape[1] / ink.shape[1], picture.shape[0] / ink.shape[0]  # x, y
         rows = [self._read_row(row, scale) for row in segmentation.find_rows(ink)]
         lines = ["".join(digit.text for digit in row) for row in rows]
         return Reading(lines, [digit for row in rows for digit in row], ink)
@@ -105,7 +105,7 @@ class Recognizer:
         answers = [self._run(chunk) for chunk in chunks]
         return np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
 
-    def _read_row(self, row: list[Mark], scale: float) -> list[Digit]:
+    def _read_row(self, row: list[Mark], scale: tuple[float, float]) -> list[Digit]:
         """Score every grouping of the row's marks in one batch, and keep the best way through."""
         candidates = segmentation.groupings(row)
         pictures = np.stack([normalization.normalize(candidate.mark.ink) for candidate in candidates])
@@ -145,15 +145,16 @@ def _score(candidate: Grouping, probabilities: np.ndarray) -> float:
     return candidate.log_odds + math.log(max(float(probabilities.max()), 1e-9))
 
 
-def _digit(mark: Mark, image: np.ndarray, probabilities: np.ndarray, scale: float) -> Digit:
+def _digit(mark: Mark, image: np.ndarray, probabilities: np.ndarray, scale: tuple[float, float]) -> Digit:
     value = int(probabilities.argmax())
     confidence = float(probabilities[value])
-    x, y, width, height = (round(length * scale) for length in mark.box)
+    left, right = round(mark.left * scale[0]), round(mark.right * scale[0])
+    top, bottom = round(mark.top * scale[1]), round(mark.bottom * scale[1])
     return Digit(
         value=value,
         confidence=confidence,
         trusted=confidence >= TRUSTED_FROM,
-        box=(x, y, width, height),
+        box=(left, top, right - left, bottom - top),
         probabilities=probabilities,
         image=image,
         ink=mark.ink,

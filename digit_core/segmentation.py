@@ -113,7 +113,7 @@ def join(marks: Sequence[Mark]) -> Mark:
 
 def _connected(ink: np.ndarray) -> list[Mark]:
     """Ink that hangs together, each piece with the soft edge round it; specks are left out."""
-    solid = cv2.compare(ink, INK, cv2.CMP_GT)
+    solid = (ink > INK).astype(np.uint8)
     x, y, width, height = cv2.boundingRect(solid)
     if not width:
         return []  # OpenCV crashes on an array without pixels

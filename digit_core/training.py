@@ -54,6 +54,8 @@ class TrainingSettings:
                 raise ValueError(f"There is no {setting} called {getattr(self, setting)!r}: {', '.join(known)}.")
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0:
             raise ValueError("Epochs, batch size and learning rate must be greater than zero.")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError("The seed must be a whole number from 0 to 4294967295.")
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,9 @@ def broken() -> dict[str, bytes]:
         "pickle.png": b"\x80\x04\x95\x10\x00\x00\x00cos\nsystem\n(S'false'\ntR.",
         "eps.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n",
         "bad-chunk.png": whole[:33] + struct.pack(">I", 2**31 - 1) + b"IDAT" + noise[:100],
+        "many-scans.jpg": _many_scans(200),
+        "text.ppm": b"P2\n10 10\n255\n" + b"#\n" * 300_000 + b"0 " * 100,
+        "huge-tile.tiff": _huge_tile(20_000),
         "heic-of-nothing.heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + noise[:200],
     }
 
@@ -105,6 +108,32 @@ def _heic(image: Image.Image) -> bytes:
     import digit_core.images  # noqa: F401  (it registers the format)
 
     return encoded(image.convert("RGB"), "HEIF")
+
+
+def _many_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again: small to send, long to decode."""
+    whole = encoded(Image.new("L", (3000, 3000), 255), "JPEG", progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:last] + whole[last:-2] * count + whole[-2:]
+
+
+def _huge_tile(side: int) -> bytes:
+    """A TIFF of 10x10 pixels in one tile of side x side."""
+    tags = [
+        (256, 10),
+        (257, 10),
+        (258, 8),
+        (259, 8),
+        (262, 1),
+        (277, 1),
+        (322, side),
+        (323, side),
+        (324, 200),
+        (325, 9),
+    ]
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    directory = struct.pack("<H", len(tags)) + entries + bytes(4)
+    return (b"II*\0" + struct.pack("<I", 8) + directory).ljust(200, b"\0") + zlib.compress(bytes(100))
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

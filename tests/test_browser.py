@@ -302,7 +302,7 @@ def test_two_visitors_do_not_see_each_other(new_page, server):
     assert answer(second) == INVITATION
 
 
-def test_the_first_request_to_a_fresh_server_can_be_read_within_five_seconds(new_page, tmp_path):
+def test_a_fresh_server_reads_soon(new_page, tmp_path):
     page = new_page()
     began = time.monotonic()
     with serving(tmp_path) as server:
@@ -310,7 +310,7 @@ def test_the_first_request_to_a_fresh_server_can_be_read_within_five_seconds(new
         page.locator(".st-key-sample button").click()
         assert wait_for_answer(page, "7") == "7"
         assert page.title() == "Inkling"
-        assert time.monotonic() - began < 10  # the bar is 5 on an idle machine: see benchmarks/latency.py
+        assert time.monotonic() - began < 10  # seconds; benchmarks/latency.py measures it on an idle machine
 
 
 def test_the_server_never_loads_tensorflow(page, server):
@@ -319,7 +319,7 @@ def test_the_server_never_loads_tensorflow(page, server):
     assert wait_for_answer(page, "9") == "9"
     process = psutil.Process(server.process.pid)
     assert not [m.path for m in process.memory_maps() if "tensorflow" in m.path]
-    assert process.memory_info().rss < 400e6  # after the tests above, with their 33 hostile files
+    assert process.memory_info().rss < 300e6  # after the tests above, with their hostile files
 
 
 def _draw_with_finger(page, strokes):

@@ -53,6 +53,23 @@ def test_a_missing_path_and_an_empty_folder_fail_with_a_sentence(tmp_path, capsy
     assert "no pictures" in capsys.readouterr().err
 
 
+def test_a_path_that_cannot_be_is_a_sentence(capsys):
+    assert cli.main(["predict", "--json", "a" * 3000]) == 1
+    assert "cannot be opened" in _objects(capsys)[0]["error"]
+
+
+@pytest.mark.slow
+def test_training_is_refused_before_it_begins(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert cli.main(["train", "--data", "builtin", "--into", str(tmp_path / "file")]) == 1
+    assert cli.main(["train", "--data", "builtin", "--name", "lenet5"]) == 1
+    assert cli.main(["train", "--data", "builtin", "--seed", "-1"]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be written" in said
+    assert "comes with Inkling" in said
+    assert "seed" in said
+
+
 def test_an_unknown_model_is_a_sentence(folder, capsys):
     assert cli.main(["predict", "--model", "nobody", str(folder)]) == 1
     assert "There is no model called 'nobody'" in capsys.readouterr().err

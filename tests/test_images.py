@@ -96,8 +96,40 @@ def test_deep_grey_is_stretched_from_its_own_darkest_to_its_brightest():
     assert images.decode(pictures.encoded(deep, "PNG")).tolist() == [[0, 127], [255, 63]]
 
 
-def test_large_pictures_are_reduced_and_know_by_how_much():
-    reduced, scale = images.working_size(np.zeros((1000, 4000), np.uint8))
-    assert reduced.shape == (500, 2000)
-    assert scale == 2
-    assert images.working_size(np.zeros((30, 40), np.uint8))[1] == 1
+def test_large_pictures_are_reduced():
+    assert images.working_size(np.zeros((1000, 4000), np.uint8)).shape == (500, 2000)
+    assert images.working_size(np.zeros((30, 40), np.uint8)).shape == (30, 40)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (4, 1), (2, 2), (1, 300), (300, 1), (1, 1, 3), (4, 1, 4), (1, 1, 4)])
+@pytest.mark.parametrize("fill", [0, 255])
+def test_the_smallest_pictures_are_read(shape, fill, recognizer):
+    assert recognizer.read(np.full(shape, fill, np.uint8)).text == ""
+
+
+def test_faint_differences_of_deep_grey_are_not_blown_up():
+    from PIL import Image
+
+    blank = np.full((60, 60), 65_000, np.uint16)
+    blank[30, 30] -= 10
+    picture = images.decode(pictures.encoded(Image.fromarray(blank), "PNG"))
+    assert not images.extract_ink(picture).any()
+
+
+def test_a_pixel_without_a_number_harms_nothing():
+    from PIL import Image
+
+    picture = pictures.SEVEN.astype(np.float32) / 255
+    picture[3, 3], picture[4, 4] = np.inf, np.nan
+    whole = images.decode(pictures.encoded(Image.fromarray(pictures.SEVEN.astype(np.float32) / 255), "TIFF"))
+    odd = images.decode(pictures.encoded(Image.fromarray(picture), "TIFF"))
+    assert (whole != odd).sum() <= 2
+
+
+def test_a_transparent_grey_is_paper():
+    """Ink of level 8 on level 0, where 0 is declared transparent, is dark on white."""
+    from PIL import Image
+
+    grey = Image.fromarray(np.where(pictures.SEVEN < 128, 8, 0).astype(np.uint8))
+    picture = images.decode(pictures.encoded(grey, "PNG", transparency=0))
+    assert (images.extract_ink(picture) > 127).sum() == (pictures.SEVEN < 128).sum()

@@ -42,10 +42,24 @@ def test_cards_and_files_agree():
             assert facts == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def test_a_users_model_goes_before_a_shipped_one(own_home):
+def test_a_shipped_name_cannot_be_taken(own_home):
+    with pytest.raises(ModelError, match="comes with Inkling"):
+        model_store.check_target("lenet5")
+    _copy("lenet5", own_home)  # and if it is, by hand, the shipped model stays what is used
     assert model_store.find("lenet5").folder == paths.SHIPPED_MODELS / "lenet5"
-    folder = _copy("lenet5", own_home)
-    assert model_store.find("lenet5").folder == folder
+
+
+def test_a_folder_that_cannot_be_written_is_named_beforehand(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot be written"):
+        model_store.check_target("mine", tmp_path / "file")
+
+
+@pytest.mark.parametrize("home", ["/dev/null/x", "~nosuchuser/x", "x" * 3000])
+def test_a_home_that_cannot_be_does_not_keep_shipped_models_from_reading(monkeypatch, home):
+    monkeypatch.setenv("DIGIT_HOME", home)
+    assert model_store.find().is_default
+    assert model_store.list_models()
 
 
 def test_an_unknown_model_names_the_known_ones():
@@ -56,7 +70,7 @@ def test_an_unknown_model_names_the_known_ones():
 @pytest.mark.parametrize("name", ["", "..", "../simple_cnn", "/etc", "a/b", "UPPER", "ö", "a" * 65, ".hidden", "a\n"])
 def test_only_plain_names_are_taken(name):
     with pytest.raises(ModelError):
-        model_store.check_name(name)
+        model_store.check_target(name)
     with pytest.raises(ModelError):
         model_store.find(name)
 
@@ -103,7 +117,12 @@ def test_a_saved_model_can_be_found_and_reads(own_home):
     from digit_core.architectures import build_lenet5
 
     model = build_lenet5()
-    about = {"settings": {"architecture": "lenet5"}, "parameters": model.count_params()}
+    about = {
+        "settings": {"architecture": "lenet5"},
+        "parameters": model.count_params(),
+        "data": {"name": "none"},
+        "metrics": {"test_accuracy": 0.1},
+    }
     stored = model_store.save(model, "mine", about)
     assert stored.folder == own_home / "models" / "mine"
     assert json.loads((stored.folder / "card.json").read_text())["parameters"] == 61_706

@@ -109,6 +109,45 @@ def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
     assert ">3<" in _says(app)
 
 
+def test_a_wider_canvas_keeps_all_of_the_drawing(app):
+    """From 340 to 700 pixels the width doubles, the height does not: strokes grow with the height."""
+    app.session_state["canvas_browser"] = {"width": 340, "kept": ""}
+    _draw(app, draw(placed(DIGITS[3], 60, 10, 220), width=340, height=240), objects=[{**STROKE, "top": 230}])
+    app.session_state["canvas_browser"] = {"width": 700, "kept": ""}
+    app.run()
+    [stroke] = app.session_state["seed"]["objects"]
+    assert stroke["top"] == pytest.approx(230 * 380 / 240)
+    assert stroke["scaleX"] == stroke["scaleY"]
+
+
+def test_a_sheet_that_was_wiped_invites_again(app):
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    _draw(app, np.full((380, 560), 255, np.uint8), objects=[])
+    assert "Draw a digit" in _says(app)
+    assert app.button(key="clear").disabled
+
+
+def test_an_undo_that_changes_no_pixel_keeps_the_answer(app):
+    """Two equal strokes: the picture with one of them is the same, and still a drawing."""
+    picture = draw(placed(DIGITS[3], 100, 60, 250))
+    _draw(app, picture, objects=[STROKE, STROKE])
+    app.button(key="undo").click().run()
+    _draw(app, picture, objects=[STROKE])
+    assert ">3<" in _says(app)
+
+
+def test_a_model_that_cannot_be_loaded_is_a_sentence(app, monkeypatch):
+    from digit_core import model_store
+    from ui import resources
+
+    monkeypatch.setattr(model_store, "DEFAULT_MODEL", "gone")
+    resources._load.clear()
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    resources._load.clear()
+    assert not app.exception
+    assert "no model called 'gone'" in app.error[0].value
+
+
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"raw": {"objects": [1]}, "data": "x"}', '{"width": -1}', "null"])
 def test_what_the_browser_kept_may_be_anything(app, kept):
     app.session_state["canvas_browser"] = {"width": 500, "kept": kept}

@@ -39,6 +39,16 @@ def test_boxes_are_in_the_pictures_own_pixels(recognizer):
     assert digit.box == pytest.approx((x, y, width, height), abs=6)
 
 
+@pytest.mark.parametrize("shape", [(40, 9001), (9001, 40), (3, 7000)])
+def test_boxes_of_long_narrow_pictures_stay_inside(recognizer, shape):
+    picture = np.full(shape, 255, np.uint8)
+    picture[: shape[0] // 2, : shape[1] // 2] = 0
+    for digit in recognizer.read(picture).digits:
+        x, y, width, height = digit.box
+        assert 0 <= x < x + width <= shape[1]
+        assert 0 <= y < y + height <= shape[0]
+
+
 def test_a_blank_picture_reads_nothing(recognizer):
     reading = recognizer.read(np.full((300, 300), 255, np.uint8))
     assert (reading.text, reading.lines, reading.digits) == ("", [], [])

@@ -72,7 +72,14 @@ def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"architecture": "vgg"}, {"loss": "mse"}, {"augmentation": "wild"}, {"epochs": 0}, {"learning_rate": -1.0}],
+    [
+        {"architecture": "vgg"},
+        {"loss": "mse"},
+        {"augmentation": "wild"},
+        {"epochs": 0},
+        {"learning_rate": -1.0},
+        {"seed": -1},
+    ],
 )
 def test_wrong_settings_are_refused(wrong):
     from digit_core.training import TrainingSettings

@@ -76,7 +76,7 @@ def keep() -> None:
 def _picture() -> np.ndarray | None:
     """The picture on the canvas, RGB (height, width, 3), or None if nothing was drawn."""
     kept = state.get("drawing")
-    if not kept or not kept["raw"].get("objects"):
+    if not kept:
         return None
     try:
         content = binascii.a2b_base64(kept["data"].partition(";base64,")[2])
@@ -92,10 +92,9 @@ def _put(objects: list[dict], known: dict | None = None) -> None:
     `known` is the drawing that they stand for, if its picture is there already; else the
     canvas sends it in a moment.
     """
-    sent = _sent()
     sheet = state.get("sheets") + 1
     state.put("sheets", sheet)
-    state.put("stale", sent["data"] if sent else None)
+    state.put("stale", _sent())
     state.put("seed", {"objects": objects, "sheet": sheet})
     state.put("drawing", known)
 
@@ -117,7 +116,7 @@ def _fit(width: int) -> None:
     kept = state.get("drawing")
     if not kept or kept["width"] == width:
         return
-    factor = width / kept["width"]
+    factor = min(width / kept["width"], _height(width) / _height(kept["width"]))
     scaled = [
         {**stroke, **{name: factor * stroke[name] for name in SCALED if isinstance(stroke.get(name), int | float)}}
         for stroke in kept["raw"]["objects"]
@@ -128,9 +127,9 @@ def _fit(width: int) -> None:
 def _collect(width: int) -> None:
     """Take over what the canvas sent, unless it is from before it was told to show something else."""
     sent = _sent()
-    if sent and sent["data"] != state.get("stale"):
+    if sent and sent != state.get("stale"):
         state.put("stale", None)
-        state.put("drawing", {**sent, "width": width})
+        state.put("drawing", {**sent, "width": width} if sent["raw"]["objects"] else None)
 
 
 def _sent() -> dict | None:
@@ -190,7 +189,7 @@ def _height(width: int) -> int:
 
 
 def _packed(kept: dict | None) -> str:
-    return json.dumps(kept) if kept and kept["raw"].get("objects") else ""
+    return json.dumps(kept) if kept else ""
 
 
 def _unpacked(text: str) -> dict | None:

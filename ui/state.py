@@ -14,7 +14,7 @@ DEFAULTS: dict[str, Any] = {
     "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
     "seed": {"objects": []},  # the drawing that the canvas was last told to show
     "sheets": 0,  # how often it was told; makes each seed a new one
-    "stale": None,  # data URL that the canvas sent before it was told, to be ignored
+    "stale": None,  # what the canvas had sent before it was told, to be ignored
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
     "sample_number": 0,  # number of the next sample
     "summaries": {},  # digest of an uploaded file -> ui.uploads.Summary, for the files now listed

@@ -10,6 +10,7 @@ import io
 import logging
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import streamlit as st
 
@@ -30,7 +31,7 @@ class Summary:
     text: str = ""
     sentence: str = ""
     confidence: float | None = None  # of the least certain digit
-    boxed: np.ndarray | None = None
+    boxed: bytes | None = None  # JPEG
     error: str | None = None
 
 
@@ -73,24 +74,30 @@ def _summaries(files: list) -> list[Summary]:
 
 def _summary(file) -> Summary:
     try:
-        picture, reading = _open(file)
+        picture, reading = _read(file)
     except UnreadableImageError as error:
         log.info("%s cannot be read", file.name, exc_info=True)
         return Summary(error=str(error))
     least = min((digit.confidence for digit in reading.digits), default=None)
     sentence = wording.sentence(reading) if reading.digits else NOTHING
-    return Summary(reading.text, sentence, least, overlay.draw_boxes(picture, reading.digits))
+    boxed = overlay.draw_boxes(picture, reading.digits)
+    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(boxed, cv2.COLOR_RGB2BGR))
+    return Summary(reading.text, sentence, least, encoded.tobytes())
 
 
-def _open(file) -> tuple[np.ndarray, Reading]:
-    """A file's picture and reading; the last one opened is at hand."""
-    digest = _digest(file)
-    opened = state.get("opened")
-    if not opened or opened[0] != digest:
-        picture = images.decode(file.getvalue())
-        opened = digest, picture, resources.recognizer().read(picture)
-        state.put("opened", opened)
-    return opened[1:]
+def _read(file) -> tuple[np.ndarray, Reading]:
+    """A file's picture and reading, which are at hand from now on as `_opened`."""
+    picture = images.decode(file.getvalue())
+    reading = resources.recognizer().read(picture)
+    state.put("opened", (_digest(file), images.working_size(picture), reading))
+    return picture, reading
+
+
+def _opened(file) -> tuple[np.ndarray, Reading]:
+    """A file's picture, reduced, and its reading; only the one looked at last is kept."""
+    if not state.get("opened") or state.get("opened")[0] != _digest(file):
+        _read(file)
+    return state.get("opened")[1:]
 
 
 def _show_one(file, summary: Summary) -> None:
@@ -102,7 +109,7 @@ def _show_one(file, summary: Summary) -> None:
     with right, st.container(key="reading"):
         _say(summary)
         if summary.text:
-            components.details(*_open(file), "uploaded", boxes=False)
+            components.details(*_opened(file), "uploaded", boxes=False)
 
 
 def _show_many(files: list, summaries: list[Summary]) -> None:
@@ -119,7 +126,7 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 with st.container(key=f"reading_{number}"):
                     _say(summary)
                 if summary.text and st.toggle("Look closer", key=f"closer_{_digest(file)}_{number}"):
-                    components.details(*_open(file), f"uploaded_{number}", boxes=False)
+                    components.details(*_opened(file), f"uploaded_{number}", boxes=False)
 
 
 def _say(summary: Summary) -> None:
