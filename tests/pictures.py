@@ -1,5 +1,6 @@
 """Picture files for tests, made on the spot: odd but readable ones, and broken or hostile ones."""
 
+import functools
 import io
 import struct
 import zlib
@@ -21,6 +22,7 @@ def png(array: np.ndarray) -> bytes:
     return encoded(Image.fromarray(array), "PNG")
 
 
+@functools.cache
 def readable() -> dict[str, bytes]:
     """Every form in which a picture of a 7 may come; all of them must read 7."""
     grey = Image.fromarray(SEVEN)
@@ -60,6 +62,7 @@ def readable() -> dict[str, bytes]:
     }
 
 
+@functools.cache
 def broken() -> dict[str, bytes]:
     """Files that are no pictures, or no longer, or too much; each must give a sentence."""
     whole, jpeg = png(SEVEN), encoded(Image.fromarray(SEVEN), "JPEG")
