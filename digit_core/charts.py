@@ -33,7 +33,7 @@ def probability_bars(probabilities: np.ndarray) -> go.Figure:
     digits = {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "tickfont": {"size": 15}}
     layout = {
         "height": 170,
-        "margin": {"l": 0, "r": 0, "t": 18, "b": 0},
+        "margin": {"l": 8, "r": 8, "t": 20, "b": 0},
         "bargap": 0.25,
         "showlegend": False,
         "xaxis": digits,

@@ -99,9 +99,9 @@ def check_target(name: str, root: Path | None = None) -> Path:
             f"{name!r} cannot be a model's name: use up to 64 small letters, digits, '-', '_' and '.', "
             "beginning with a letter or digit."
         )
-    root = root or paths.home() / "models"
-    if root.resolve() != paths.SHIPPED_MODELS and (paths.SHIPPED_MODELS / name).exists():
+    if root is None and (paths.SHIPPED_MODELS / name).exists():
         raise ModelError(f"{name!r} is the name of a model that comes with Inkling. Please choose another.")
+    root = root or paths.home() / "models"
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):

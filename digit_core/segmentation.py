@@ -17,7 +17,11 @@ import numpy as np
 
 INK = 64  # brightness from which a pixel holds a mark together
 SPECK = 0.10  # a mark smaller than this share of the tallest, both ways, is dirt
+SMALL = 0.3  # a mark smaller than this share of its row's tallest, both ways, is no digit by itself
+ALONE_COST = 5.0  # log-odds lost by a small mark that stands for a digit
+DROP_COST = 0.5  # log-odds lost by leaving a small mark out
 MOST_MARKS = 500  # on a page; noise has hundreds of thousands
+TOUCHING = 0.05  # gap over height below which marks of a column all but touch
 STACKED = 0.5  # share of the narrower mark's width that marks of one digit have in common
 MOST_PIECES = 4  # pieces that one digit may fall into
 WIDEST = 1.8  # width over height of the widest joined digit
@@ -73,18 +77,28 @@ class Grouping:
 def find_rows(ink: np.ndarray) -> list[list[Mark]]:
     """The marks of a page, uint8 (height, width): rows from top to bottom, each from left to right."""
     rows = _into_rows(_connected(ink))
+    if len(rows) > 1 and all(len(row) == 1 for row in rows):
+        rows = _join_column([row[0] for row in rows])
     return [sorted(_join_stacked(row), key=_middle) for row in rows]
 
 
 def groupings(row: Sequence[Mark]) -> list[Grouping]:
-    """Every run of neighbours in a row that may be one digit, each mark by itself among them."""
-    found = [Grouping(i, i + 1, mark, 0.0) for i, mark in enumerate(row)]
+    """Every run of neighbours in a row that may be one digit, each mark by itself among them.
+
+    A small mark may be a piece of its neighbour or a dot that is to be left out; both are listed.
+    """
+    tallest = max(row, key=lambda mark: mark.height)
+    small = [_is_small(mark, tallest) for mark in row]
+    found = [Grouping(i, i + 1, mark, -ALONE_COST * small[i]) for i, mark in enumerate(row)]
     for first in range(len(row)):
         for last in range(first + 2, min(first + MOST_PIECES, len(row)) + 1):
             pieces = row[first:last]
             joined = join(pieces)
             if _may_be_one(pieces, joined):
                 found.append(Grouping(first, last, joined, _join_odds(pieces, joined)))
+            whole = [index for index in range(first, last) if not small[index]]
+            if len(whole) == 1:
+                found.append(Grouping(first, last, row[whole[0]], -DROP_COST * (len(pieces) - 1)))
     return found
 
 
@@ -148,17 +162,38 @@ def _into_rows(marks: list[Mark]) -> list[list[Mark]]:
             min(near, key=lambda row: abs(_level(row) - (mark.top + mark.bottom) / 2)).append(mark)
         else:
             rows.append([mark])
+    rows = [row for row in rows if len(row) > 1 or not _is_small(row[0], rows[0][0])]  # a dot is no row
     return sorted(rows, key=_level)
 
 
+def _join_column(column: list[Mark]) -> list[list[Mark]]:
+    """Rows from marks that stand alone over each other; those that all but touch are pieces of one digit."""
+    rows = [column[:1]]
+    for mark in column[1:]:
+        above = rows[-1][-1]
+        if mark.top - above.bottom < TOUCHING * min(mark.height, above.height) and _overlap(mark, above) > 0:
+            rows[-1].append(mark)
+        else:
+            rows.append([mark])
+    return [[join(row)] for row in rows]
+
+
 def _belongs(mark: Mark, row: list[Mark]) -> bool:
-    """Whether a mark stands level with a row's marks, or is a small piece just above or below one."""
-    nearest = min(row, key=lambda other: abs(_middle(other) - _middle(mark)))
+    """Whether a mark stands level with a row's digits, or is a small piece just above or below one."""
+    digits = [other for other in row if not _is_small(other, row[0])]  # a row begins with its tallest
+    nearest = min(digits, key=lambda other: abs(_middle(other) - _middle(mark)))
     shared = min(mark.bottom, nearest.bottom) - max(mark.top, nearest.top)
     if shared >= 0.3 * mark.height:
         return True
+    if -shared >= FARTHEST * nearest.height:
+        return False
     small = mark.height < 0.5 * nearest.height
-    return small and -shared < FARTHEST * nearest.height and _overlap(mark, nearest) > 0
+    return (small and _overlap(mark, nearest) > 0) or _is_small(mark, nearest)
+
+
+def _is_small(mark: Mark, digit: Mark) -> bool:
+    """Whether a mark is too small to be a digit beside that one."""
+    return max(mark.width, mark.height) < SMALL * digit.height
 
 
 def _join_stacked(row: list[Mark]) -> list[Mark]:

@@ -6,11 +6,16 @@ SURE = 0.95  # confidence from which the sentence is "Sure it's ..."
 RIVAL = 0.10  # probability from which the runner-up is named
 
 BLANK = "Nothing to read yet."
+ROWS = " A slash begins a new row."
 NOT_A_DIGIT = "That doesn't look like a digit."
 
 
 def sentence(reading: Reading) -> str:
     """One sentence of confidence: about the digit, or about the least certain one of a number."""
+    return _confidence(reading) + (ROWS if len(reading.lines) > 1 else "")
+
+
+def _confidence(reading: Reading) -> str:
     if not reading.digits:
         return BLANK
     if len(reading.digits) == 1:

@@ -7,7 +7,7 @@ from ui import canvas, components, frame, resources, uploads
 
 frame.require()
 
-st.html('<div class="ink-title">Inkling <span>reads the numbers you write.</span></div>')
+st.html('<h1 class="ink-title">Inkling <span>reads the numbers you write.</span></h1>')
 
 
 @st.fragment
@@ -23,6 +23,8 @@ def draw() -> None:
         if read:
             components.answer(reading.text, wording.sentence(reading))
             components.send()
+        elif picture is not None:
+            components.invitation("I can't find a digit in this drawing yet.")
         else:
             components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
     with left:

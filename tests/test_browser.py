@@ -105,6 +105,32 @@ def test_the_answer_changes_after_every_stroke(page):
     assert wait_for_answer(page, "2") == "2"
 
 
+def test_two_quick_undos_take_two_strokes_away(page):
+    for place, digit in enumerate("237"):
+        draw_with_mouse(page, number(digit, 40 + 120 * place, 100, 130))
+    assert wait_for_answer(page, "237") == "237"
+    page.locator(".st-key-undo button").click()
+    page.wait_for_timeout(100)  # at once, Streamlit makes one click of two
+    page.locator(".st-key-undo button").click()
+    assert wait_for_answer(page, "2") == "2"
+
+
+def test_the_canvas_invites_and_has_a_name_and_one_set_of_tools(page):
+    prompt = "getComputedStyle(document.querySelector('.st-key-canvas'), '::before')"
+    assert page.evaluate(f"{prompt}.content") == '"Write here"'
+    assert int(page.evaluate(f"{prompt}.zIndex")) > 10  # the canvas's own layers
+    page.get_by_role("img", name=re.compile("Drawing canvas")).wait_for()
+    assert page.get_by_role("button", name="Undo").count() == 1
+
+
+def test_a_scribble_that_is_no_digit_is_not_called_a_blank_sheet(page):
+    page.locator(".st-key-pen").get_by_text("Fine").click()
+    page.wait_for_timeout(500)
+    draw_with_mouse(page, [[(200, 150), (200, 151)]])
+    page.wait_for_timeout(1500)
+    assert answer(page) != INVITATION
+
+
 def test_samples_need_no_pen(page):
     for text in ("7", "2026"):
         page.locator(".st-key-sample button").click()
@@ -134,6 +160,7 @@ def test_a_reload_keeps_drawing_and_answer(page):
     page.wait_for_function("sessionStorage.getItem('inkling-drawing')")
     page.reload()
     assert wait_for_answer(page, "5", seconds=10) == "5"
+    page.wait_for_timeout(1000)
     draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # and the strokes are on the canvas still
     assert wait_for_answer(page, "51") == "51"
 
@@ -319,7 +346,9 @@ def test_the_server_never_loads_tensorflow(page, server):
     assert wait_for_answer(page, "9") == "9"
     process = psutil.Process(server.process.pid)
     assert not [m.path for m in process.memory_maps() if "tensorflow" in m.path]
-    assert process.memory_info().rss < 300e6  # after the tests above, with their hostile files
+    assert (
+        process.memory_info().rss < 400e6
+    )  # after all the hostile files; benchmarks/latency.py has it after 100 readings
 
 
 def _draw_with_finger(page, strokes):

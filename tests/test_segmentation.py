@@ -80,6 +80,21 @@ def test_neighbours_may_be_grouped_and_far_ones_not():
     assert found == [(0, 1), (1, 2), (2, 3), (0, 2)]
 
 
+def test_a_dot_beside_a_digit_can_be_left_out_or_joined():
+    digit, dot = _mark(0, 0, 50, 100), _mark(70, 40, 8, 20)
+    found = {(g.first, g.last, g.mark.box): g.log_odds for g in segmentation.groupings([digit, dot])}
+    assert found[0, 2, digit.box] == -segmentation.DROP_COST
+    assert found[1, 2, dot.box] == -segmentation.ALONE_COST
+    assert (0, 2, (0, 0, 78, 100)) in found
+
+
+def test_marks_over_each_other_that_all_but_touch_are_one():
+    upper, lower = [(200, 60), (150, 150)], [(150, 170), (190, 250)]
+    assert len(segmentation.find_rows(_ink([upper, lower]))) == 1
+    apart = [(x, y + 60) for x, y in lower]
+    assert len(segmentation.find_rows(_ink([upper, apart]))) == 2
+
+
 def test_joined_marks_keep_their_places():
     joined = segmentation.join([_mark(10, 20, 4, 8), _mark(20, 24, 2, 10)])
     assert joined.box == (10, 20, 12, 14)

@@ -35,3 +35,8 @@ def _sentence(*digits):
 )
 def test_the_sentence_says_how_sure_it_is(digits, expected):
     assert _sentence(*digits) == expected
+
+
+def test_rows_are_explained():
+    rows = [_digit(1, 0.99), _digit(2, 0.98)]
+    assert wording.sentence(Reading(["1", "2"], rows, None)) == "Sure of all 2 digits. A slash begins a new row."

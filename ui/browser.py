@@ -1,6 +1,8 @@
 """What only the browser knows: how wide a column is, and the drawing it kept over a reload.
 
-A component without a picture of its own. It reports the width of its column, and whenever
+A component without a picture of its own. It tells a screen reader what the canvas is, and
+hides the canvas's own tools, which double ours and whose pencil turns the pen off (the
+canvas has no setting for either, and keeps foreign styles out). It reports the width of its column, and whenever
 that changes; it keeps the text it is given in the tab's session storage, which survives a
 reload and is seen by nobody else, and hands back what it found there when it was mounted.
 """
@@ -9,6 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+CANVAS_LABEL = "Drawing canvas. Without a pen or mouse, the button Try a sample puts a number on it."
 LARGEST_KEPT = 2_000_000  # characters; browsers allow a few megabytes a site
 
 _JS = """
@@ -19,8 +22,21 @@ function storage(action) {
   try { return action(window.sessionStorage); } catch (error) { return null; }  // private modes refuse
 }
 
+function nameCanvas(label) {
+  for (const host of document.querySelectorAll(".st-key-canvas *")) {
+    const drawing = host.shadowRoot?.querySelector(".dc-root");
+    if (!drawing || drawing.getAttribute("aria-label") === label) continue;
+    drawing.setAttribute("role", "img");
+    drawing.setAttribute("aria-label", label);
+    const style = document.createElement("style");
+    style.textContent = ".dc-toolbar { display: none !important; }";
+    host.shadowRoot.append(style);
+  }
+}
+
 export default function ({ data, parentElement, setStateValue }) {
   let observer = watched.get(parentElement);
+  nameCanvas(data.label);
   if (!observer) {
     setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
     const probe = parentElement.querySelector(".probe");
@@ -67,7 +83,7 @@ def listen(key: str, keep: str | None) -> None:
     """Mount the component in this column. `keep` is stored, "" forgets, None changes nothing."""
     _component(
         key=key,
-        data={"keep": keep},
+        data={"keep": keep, "label": CANVAS_LABEL},
         default={"width": None, "kept": None},
         on_width_change=lambda: None,
         on_kept_change=lambda: None,

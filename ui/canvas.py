@@ -28,7 +28,7 @@ PROMPT = """
 <style>
 .st-key-canvas { position: relative; }
 .st-key-canvas::before { content: "Write here"; position: absolute; inset: 0; display: grid; place-items: center;
-  font-size: 1.6rem; color: #8a8f9c; pointer-events: none; z-index: 1; }
+  font-size: 1.6rem; color: #8a8f9c; pointer-events: none; z-index: 15; }
 .st-key-canvas:active::before { content: ""; }
 </style>
 """  # shown on the blank sheet until the pen touches it
@@ -168,9 +168,11 @@ def _tools(width: int) -> None:
 
 
 def _undo() -> None:
+    """Take the last stroke away; until the canvas has sent the new picture, the old one stands for it."""
     kept = state.get("drawing")
     if kept:
-        _put(kept["raw"]["objects"][:-1])
+        left = kept["raw"]["objects"][:-1]
+        _put(left, {**kept, "raw": {"objects": left}} if left else None)
 
 
 def _show_sample(width: int) -> None:

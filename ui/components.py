@@ -10,6 +10,7 @@ import streamlit as st
 from digit_core import Digit, Reading, charts, normalization, overlay
 
 LONG = 7  # characters from which the answer is set smaller
+BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
 STEP_HEIGHT = 104  # pixels on the screen
 
 
@@ -62,7 +63,12 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
 def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> None:
     """The part of the picture where the marks are, with a box round each."""
     shown = overlay.draw_boxes(picture, reading.digits, place, close_up=True)
-    st.image(shown, width="stretch", alt=f"The picture with {len(reading.digits)} marks boxed: {reading.text}")
+    height, width = shown.shape[:2]
+    st.image(
+        shown,
+        width=min(round(BOXED_HEIGHT * width / height), 440),
+        alt=f"The picture with {len(reading.digits)} marks boxed: {reading.text}",
+    )
 
 
 def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 STYLE = """
 <style>
 .block-container { max-width: 1120px; padding-top: 3.2rem; padding-bottom: 3rem; }
-.ink-title { font-size: 1.6rem; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
+h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
 .ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
 .ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
   letter-spacing: -0.02em; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }

@@ -125,7 +125,9 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 st.caption(_plain(file.name))
                 with st.container(key=f"reading_{number}"):
                     _say(summary)
-                if summary.text and st.toggle("Look closer", key=f"closer_{_digest(file)}_{number}"):
+                if summary.text and st.toggle(
+                    f"Look closer at {_plain(file.name)}", key=f"closer_{_digest(file)}_{number}"
+                ):
                     components.details(*_opened(file), f"uploaded_{number}", boxes=False)
 
 
