@@ -55,7 +55,11 @@ def _parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser("train", help="fit a network and store it as a model")
     train.add_argument("--architecture", default="simple_cnn", help="lenet5 or simple_cnn (default)")
-    train.add_argument("--data", default="mnist", help=f"data set: {', '.join(DATASETS)} (default mnist)")
+    train.add_argument(
+        "--data",
+        default="mnist",
+        help=f"{', '.join(DATASETS)} (default mnist), or the path of your own digits: IDX, NPZ, CSV, pictures, strokes",
+    )
     train.add_argument("--name", help="name of the model (default: the architecture and the time)")
     train.add_argument("--epochs", type=int, help="passes over the training digits")
     train.add_argument("--batch-size", type=int, help="digits a step")

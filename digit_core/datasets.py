@@ -1,22 +1,24 @@
-"""Images and labels: MNIST and the built-in digits, checked and split.
+"""Images and labels: MNIST, the built-in digits, files of one's own; checked and split.
 
 Every data set has the same form: images are `uint8 (n, 28, 28)`, white ink on
 black, 0..255, normalised as MNIST was; labels are `uint8 (n,)` in 0..9. The
 validation part is taken out of the training part, stratified by digit and with
 a fixed seed, so that it is the same on every machine; the test part is never
-touched by anything that chooses.
+touched by anything that chooses. Where files name the writers, no writer stands in two parts.
 """
 
 import gzip
 import hashlib
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from digit_core import normalization, paths
+from digit_core import digit_files, normalization, paths
+from digit_core.digit_files import DigitFileError, Digits
 
 log = logging.getLogger(__name__)
 
@@ -82,15 +84,18 @@ def load(name: str, progress: bool = False) -> Dataset:
 
     Args:
         name: "mnist" (70,000 digits; looked for on this machine, then downloaded) or
-            "builtin" (1,797 digits that come with scikit-learn; needs no network).
+            "builtin" (1,797 digits that come with scikit-learn; needs no network);
+            or the path of a file or folder in a form that `digit_files` knows.
         progress: show a bar on stderr while downloading.
 
     Raises:
-        DatasetError: the name is unknown, or MNIST is neither here nor to be had.
+        DatasetError: the name is unknown, MNIST is neither here nor to be had, or a file is malformed.
     """
-    if name not in DATASETS:
-        raise DatasetError(f"There is no data set called {name!r}. Choose from: {', '.join(DATASETS)}.")
-    return DATASETS[name](progress)
+    if name in DATASETS:
+        return DATASETS[name](progress)
+    if not os.path.exists(name):
+        raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
+    return _load_files(Path(name))
 
 
 def _load_mnist(progress: bool) -> Dataset:
@@ -114,6 +119,26 @@ def _load_builtin(progress: bool) -> Dataset:
     return Dataset("builtin", train, validation, test)
 
 
+def _load_files(path: Path) -> Dataset:
+    """A file or folder of one's own; what it does not keep apart for testing, a tenth, is taken out."""
+    try:
+        parts = digit_files.read(path)
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
+    rest = parts["train"]
+    if rest.writers is not None and "test" not in parts:
+        train, validation, test = _split_by_writer(rest)
+    else:
+        rest = Split(rest.images, rest.labels)
+        rest, test = _split(rest, 0.1) if "test" not in parts else (rest, parts["test"])
+        train, validation = _split(rest, 0.1)
+        test = Split(test.images, test.labels)
+    for part, split in {"training": train, "validation": validation, "test": test}.items():
+        if not len(split):
+            raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")
+    return Dataset(str(path), train, validation, test)
+
+
 DATASETS = {"mnist": _load_mnist, "builtin": _load_builtin}
 
 
@@ -134,6 +159,16 @@ def _split(split: Split, share: float) -> tuple[Split, Split]:
         Split(split.images[~taken], split.labels[~taken]),
         Split(split.images[taken], split.labels[taken]),
     )
+
+
+def _split_by_writer(digits: Digits) -> tuple[Split, Split, Split]:
+    """(train, validation, test): a fifth of the writers are for testing, and a fifth for validation.
+
+    Which ones follows from their names alone, so that no writer ever changes sides.
+    """
+    side = np.array([hashlib.sha256(writer.encode()).digest()[20] % 5 for writer in digits.writers])
+    masks = side > 1, side == 1, side == 0
+    return tuple(Split(digits.images[mask], digits.labels[mask]) for mask in masks)
 
 
 def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:

@@ -63,6 +63,35 @@ def test_an_unknown_name_lists_the_known_ones():
         datasets.load("emnist")
 
 
+def test_own_files_are_split_and_keep_their_test_part(tmp_path, builtin):
+    np.savez(tmp_path / "own.npz", x_train=builtin.train.images, y_train=builtin.train.labels)
+    own = datasets.load(str(tmp_path / "own.npz"))
+    assert len(own.train) + len(own.validation) + len(own.test) == len(builtin.train)
+    test = {"x_test": builtin.test.images, "y_test": builtin.test.labels}
+    np.savez(tmp_path / "own.npz", x_train=builtin.train.images, y_train=builtin.train.labels, **test)
+    assert datasets.load(str(tmp_path / "own.npz")).test.digest() == builtin.test.digest()
+
+
+def test_no_writer_stands_in_two_parts():
+    writers = np.array([f"w{i % 40}" for i in range(400)])
+    images = np.zeros((400, 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(400) % 40  # a picture tells its writer
+    digits = datasets.Digits(images, np.zeros(400, np.uint8), writers)
+    parts = [set(split.images[:, 0, 0]) for split in datasets._split_by_writer(digits)]
+    assert sum(map(len, parts)) == 40
+    assert set.union(*parts) == set(range(40))
+    assert all(parts)
+
+
+def test_too_few_or_malformed_digits_are_a_sentence(tmp_path):
+    np.savez(tmp_path / "few.npz", x=np.zeros((2, 28, 28), np.uint8), y=np.array([1, 2]))
+    with pytest.raises(DatasetError, match="too few"):
+        datasets.load(str(tmp_path / "few.npz"))
+    (tmp_path / "bad.csv").write_text("1,2,3")
+    with pytest.raises(DatasetError, match="row 1"):
+        datasets.load(str(tmp_path / "bad.csv"))
+
+
 # ---- fetching, from a server of our own that plays Keras' copy and the mirror of IDX files
 
 TINY = {

@@ -1,0 +1,171 @@
+"""Own data in every known form, and what is wrong with it named by file and row."""
+
+import gzip
+import json
+import struct
+
+import cv2
+import numpy as np
+import pytest
+from drawing import DIGITS, draw, placed
+
+from digit_core import digit_files
+from digit_core.digit_files import DigitFileError
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
+LABELS = (np.arange(12) % 10).astype(np.uint8)
+
+
+def _idx(array, kind=0x08):
+    return struct.pack(f">4B{array.ndim}I", 0, 0, kind, array.ndim, *array.shape) + array.tobytes()
+
+
+def _is_ours(digits, images=IMAGES, labels=LABELS):
+    return np.array_equal(digits.images, images) and np.array_equal(digits.labels, labels)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_idx_files_come_in_parts(tmp_path, packed):
+    pack, gz = (gzip.compress, ".gz") if packed else (bytes, "")
+    for part, count in (("train", 12), ("t10k", 5)):
+        (tmp_path / f"{part}-images-idx3-ubyte{gz}").write_bytes(pack(_idx(IMAGES[:count])))
+        (tmp_path / f"{part}-labels-idx1-ubyte{gz}").write_bytes(pack(_idx(LABELS[:count])))
+    parts = digit_files.read(tmp_path)
+    assert _is_ours(parts["train"])
+    assert _is_ours(parts["test"], IMAGES[:5], LABELS[:5])
+    assert _is_ours(digit_files.read(tmp_path / f"train-images-idx3-ubyte{gz}")["train"])
+
+
+def test_emnists_pictures_are_turned_back(tmp_path):
+    (tmp_path / "emnist-digits-train-images-idx3-ubyte").write_bytes(_idx(IMAGES.transpose(0, 2, 1).copy()))
+    (tmp_path / "emnist-digits-train-labels-idx1-ubyte").write_bytes(_idx(LABELS))
+    assert _is_ours(digit_files.read(tmp_path)["train"])
+
+
+def test_qmnists_labels_are_the_first_of_eight_numbers(tmp_path):
+    facts = np.full((12, 8), 77, ">i4")
+    facts[:, 0] = LABELS
+    (tmp_path / "qmnist-train-images-idx3-ubyte").write_bytes(_idx(IMAGES))
+    (tmp_path / "qmnist-train-labels-idx2-int").write_bytes(_idx(facts, 0x0C))
+    assert _is_ours(digit_files.read(tmp_path)["train"])
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x_train": IMAGES, "y_train": LABELS},
+        {"images": IMAGES.reshape(12, 784), "labels": LABELS.astype(np.int64)},
+        {"x": IMAGES[..., None].astype(np.float64) / 255, "y": LABELS[:, None]},
+    ],
+)
+def test_npz_under_its_usual_names(tmp_path, arrays):
+    np.savez(tmp_path / "d.npz", **arrays)
+    assert _is_ours(digit_files.read(tmp_path / "d.npz")["train"])
+
+
+def test_npz_may_keep_a_test_part(tmp_path):
+    np.savez(tmp_path / "d.npz", x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:3], y_test=LABELS[:3])
+    assert _is_ours(digit_files.read(tmp_path / "d.npz")["test"], IMAGES[:3], LABELS[:3])
+
+
+@pytest.mark.parametrize("heading", ["", "label," + ",".join(f"pixel{i}" for i in range(784)) + "\n"])
+def test_csv_with_the_label_first(tmp_path, heading):
+    rows = "\n".join(",".join(map(str, [label, *image.ravel()])) for label, image in zip(LABELS, IMAGES, strict=True))
+    (tmp_path / "d.csv").write_text(heading + rows)
+    assert _is_ours(digit_files.read(tmp_path / "d.csv")["train"])
+
+
+def test_a_folder_of_pictures_a_class(tmp_path):
+    for digit in (3, 8):
+        (tmp_path / str(digit)).mkdir()
+        cv2.imwrite(str(tmp_path / str(digit) / "a.png"), draw(placed(DIGITS[digit], 60, 80, 200)))
+    digits = digit_files.read(tmp_path)["train"]
+    assert digits.labels.tolist() == [3, 8]
+    assert (digits.images.max((1, 2)) == 255).all()
+
+
+def test_strokes_are_drawn_and_letters_passed_over(tmp_path, recognizer):
+    rows = [{"label": d, "writer": f"w{d % 2}", "strokes": strokes} for d, strokes in DIGITS.items()]
+    rows.append({"label": -1, "writer": "w0", "strokes": [[[0, 0], [1, 1]]]})
+    text = "\n".join(map(json.dumps, rows))
+    (tmp_path / "d.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+    digits = digit_files.read(tmp_path / "d.jsonl.gz")["train"]
+    assert digits.labels.tolist() == list(range(10))
+    assert digits.writers.tolist() == ["w0", "w1"] * 5
+    assert recognizer.classify(digits.images).argmax(1).tolist() == list(range(10))
+
+
+GOOD_ROW = "3," + ",".join(["0"] * 784)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("missing.csv", None, "no file"),
+        ("odd.xyz", b"1", "no known form"),
+        ("a.csv", b"", "no digits"),
+        ("a.csv", f"{GOOD_ROW}\n3,1,2".encode(), "row 2: 3 values"),
+        ("a.csv", f"{GOOD_ROW}\n{GOOD_ROW.replace('3,', '11,', 1)}".encode(), "row 2: a label"),
+        ("a.csv", f"{GOOD_ROW}\n{GOOD_ROW}.5".encode(), "row 2: not all"),
+        ("a.csv", f"{GOOD_ROW}\n{GOOD_ROW[:-1]}256".encode(), "row 2: a label"),
+        ("a.csv", b"\xff\xfe\x00\x81", "not a text"),
+        ("a.csv.gz", b"\x1f\x8b half", "cannot be read"),
+        ("a.npz", b"PK nothing", "NPZ"),
+        ("a.jsonl", b'{"label": 3, "strokes": [[[0, 0]]]}\nnot json', "row 2: not JSON"),
+        ("a.jsonl", b'{"label": 3, "strokes": [[["x", 0]]]}', "row 1: not a label"),
+        ("a.jsonl", b'{"label": 3, "strokes": []}', "row 1: not a label"),
+        ("a.jsonl", b'{"label": 3, "strokes": [[[1e999, 0]]]}', "row 1: not a label"),
+        ("a.jsonl", b"[1]", "row 1: not a label"),
+        ("a-images-idx3-ubyte", b"\0\0\x08\x03", "labels of"),
+    ],
+)
+def test_what_is_malformed_is_named(tmp_path, name, content, said):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(DigitFileError, match=said) as error:
+        digit_files.read(tmp_path / name)
+    assert name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (b"", "not an IDX"),
+        (b"\0\0\x0d\x03" + bytes(12), "not an IDX"),
+        (b"\0\0\x08\x03\0\0", "inside its header"),
+        (_idx(IMAGES)[:-1], "should hold 9,408"),
+        (struct.pack(">4B3I", 0, 0, 8, 3, 2**32 - 1, 2**32 - 1, 2**32 - 1), "should hold"),
+        (_idx(IMAGES[:5]), "5 pictures and 12 labels"),
+        (_idx(np.zeros((12, 30, 30), np.uint8)), "not 28x28"),
+    ],
+)
+def test_a_malformed_idx_file_is_named(tmp_path, images, said):
+    (tmp_path / "a-images-idx3-ubyte").write_bytes(images)
+    (tmp_path / "a-labels-idx1-ubyte").write_bytes(_idx(LABELS))
+    with pytest.raises(DigitFileError, match=said):
+        digit_files.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"x_train": IMAGES}, "needed"),
+        ({"x_train": IMAGES, "y_train": LABELS[:4]}, "12 pictures and 4 labels"),
+        ({"x_train": IMAGES, "y_train": LABELS + 5}, "row 6"),
+        ({"x_train": IMAGES, "y_train": LABELS / 2}, "whole number"),
+        ({"x_train": IMAGES.astype(float), "y_train": LABELS}, "between 0 and 1"),
+        ({"x_train": IMAGES.astype(int) - 1, "y_train": LABELS}, "between 0 and 255"),
+        ({"x_train": np.array([{}] * 12, object), "y_train": LABELS}, "NPZ"),
+    ],
+)
+def test_malformed_arrays_are_named(tmp_path, arrays, said):
+    np.savez(tmp_path / "d.npz", **arrays)
+    with pytest.raises(DigitFileError, match=said):
+        digit_files.read(tmp_path / "d.npz")
+
+
+def test_a_picture_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7" / "bad.png").write_bytes(b"nothing")
+    with pytest.raises(DigitFileError, match=r"bad\.png"):
+        digit_files.read(tmp_path)
