@@ -117,8 +117,14 @@ def test_two_quick_undos_take_two_strokes_away(page):
 
 def test_the_canvas_invites_and_has_a_name_and_one_set_of_tools(page):
     prompt = "getComputedStyle(document.querySelector('.st-key-canvas'), '::before')"
-    assert page.evaluate(f"{prompt}.content") == '"Write here"'
+    page.wait_for_function(f"""{prompt}.content === '"Write here"'""")
     assert int(page.evaluate(f"{prompt}.zIndex")) > 10  # the canvas's own layers
+    draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
+    assert page.evaluate(f"{prompt}.content") == "none"
+    assert wait_for_answer(page, "5") == "5"
+    assert page.evaluate(f"{prompt}.content") == "none"
+    _clear(page)
+    page.wait_for_function(f"""{prompt}.content === '"Write here"'""")
     page.get_by_role("img", name=re.compile("Drawing canvas")).wait_for()
     assert page.get_by_role("button", name="Undo").count() == 1
 

@@ -63,6 +63,21 @@ def test_the_drawing_survives_a_run_in_which_the_canvas_was_not_shown(app):
     assert app.session_state["seed"]["objects"] == [STROKE]
 
 
+def test_the_drawing_survives_even_if_its_value_was_left_behind(app):
+    """A run that is cut short takes the canvas out of the browser, but not its value out of the session."""
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    sheet = app.session_state["seed"]
+    app.run()
+    assert app.session_state["seed"]["objects"] == [STROKE]
+    assert app.session_state["seed"] != sheet  # a canvas that is new is told to show it
+
+
+def test_another_drawing_replaces_the_first(app):
+    _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
+    _draw(app, draw(placed(DIGITS[8], 100, 60, 250)))
+    assert ">8<" in _says(app)
+
+
 def test_clear_forgets_the_drawing_at_once(app):
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
     app.button(key="clear").click().run()
@@ -101,6 +116,7 @@ def test_what_no_canvas_would_send_is_no_drawing(app, sent):
 
 def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
     app.session_state["canvas_browser"] = {"width": 500, "kept": ""}
+    app.run()
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
     app.session_state["canvas_browser"] = {"width": 250, "kept": ""}
     app.run()
@@ -112,6 +128,7 @@ def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
 def test_a_wider_canvas_keeps_all_of_the_drawing(app):
     """From 340 to 700 pixels the width doubles, the height does not: strokes grow with the height."""
     app.session_state["canvas_browser"] = {"width": 340, "kept": ""}
+    app.run()
     _draw(app, draw(placed(DIGITS[3], 60, 10, 220), width=340, height=240), objects=[{**STROKE, "top": 230}])
     app.session_state["canvas_browser"] = {"width": 700, "kept": ""}
     app.run()

@@ -1,8 +1,8 @@
 """What only the browser knows: how wide a column is, and the drawing it kept over a reload.
 
-A component without a picture of its own. It tells a screen reader what the canvas is, and
-hides the canvas's own tools, which double ours and whose pencil turns the pen off (the
-canvas has no setting for either, and keeps foreign styles out). It reports the width of its column, and whenever
+A component without a picture of its own. It tells a screen reader what the canvas is, marks
+a blank one, and hides the canvas's own tools, which double ours and whose pencil turns the pen off (the
+canvas has no setting for these, and keeps foreign styles out). It reports the width of its column, and whenever
 that changes; it keeps the text it is given in the tab's session storage, which survives a
 reload and is seen by nobody else, and hands back what it found there when it was mounted.
 """
@@ -22,7 +22,12 @@ function storage(action) {
   try { return action(window.sessionStorage); } catch (error) { return null; }  // private modes refuse
 }
 
-function nameCanvas(label) {
+function dressCanvas({ label, blank }) {
+  const canvas = document.querySelector(".st-key-canvas");
+  if (canvas) {
+    canvas.toggleAttribute("data-blank", blank);  // shows the prompt, until the pen touches the sheet
+    canvas.onpointerdown = () => canvas.removeAttribute("data-blank");
+  }
   for (const host of document.querySelectorAll(".st-key-canvas *")) {
     const drawing = host.shadowRoot?.querySelector(".dc-root");
     if (!drawing || drawing.getAttribute("aria-label") === label) continue;
@@ -36,7 +41,7 @@ function nameCanvas(label) {
 
 export default function ({ data, parentElement, setStateValue }) {
   let observer = watched.get(parentElement);
-  nameCanvas(data.label);
+  dressCanvas(data);
   if (!observer) {
     setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
     const probe = parentElement.querySelector(".probe");
@@ -79,11 +84,14 @@ def look(key: str) -> Browser:
     )
 
 
-def listen(key: str, keep: str | None) -> None:
-    """Mount the component in this column. `keep` is stored, "" forgets, None changes nothing."""
+def listen(key: str, keep: str | None, blank: bool) -> None:
+    """Mount the component in this column. `keep` is stored, "" forgets, None changes nothing.
+
+    `blank`: nothing is on the canvas, so that its prompt may show.
+    """
     _component(
         key=key,
-        data={"keep": keep, "label": CANVAS_LABEL},
+        data={"keep": keep, "label": CANVAS_LABEL, "blank": blank},
         default={"width": None, "kept": None},
         on_width_change=lambda: None,
         on_kept_change=lambda: None,

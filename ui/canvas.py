@@ -24,14 +24,6 @@ PENS = {"Fine": 10, "Medium": 18, "Broad": 28}  # pixels
 INK = "#1c2333"
 PAPER = "#ffffff"
 SCALED = ("left", "top", "scaleX", "scaleY")  # of a stroke, in canvas pixels
-PROMPT = """
-<style>
-.st-key-canvas { position: relative; }
-.st-key-canvas::before { content: "Write here"; position: absolute; inset: 0; display: grid; place-items: center;
-  font-size: 1.6rem; color: #8a8f9c; pointer-events: none; z-index: 15; }
-.st-key-canvas:active::before { content: ""; }
-</style>
-"""  # shown on the blank sheet until the pen touches it
 LARGEST_PNG = 8_000_000  # characters of a data URL
 
 
@@ -40,12 +32,12 @@ def drawing() -> np.ndarray | None:
 
     Apart from `show`, so that the answer can be sent to the browser before the canvas.
     """
+    shown_width = state.get("width") or _likely_width()
+    _collect(shown_width)
     seen = browser.look(BROWSER_KEY)
-    width = seen.width or state.get("width") or _likely_width()
-    state.put("width", width)
+    state.put("width", seen.width or shown_width)
     _restore(seen.kept)
-    _fit(width)
-    _collect(width)
+    _fit(state.get("width"))
     return _picture()
 
 
@@ -62,15 +54,13 @@ def show() -> None:
         initial_drawing=state.get("seed"),
         return_image_data=True,
     )
-    if not state.get("drawing"):
-        st.html(PROMPT)
     _tools(width)
 
 
 def keep() -> None:
     """Hand the drawing to the browser to keep; call after the answer is shown, in the canvas's column."""
     kept = state.get("drawing")
-    browser.listen(BROWSER_KEY, _packed(kept) if state.get("reload_checked") else None)
+    browser.listen(BROWSER_KEY, _packed(kept) if state.get("reload_checked") else None, blank=not kept)
 
 
 def _picture() -> np.ndarray | None:
@@ -100,10 +90,15 @@ def _put(objects: list[dict], known: dict | None = None) -> None:
 
 
 def _restore(kept: str | None) -> None:
-    """On a canvas that was not there in the last run, show what was drawn before."""
+    """Show what was drawn before on a canvas that may be new: in every run of the whole page.
+
+    Whether Streamlit still holds the canvas's value tells nothing: a run that was cut short by
+    the next one takes the canvas out of the browser and leaves its value behind.
+    """
     before = state.get("drawing")
-    if KEY not in st.session_state and before:
+    if state.get("run") != state.get("shown_in_run") and before:
         _put(before["raw"]["objects"], before)
+    state.put("shown_in_run", state.get("run"))
     if kept is not None and not state.get("reload_checked"):
         state.put("reload_checked", True)
         found = _unpacked(kept)

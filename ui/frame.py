@@ -10,6 +10,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 STYLE = """
 <style>
+[data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar that comes must not resize the canvas */
 .block-container { max-width: 1120px; padding-top: 3.2rem; padding-bottom: 3rem; }
 h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
 .ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
@@ -19,6 +20,9 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .ink-sentence { font-size: 1.15rem; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
+.st-key-canvas { position: relative; }
+.st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
+  display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 @media (max-width: 640px) {
   .block-container { padding: 2.6rem 1rem 2rem; }
   .ink-title span { display: block; }
@@ -41,12 +45,13 @@ def show() -> None:
 
 
 def require() -> None:
-    """Call first in a page: brings the frame where Streamlit opened the page's file alone.
+    """Call first in a page: counts its run, and brings the frame where Streamlit opened its file alone.
 
     A folder named `pages/` puts a fresh server into Streamlit's old multipage mode until
     `st.navigation` has run once; a link to `/train` as its very first request then runs
     `pages/train.py` without the entry. Declaring the pages and running again mends that.
     """
+    state.put("run", state.get("run") + 1)
     if not state.get("framed"):
         _navigate()
         st.rerun()
