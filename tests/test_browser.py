@@ -13,7 +13,8 @@ import pytest
 from browser import ROOT, answer, canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer
 from drawing import DIGITS, draw, number, placed, real_strokes
 
-pytestmark = pytest.mark.browser
+# A browser on a busy machine may be late once; what fails twice is a failure.
+pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
 
 

@@ -95,6 +95,7 @@ def test_a_sample_is_put_on_the_canvas(app):
     app.button(key="sample").click().run()
     assert not app.exception
     assert app.session_state["seed"]["objects"] == samples.strokes(0, 560, 380, "#1c2333", 18)
+    assert ">7<" in _says(app)  # at once, without waiting for the canvas
 
 
 @pytest.mark.parametrize(
@@ -189,8 +190,6 @@ def test_a_file_name_cannot_become_a_formula_or_markup():
 
 @pytest.mark.parametrize("sample", range(len(samples.NUMBERS)))
 def test_samples_are_read_right(sample, recognizer):
-    """Each sample's strokes, drawn as the canvas would (its curves' points joined), read as their number."""
     objects = samples.strokes(sample, 560, 380, "#000000", 18)
-    strokes = [[command[-2:] for command in stroke["path"]] for stroke in objects]
-    picture = draw(strokes, width=560, height=380, pen=round(objects[0]["strokeWidth"]))
-    assert recognizer.read(images.on_paper(picture)).text == samples.NUMBERS[sample]
+    data = samples.picture(objects, 560, 380).partition(",")[2]
+    assert recognizer.read(images.decode(base64.b64decode(data))).text == samples.NUMBERS[sample]

@@ -173,7 +173,10 @@ def _undo() -> None:
 def _show_sample(width: int) -> None:
     number = state.get("sample_number")
     state.put("sample_number", number + 1)
-    _put(samples.strokes(number, width, _height(width), INK, PENS["Medium"]))
+    height = _height(width)
+    objects = samples.strokes(number, width, height, INK, PENS["Medium"])
+    data = samples.picture(objects, width, height)
+    _put(objects, {"raw": {"objects": objects}, "data": data, "width": width})
 
 
 def _likely_width() -> int:

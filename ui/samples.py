@@ -4,7 +4,11 @@ Each digit is a list of pen strokes, each a list of (x, y) in a box 0.7 wide and
 down; written below in hundredths.
 """
 
+import base64
 import itertools
+
+import cv2
+import numpy as np
 
 _STROKES = {
     "0": ("35,2 12,15 3,50 13,87 36,98 60,85 68,50 58,14 33,3",),
@@ -47,6 +51,29 @@ def strokes(number: int, width: int, height: int, colour: str, pen: int) -> list
         for place, digit in enumerate(text)
         for stroke in DIGITS[digit]
     ]
+
+
+def picture(objects: list[dict], width: int, height: int) -> str:
+    """What `strokes` gave, drawn in black on white, as a PNG data URL like those that the canvas sends.
+
+    With it the answer need not wait for the canvas, which sends nothing if it is only just being shown.
+    """
+    sheet = np.full((height, width), 255, np.uint8)
+    for stroke in objects:
+        line = np.round(np.array(_points(stroke["path"])) * 16).astype(np.int32).reshape(-1, 1, 2)
+        cv2.polylines(sheet, [line], False, 0, max(round(stroke["strokeWidth"]), 1), cv2.LINE_AA, 4)
+    _, encoded = cv2.imencode(".png", sheet)
+    return "data:image/png;base64," + base64.b64encode(encoded).decode()
+
+
+def _points(commands: list[list]) -> list:
+    """Points along a path of a move, quadratic curves and lines."""
+    t = np.array([[0.2], [0.4], [0.6], [0.8], [1.0]])
+    weights = np.hstack([(1 - t) ** 2, 2 * t * (1 - t), t**2])  # (5, 3): of start, control point and end
+    points = [commands[0][1:]]
+    for _, *numbers in commands[1:]:
+        points.extend(weights @ np.array([points[-1], numbers[:2], numbers[-2:]]))  # a line has its end twice
+    return points
 
 
 def _path(points: list[tuple[float, float]], colour: str, pen: float) -> dict:
