@@ -7,7 +7,6 @@ a fixed seed, so that it is the same on every machine; the test part is never
 touched by anything that chooses. Where files name the writers, no writer stands in two parts.
 """
 
-import gzip
 import hashlib
 import logging
 import os
@@ -185,7 +184,7 @@ def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:
     for fetch in (_fetch_npz, _fetch_idx):
         try:
             return fetch(cache, progress)
-        except (OSError, ValueError, _DamagedFileError) as error:  # requests' errors are OSErrors
+        except (OSError, ValueError, DigitFileError, _DamagedFileError) as error:  # requests' errors are OSErrors
             log.warning("MNIST could not be fetched: %s", error)
             failures.append(type(error).__name__)
     raise DatasetError(
@@ -206,7 +205,7 @@ def _fetch_idx(cache: Path, progress: bool) -> dict[str, np.ndarray]:
     arrays = {}
     for key, (file, digest) in MNIST_IDX.items():
         path = _download(MNIST_IDX_FOLDER + file, digest, cache, file, progress)
-        arrays[key] = _read_idx(path)
+        arrays[key] = digit_files.read_idx(path)
     return _checked(arrays, cache)
 
 
@@ -225,18 +224,6 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
         raise _DamagedFileError(f"{path} is damaged: {error}") from error
     return _checked(arrays, path)
-
-
-def _read_idx(path: Path) -> np.ndarray:
-    """One gzipped IDX file of unsigned bytes (http://yann.lecun.com/exdb/mnist/)."""
-    try:
-        with gzip.open(path) as file:
-            content = file.read()
-        dimensions = content[3]
-        shape = np.frombuffer(content, ">u4", dimensions, 4)
-        return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
-        raise _DamagedFileError(f"{path} is damaged: {error}") from error
 
 
 def _checked(arrays: dict[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:
