@@ -44,6 +44,13 @@ MNIST_IDX = {
 }
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
+SOURCES = {  # whose work a data set is; a file's is known by its name
+    "mnist": "MNIST: Y. LeCun, C. Cortes, C. Burges",
+    "builtin": "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0)",
+    "unipen": "UNIPEN train_r01_v07: International Unipen Foundation (CC BY 4.0, doi 10.5281/zenodo.1195803)",
+    "pendigits": "E. Alpaydin, F. Alimoglu: Pen-Based Recognition of Handwritten Digits, UCI, 1996 (CC BY 4.0)",
+}
+
 
 class DatasetError(Exception):
     """A data set cannot be had or used; the text says what to do, in words for people."""
@@ -70,12 +77,13 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set in three parts that share no picture."""
+    """A named data set in three parts that share no picture; `sources` say whose work it is."""
 
     name: str
     train: Split
     validation: Split
     test: Split
+    sources: tuple[str, ...] = ()
 
 
 def load(name: str, progress: bool = False) -> Dataset:
@@ -84,7 +92,8 @@ def load(name: str, progress: bool = False) -> Dataset:
     Args:
         name: "mnist" (70,000 digits; looked for on this machine, then downloaded) or
             "builtin" (1,797 digits that come with scikit-learn; needs no network);
-            or the path of a file or folder in a form that `digit_files` knows.
+            or the path of a file or folder in a form that `digit_files` knows;
+            or several of these joined by "+": to train on all, and to test on the first.
         progress: show a bar on stderr while downloading.
 
     Raises:
@@ -92,15 +101,17 @@ def load(name: str, progress: bool = False) -> Dataset:
     """
     if name in DATASETS:
         return DATASETS[name](progress)
-    if not os.path.exists(name):
-        raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
-    return _load_files(Path(name))
+    if os.path.exists(name):
+        return _load_files(Path(name))
+    if "+" in name:
+        return _joined([load(part, progress) for part in name.split("+")])
+    raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
 def _load_mnist(progress: bool) -> Dataset:
     arrays = _mnist_arrays(progress)
     train, validation = _split(Split(arrays["x_train"], arrays["y_train"]), VALIDATION_SHARE)
-    return Dataset("mnist", train, validation, Split(arrays["x_test"], arrays["y_test"]))
+    return Dataset("mnist", train, validation, Split(arrays["x_test"], arrays["y_test"]), (SOURCES["mnist"],))
 
 
 def _load_builtin(progress: bool) -> Dataset:
@@ -115,7 +126,7 @@ def _load_builtin(progress: bool) -> Dataset:
     everything = Split(images, bunch.target.astype(np.uint8))
     rest, test = _split(everything, 0.2)
     train, validation = _split(rest, 0.125)
-    return Dataset("builtin", train, validation, test)
+    return Dataset("builtin", train, validation, test, (SOURCES["builtin"],))
 
 
 def _load_files(path: Path) -> Dataset:
@@ -135,7 +146,23 @@ def _load_files(path: Path) -> Dataset:
     for part, split in {"training": train, "validation": validation, "test": test}.items():
         if not len(split):
             raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")
-    return Dataset(str(path), train, validation, test)
+    name = path.name.split(".")[0]
+    return Dataset(path.name, train, validation, test, (SOURCES[name],) if name in SOURCES else ())
+
+
+def _joined(parts: list[Dataset]) -> Dataset:
+    """Everything to train and to choose by; the first one's test part, so that its figure stays comparable."""
+
+    def join(splits: list[Split]) -> Split:
+        return Split(np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits]))
+
+    return Dataset(
+        name="+".join(part.name for part in parts),
+        train=join([part.train for part in parts]),
+        validation=join([part.validation for part in parts]),
+        test=parts[0].test,
+        sources=tuple(source for part in parts for source in part.sources),
+    )
 
 
 DATASETS = {"mnist": _load_mnist, "builtin": _load_builtin}

@@ -12,11 +12,13 @@ import json
 import os
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from digit_core import paths
+import numpy as np
+
+from digit_core import export, paths
 
 if TYPE_CHECKING:
     import keras
@@ -43,6 +45,10 @@ class StoredModel:
         return self.name == DEFAULT_MODEL
 
     @property
+    def is_shipped(self) -> bool:
+        return self.folder.parent == paths.SHIPPED_MODELS
+
+    @property
     def litert_file(self) -> Path:
         return self.folder / "model.tflite"
 
@@ -52,11 +58,25 @@ class StoredModel:
         Raises:
             ModelError: it is missing or not the file that the card speaks of.
         """
+        return self._checked("model.tflite")
+
+    def load_keras(self) -> "keras.Model":
+        """The Keras model, for what LiteRT cannot do; loads TensorFlow.
+
+        Raises:
+            ModelError: its file is missing or not the file that the card speaks of.
+        """
+        import keras
+
+        self._checked("model.keras")  # only what the program made is loaded: such files can run code
+        return keras.models.load_model(self.folder / "model.keras", compile=False)
+
+    def _checked(self, file: str) -> bytes:
         try:
-            content = self.litert_file.read_bytes()
+            content = (self.folder / file).read_bytes()
         except OSError as error:
             raise ModelError(f"The model {self.name!r} cannot be read: {error.strerror}.") from error
-        if hashlib.sha256(content).hexdigest() != self.card["files"]["model.tflite"]["sha256"]:
+        if hashlib.sha256(content).hexdigest() != self.card["files"][file]["sha256"]:
             raise ModelError(f"The model {self.name!r} is damaged: its file is not the one that was saved.")
         return content
 
@@ -68,6 +88,7 @@ def find(name: str | None = None) -> StoredModel:
         ModelError: there is none, or its card cannot be read.
     """
     name = DEFAULT_MODEL if name is None else name
+    paths.recover_folders(paths.home() / "models")
     for folder in _roots():
         if NAME.fullmatch(name) and os.path.isfile(folder / name / "card.json"):
             return _read(folder / name)
@@ -77,6 +98,7 @@ def find(name: str | None = None) -> StoredModel:
 
 def list_models() -> list[StoredModel]:
     """Every model with a readable card, by name, the default one first."""
+    paths.recover_folders(paths.home() / "models")
     found: dict[str, StoredModel] = {}
     for root in _roots():
         for folder in sorted(root.iterdir()) if os.access(root, os.R_OK | os.X_OK) and root.is_dir() else ():
@@ -88,17 +110,22 @@ def list_models() -> list[StoredModel]:
     return sorted(found.values(), key=lambda model: (not model.is_default, model.name))
 
 
+def check_name(name: str) -> None:
+    """Raises ModelError if that cannot be a model's name."""
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be a model's name: use up to 64 small letters, digits, '-', '_' and '.', "
+            "beginning with a letter or digit."
+        )
+
+
 def check_target(name: str, root: Path | None = None) -> Path:
     """The folder that `save` would write, once it is sure that it can.
 
     Raises:
         ModelError: the name will not do, or the folder cannot be written.
     """
-    if not NAME.fullmatch(name):
-        raise ModelError(
-            f"{name!r} cannot be a model's name: use up to 64 small letters, digits, '-', '_' and '.', "
-            "beginning with a letter or digit."
-        )
+    check_name(name)
     if root is None and (paths.SHIPPED_MODELS / name).exists():
         raise ModelError(f"{name!r} is the name of a model that comes with Inkling. Please choose another.")
     root = root or paths.home() / "models"
@@ -110,29 +137,58 @@ def check_target(name: str, root: Path | None = None) -> Path:
         raise ModelError(f"Models cannot be written to {root}: {error.strerror}.") from error
 
 
-def save(model: "keras.Model", name: str, about: dict[str, Any], root: Path | None = None) -> StoredModel:
+def save(
+    model: "keras.Model", name: str, about: dict[str, Any], digits: np.ndarray, root: Path | None = None
+) -> StoredModel:
     """Write a Keras model, its LiteRT twin and its card as `root/name`, all at once or not at all.
 
     Args:
         about: what the card says beside name, date, versions and files (`training.describe`).
+        digits: uint8 (n, 28, 28), on which the LiteRT file is compared with the Keras model.
         root: `$DIGIT_HOME/models` if None.
 
     Raises:
         ModelError: the name will not do, or the folder cannot be written.
+        ExportError: the LiteRT file answers otherwise than the model.
     """
     folder = check_target(name, root)
-    with paths.replacing_folder(folder) as scratch:
-        model.save(scratch / "model.keras")
-        (scratch / "model.tflite").write_bytes(_to_litert(model))
-        card = {
-            "name": name,
-            "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            **about,
-            "versions": _versions(),
-            "files": {file: _fingerprint(scratch / file) for file in FILES},
-        }
-        (scratch / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            model.save(scratch / "model.keras")
+            verification = export.export(model, "litert", scratch / "model.tflite", digits)
+            card = {
+                "name": name,
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                **about,
+                "exports": {"litert": asdict(verification)},
+                "versions": _versions(),
+                "files": {file: _fingerprint(scratch / file) for file in FILES},
+            }
+            _write_card(card, scratch)
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {folder}: {error.strerror or error}.") from error
     return _read(folder)
+
+
+def record_export(model: StoredModel, form: str, verification: export.Verification) -> StoredModel:
+    """Add to a model's card how an export of it compared with it, and give the model with its new card.
+
+    Raises:
+        ModelError: the card cannot be written.
+    """
+    exports = {**model.card.get("exports", {}), form: asdict(verification)}
+    try:
+        _write_card({**model.card, "exports": exports}, model.folder)
+    except OSError as error:
+        raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
+    return _read(model.folder)
+
+
+def _write_card(card: dict[str, Any], folder: Path) -> None:
+    """Write it all at once or not at all."""
+    scratch = folder / ".card.json"
+    scratch.write_text(json.dumps(card, indent=2) + "\n")
+    scratch.replace(folder / "card.json")
 
 
 def _roots() -> tuple[Path, ...]:
@@ -156,12 +212,6 @@ def _check_card(card: dict) -> None:
     card["data"]["name"], card["metrics"]["test_accuracy"]
 
 
-def _to_litert(model: "keras.Model") -> bytes:
-    import tensorflow as tf
-
-    return tf.lite.TFLiteConverter.from_keras_model(model).convert()
-
-
 def _fingerprint(path: Path) -> dict[str, Any]:
     content = path.read_bytes()
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
@@ -171,7 +221,6 @@ def _versions() -> dict[str, str]:
     import platform
 
     import keras
-    import numpy as np
     import tensorflow as tf
 
     return {

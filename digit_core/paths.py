@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +34,8 @@ def replacing_folder(target: Path) -> Iterator[Path]:
     A crash inside the block leaves `target` as it was: nobody ever sees half a folder.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    recover_folders(target.parent)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=NEW, dir=target.parent))
     scratch.chmod(0o755)  # mkdtemp makes it private, which would hide a shipped model
     try:
         yield scratch
@@ -42,10 +44,33 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+NEW, OLD = ".new", ".old"  # ends of the hidden folders while one replaces another: .NAME-RANDOM.new
+
+
+def recover_folders(parent: Path) -> None:
+    """Mend what a process that was killed while replacing a folder left behind.
+
+    Where it got no further than moving the old one aside, that one goes back. Younger
+    remains are left alone: they may be somebody's at this moment.
+    """
+    try:
+        hidden = [parent / name for name in os.listdir(parent) if name.startswith(".")]
+    except OSError:  # there is no such folder yet, or it cannot be read: nothing to mend
+        return
+    for remains in hidden:
+        with contextlib.suppress(OSError):  # another process tidies as well, or the folder is read-only
+            age = time.time() - remains.stat().st_ctime
+            target = parent / remains.name[1:].rpartition("-")[0]
+            if remains.suffix == OLD and age > 10 and not target.exists():
+                remains.rename(target)
+            elif remains.suffix in (NEW, OLD) and age > 24 * 3600:
+                shutil.rmtree(remains)
+
+
 def _swap(new: Path, target: Path) -> None:
-    """Put folder `new` in `target`'s place; `new` holds what stood there before, if anything."""
+    """Put folder `new` in `target`'s place."""
     if target.exists():
-        old = new.with_name(new.name + "-old")
+        old = new.with_suffix(OLD)
         target.rename(old)
         new.rename(target)
         shutil.rmtree(old)

@@ -3,24 +3,37 @@
 The validation part decides which epoch is kept; the test part is read once, at
 the end. The core never draws: progress goes out as events. Loads TensorFlow,
 so the app's own process never imports this module.
+
+The same settings give the same training: weights, dropout, order and distortion follow from
+the seed, and `checkpoint` lets a training that was broken off go on at its last whole epoch.
 """
 
+import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import keras
 import numpy as np
 
-from digit_core import datasets
-from digit_core.architectures import ARCHITECTURES, CLASSES
+from digit_core import checkpoints, datasets, distribution
+from digit_core.architectures import ARCHITECTURES, CLASSES, multiply_adds
 from digit_core.augmentation import DISTORTIONS, distort
+from digit_core.checkpoints import Checkpoint, CheckpointError
 from digit_core.datasets import Dataset, Split
 
 LOSSES = {
     "sparse": keras.losses.SparseCategoricalCrossentropy,  # labels 0..9
     "one_hot": keras.losses.CategoricalCrossentropy,  # labels as ten zeros and ones
 }
+OPTIMIZERS = {
+    "adamw": keras.optimizers.AdamW,  # Loshchilov, Hutter: Decoupled Weight Decay Regularization (2019)
+    "adam": keras.optimizers.Adam,  # Kingma, Ba (2015)
+    "sgd": lambda rate, **options: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options),
+}
+SCHEDULES = ("cosine", "constant")
+PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # -> Keras' name of the policy
 
 
 @dataclass(frozen=True)
@@ -32,35 +45,94 @@ class TrainingSettings:
         data: a name for `datasets.load`.
         epochs: passes over the training part, at least 1.
         batch_size: digits a step.
-        learning_rate: Adam's first step size; it falls to 0 along a cosine.
+        optimizer: a name in `OPTIMIZERS`.
+        learning_rate: the highest step size.
+        schedule: "cosine" (falls to 0 along a cosine) or "constant"; either after the warm-up.
+        warmup: epochs, or a part of one, over which the step size rises from 0.
+        weight_decay: share by which weights shrink a step, times the step size.
+        label_smoothing: share of the probability spread over all ten digits, 0..1; wants loss "one_hot".
+        averaging: momentum of the exponential moving average of the weights, 0..1; 0 for none.
+            The averaged weights are the ones that are validated and kept.
         augmentation: a name in `DISTORTIONS`; training digits are distorted anew every epoch.
         loss: "sparse" or "one_hot", the form of the labels.
-        seed: for weights, shuffling and dropout.
+        patience: epochs without a lower validation loss after which training ends; 0 for never.
+        precision: "float32", or "bfloat16" for half the memory traffic where the processor knows
+            it; the stored network is float32 either way.
+        seed: for weights, dropout, order and distortion.
     """
 
     architecture: str = "simple_cnn"
     data: str = "mnist"
     epochs: int = 20
     batch_size: int = 128
+    optimizer: str = "adamw"
     learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    warmup: float = 0.5
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    averaging: float = 0.0
     augmentation: str = "gentle"
-    loss: str = "sparse"
+    loss: str = "one_hot"
+    patience: int = 0
+    precision: str = "float32"
     seed: int = 1
 
     def __post_init__(self) -> None:
-        choices = {"architecture": ARCHITECTURES, "augmentation": DISTORTIONS, "loss": LOSSES}
+        choices = {
+            "architecture": ARCHITECTURES,
+            "optimizer": OPTIMIZERS,
+            "schedule": SCHEDULES,
+            "augmentation": DISTORTIONS,
+            "loss": LOSSES,
+            "precision": PRECISIONS,
+        }
         for setting, known in choices.items():
             if getattr(self, setting) not in known:
                 raise ValueError(f"There is no {setting} called {getattr(self, setting)!r}: {', '.join(known)}.")
-        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0:
+        if not (self.epochs >= 1 and self.batch_size >= 1 and 0 < self.learning_rate < np.inf):
             raise ValueError("Epochs, batch size and learning rate must be greater than zero.")
+        if not (0 <= self.label_smoothing < 1 and 0 <= self.averaging < 1):
+            raise ValueError("Label smoothing and averaging must lie between 0 and 1, and below 1.")
+        if not (0 <= self.warmup < np.inf and 0 <= self.weight_decay < np.inf and self.patience >= 0):
+            raise ValueError("Warm-up, weight decay and patience must not be negative.")
+        if self.label_smoothing and self.loss != "one_hot":
+            raise ValueError("Label smoothing needs the loss one_hot.")
         if not 0 <= self.seed < 2**32:
             raise ValueError("The seed must be a whole number from 0 to 4294967295.")
 
 
+PRESETS = {
+    "quick": TrainingSettings(architecture="resnet", epochs=2, learning_rate=5e-3, augmentation="none"),
+    "standard": TrainingSettings(),
+    "best": TrainingSettings(
+        architecture="inkling",
+        epochs=30,
+        learning_rate=4e-3,
+        weight_decay=0.05,
+        label_smoothing=0.05,
+        averaging=0.998,
+    ),
+}
+
+
+def settings_from(preset: str, **changes) -> TrainingSettings:
+    """A preset's settings with some of them changed.
+
+    Raises:
+        ValueError: there is no such preset, or a setting cannot be.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"There is no preset called {preset!r}: {', '.join(PRESETS)}.")
+    return replace(PRESETS[preset], **changes)
+
+
 @dataclass(frozen=True)
 class BatchEnd:
-    """After a step: `step` of `steps` in this `epoch` of `epochs` (all from 1), running means."""
+    """After a step: `step` of `steps` in this `epoch` of `epochs` (all from 1), running means.
+
+    `seconds_left` counts to the end of the last epoch; it and `images_per_second` are None until known.
+    """
 
     epoch: int
     epochs: int
@@ -68,11 +140,13 @@ class BatchEnd:
     steps: int
     loss: float
     accuracy: float
+    images_per_second: float | None = None
+    seconds_left: float | None = None
 
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """After an epoch: means over the training part, and over the validation part."""
+    """After an epoch: means over the training part, and over the validation part; what it took."""
 
     epoch: int
     epochs: int
@@ -80,6 +154,8 @@ class EpochEnd:
     accuracy: float
     validation_loss: float
     validation_accuracy: float
+    seconds: float = 0.0
+    seconds_left: float = 0.0
 
 
 OnEvent = Callable[[BatchEnd | EpochEnd], None]
@@ -90,7 +166,8 @@ class Trained:
     """A trained network with what is worth knowing about it.
 
     `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
-    the one with the lowest validation loss.
+    the one with the lowest validation loss. `stopped` tells that it was asked to end early.
+    `test_loss` is the plain cross-entropy, whatever the training minimised.
     """
 
     model: keras.Model
@@ -98,44 +175,63 @@ class Trained:
     dataset: Dataset
     history: tuple[EpochEnd, ...]
     best_epoch: int
+    stopped: bool
     test_loss: float
     test_accuracy: float
     seconds: float
 
 
-def train(settings: TrainingSettings, on_event: OnEvent = lambda event: None) -> Trained:
-    """Train one network from scratch.
+class StoppedEarlyError(Exception):
+    """Training was asked to stop before its first epoch had ended: there is nothing to keep."""
+
+
+def train(
+    settings: TrainingSettings,
+    on_event: OnEvent = lambda event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Train one network, on all GPUs of this machine or with the workers that `TF_CONFIG` names.
+
+    Args:
+        on_event: called after every step and every epoch, in this thread.
+        should_stop: asked after every step; once it says True, training ends with the best epoch so far.
+        checkpoint: file that holds the state after every epoch. If it is there already, training goes
+            on from it and ends as it would have without the break.
 
     Raises:
         DatasetError: the data cannot be had.
+        CheckpointError: the checkpoint belongs to another training, or cannot be read or written.
+        StoppedEarlyError: stopped in the first epoch.
+        WorkerLostError: another worker has gone.
     """
     started = time.monotonic()
     keras.utils.set_random_seed(settings.seed)
+    strategy = distribution.strategy()
     dataset = datasets.load(settings.data)
-    model = ARCHITECTURES[settings.architecture]()
-    _compile(model, settings, len(dataset.train))
-    reporter = _Reporter(settings.epochs, on_event)
-    model.fit(
-        _Batches(dataset.train, settings),
-        epochs=settings.epochs,
-        validation_data=(batch(dataset.validation.images), _targets(dataset.validation, settings)),
-        callbacks=[reporter],
-        verbose=0,
-    )
-    model.set_weights(reporter.best_weights)
-    test_loss, test_accuracy = model.evaluate(
-        batch(dataset.test.images), _targets(dataset.test, settings), batch_size=500, verbose=0
-    )
-    return Trained(
-        model=model,
-        settings=settings,
-        dataset=dataset,
-        history=tuple(reporter.history),
-        best_epoch=reporter.best_epoch,
-        test_loss=test_loss,
-        test_accuracy=test_accuracy,
-        seconds=time.monotonic() - started,
-    )
+    with strategy.scope(), _precision(settings.precision):
+        model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
+        _compile(model, settings, len(dataset.train))
+    course = _Course(settings, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
+    batches = _Batches(dataset.train, settings)
+    if checkpoint and checkpoint.exists():
+        _restore(model, course, checkpoints.load(checkpoint))
+        batches.begin(len(course.history))
+    if not course.finished():
+        with distribution.noticing_lost_workers(), contextlib.suppress(_StopError):
+            model.fit(
+                batches,
+                epochs=settings.epochs,
+                initial_epoch=len(course.history),
+                validation_data=_arrays(dataset.validation, settings),
+                validation_batch_size=500,
+                callbacks=[course, *([keras.callbacks.SwapEMAWeights(True)] if settings.averaging else [])],
+                shuffle=False,  # `_Batches` shuffles by itself
+                verbose=0,
+            )
+    if not course.history:
+        raise StoppedEarlyError("Stopped before the first epoch had ended: there is nothing to keep.")
+    return _result(settings, dataset, course, time.monotonic() - started)
 
 
 def describe(trained: Trained) -> dict:
@@ -144,12 +240,14 @@ def describe(trained: Trained) -> dict:
     parts = ("train", "validation", "test")
     splits = {part: getattr(trained.dataset, part) for part in parts}
     return {
-        "settings": asdict(trained.settings),
+        "settings": asdict(replace(trained.settings, data=trained.dataset.name)),
         "data": {
             "name": trained.dataset.name,
+            "sources": list(trained.dataset.sources),
             **{part: {"digits": len(split), "sha256": split.digest()} for part, split in splits.items()},
         },
         "parameters": trained.model.count_params(),
+        "multiply_adds": multiply_adds(trained.model),
         "training": {
             "epochs": len(trained.history),
             "best_epoch": trained.best_epoch,
@@ -169,6 +267,10 @@ def batch(images: np.ndarray) -> np.ndarray:
     return images[..., np.newaxis].astype(np.float32) / 255
 
 
+def _arrays(split: Split, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
+    return batch(split.images), _targets(split, settings)
+
+
 def _targets(split: Split, settings: TrainingSettings) -> np.ndarray:
     if settings.loss == "one_hot":
         return np.eye(CLASSES, dtype=np.float32)[split.labels]  # (n, 10)
@@ -176,7 +278,7 @@ def _targets(split: Split, settings: TrainingSettings) -> np.ndarray:
 
 
 class _Batches(keras.utils.PyDataset):
-    """The training part, shuffled and distorted anew every epoch.
+    """The training part, shuffled and distorted anew every epoch; a last batch that is not full is left out.
 
     Order and distortion follow from the seed, the epoch and the batch's number alone.
     """
@@ -186,11 +288,15 @@ class _Batches(keras.utils.PyDataset):
         self.images, self.labels = split.images, split.labels
         self.targets = _targets(split, settings)
         self.settings = settings
-        self.epoch = 0
-        self._shuffle()
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Go to the beginning of an epoch, from 0."""
+        self.epoch = epoch
+        self.order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.images))
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.settings.batch_size)
+        return _steps(len(self.images), self.settings)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         size = self.settings.batch_size
@@ -201,42 +307,198 @@ class _Batches(keras.utils.PyDataset):
         return batch(images), self.targets[chosen]
 
     def on_epoch_end(self) -> None:
-        self.epoch += 1
-        self._shuffle()
+        self.begin(self.epoch + 1)
 
-    def _shuffle(self) -> None:
-        self.order = np.random.default_rng((self.settings.seed, self.epoch)).permutation(len(self.images))
+
+def _steps(digits: int, settings: TrainingSettings) -> int:
+    """Steps an epoch."""
+    return max(1, digits // settings.batch_size)
+
+
+@contextlib.contextmanager
+def _precision(name: str) -> Iterator[None]:
+    """Build layers that compute in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(PRECISIONS[name])
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def _compile(model: keras.Model, settings: TrainingSettings, digits: int) -> None:
-    steps = settings.epochs * -(-digits // settings.batch_size)
-    rate = keras.optimizers.schedules.CosineDecay(settings.learning_rate, steps)
-    model.compile(keras.optimizers.Adam(rate), LOSSES[settings.loss](), metrics=["accuracy"])
+    options = {"use_ema": True, "ema_momentum": settings.averaging} if settings.averaging else {}
+    optimizer = OPTIMIZERS[settings.optimizer](
+        _learning_rate(settings, _steps(digits, settings)), weight_decay=settings.weight_decay, **options
+    )
+    smoothing = {"label_smoothing": settings.label_smoothing} if settings.loss == "one_hot" else {}
+    model.compile(optimizer, LOSSES[settings.loss](**smoothing), metrics=["accuracy"])
+    optimizer.build(model.trainable_variables)
 
 
-class _Reporter(keras.callbacks.Callback):
-    """Turns Keras' hooks into events, and remembers the best epoch's weights."""
+def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """The step size as a function of the step; `steps` an epoch."""
+    warmup = round(min(settings.warmup, settings.epochs / 2) * steps)
+    if settings.schedule == "constant" and not warmup:
+        return settings.learning_rate
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else settings.learning_rate,
+        decay_steps=max(1, settings.epochs * steps - warmup),
+        alpha=1.0 if settings.schedule == "constant" else 0.0,
+        warmup_target=settings.learning_rate if warmup else None,
+        warmup_steps=warmup,
+    )
 
-    def __init__(self, epochs: int, on_event: OnEvent):
+
+class _StopError(Exception):
+    """Ends `fit` at once."""
+
+
+class _Course(keras.callbacks.Callback):
+    """The course of a training: its events, its best weights, its checkpoints.
+
+    Comes before Keras' swapping of averaged weights: at the end of a validation the model still
+    holds the weights that were validated, at the end of an epoch those with which training goes on.
+    """
+
+    def __init__(
+        self, settings: TrainingSettings, on_event: OnEvent, should_stop: Callable[[], bool], checkpoint: Path | None
+    ):
         super().__init__()
-        self.epochs = epochs
-        self.on_event = on_event
-        self.epoch = 0
+        self.settings, self.on_event, self.should_stop, self.checkpoint = settings, on_event, should_stop, checkpoint
         self.history: list[EpochEnd] = []
         self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
+        self.validated: list[np.ndarray] = []
+        self.seconds_before = 0.0  # that trainings before this one took, where it goes on from a checkpoint
+        self.stopped = False
+        self.clock = _Clock()
+
+    def finished(self) -> bool:
+        """Whether the last epoch is done, or patience is at its end."""
+        epochs, patience = len(self.history), self.settings.patience
+        return epochs >= self.settings.epochs or bool(patience and epochs - self.best_epoch >= patience)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch + 1
+        self.clock.begin_epoch()
 
     def on_train_batch_end(self, step, logs=None):
-        self.on_event(BatchEnd(self.epoch, self.epochs, step + 1, self.params["steps"], logs["loss"], logs["accuracy"]))
+        rate, left = self.clock.step(step + 1, self.params["steps"], self.settings.epochs - len(self.history) - 1)
+        self.on_event(
+            BatchEnd(
+                epoch=len(self.history) + 1,
+                epochs=self.settings.epochs,
+                step=step + 1,
+                steps=self.params["steps"],
+                loss=float(logs["loss"]),
+                accuracy=float(logs["accuracy"]),
+                images_per_second=rate and rate * self.settings.batch_size,
+                seconds_left=left,
+            )
+        )
+        if self.should_stop():
+            self.stopped = True
+            raise _StopError
+
+    def on_test_end(self, logs=None):
+        self.validated = self.model.get_weights()
 
     def on_epoch_end(self, epoch, logs=None):
+        seconds = self.clock.end_epoch()
         event = EpochEnd(
-            self.epoch, self.epochs, logs["loss"], logs["accuracy"], logs["val_loss"], logs["val_accuracy"]
+            epoch=len(self.history) + 1,
+            epochs=self.settings.epochs,
+            loss=float(logs["loss"]),
+            accuracy=float(logs["accuracy"]),
+            validation_loss=float(logs["val_loss"]),
+            validation_accuracy=float(logs["val_accuracy"]),
+            seconds=seconds,
+            seconds_left=seconds * (self.settings.epochs - len(self.history) - 1),
         )
-        if not self.history or event.validation_loss < min(e.validation_loss for e in self.history):
-            self.best_epoch, self.best_weights = self.epoch, self.model.get_weights()
+        if not self.history or event.validation_loss < self.history[self.best_epoch - 1].validation_loss:
+            self.best_epoch, self.best_weights = event.epoch, self.validated
         self.history.append(event)
+        if self.checkpoint:
+            checkpoints.save(self._state(), self.checkpoint)
         self.on_event(event)
+        self.model.stop_training = self.finished()
+
+    def _state(self) -> Checkpoint:
+        about = {
+            "settings": asdict(self.settings),
+            "history": [asdict(event) for event in self.history],
+            "best_epoch": self.best_epoch,
+            "seconds": self.seconds_before + self.clock.total(),
+        }
+        model = [variable.numpy() for variable in self.model.variables]
+        optimizer = [variable.numpy() for variable in self.model.optimizer.variables]
+        return Checkpoint(about, model, optimizer, self.best_weights)
+
+
+class _Clock:
+    """Steps a second and the time left, from the time that steps and validations took so far."""
+
+    def __init__(self):
+        self.created = time.monotonic()
+        self.between = 0.0  # seconds from an epoch's last step to its end
+        self.rate: float | None = None  # steps a second
+
+    def begin_epoch(self) -> None:
+        self.began = self.first = self.last = time.monotonic()
+
+    def step(self, step: int, steps: int, epochs_after: int) -> tuple[float | None, float | None]:
+        """(steps a second, seconds left); the first step of an epoch, which builds things, does not count."""
+        self.last = time.monotonic()
+        if step == 1:
+            self.first = self.last
+        elif self.last > self.first:
+            self.rate = (step - 1) / (self.last - self.first)
+        if not self.rate:
+            return None, None
+        return self.rate, (steps - step + epochs_after * steps) / self.rate + (epochs_after + 1) * self.between
+
+    def end_epoch(self) -> float:
+        """Seconds that the epoch took."""
+        now = time.monotonic()
+        self.between = now - self.last
+        return now - self.began
+
+    def total(self) -> float:
+        return time.monotonic() - self.created
+
+
+def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
+    """Bring model, optimizer and course to the state of a checkpoint.
+
+    Raises:
+        CheckpointError: it belongs to other settings.
+    """
+    if state.about["settings"] != asdict(course.settings):
+        raise CheckpointError("The checkpoint belongs to a training with other settings.")
+    for variables, values in ((model.variables, state.model), (model.optimizer.variables, state.optimizer)):
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+    course.history = [EpochEnd(**event) for event in state.about["history"]]
+    course.best_epoch, course.best_weights = state.about["best_epoch"], state.best
+    course.seconds_before = state.about["seconds"]
+
+
+def _result(settings: TrainingSettings, dataset: Dataset, course: _Course, seconds: float) -> Trained:
+    """The best epoch's network, in float32, and its one reading of the test part."""
+    model = ARCHITECTURES[settings.architecture]()
+    model.set_weights(course.best_weights)
+    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
+    test_loss, test_accuracy = model.evaluate(
+        batch(dataset.test.images), dataset.test.labels, batch_size=500, verbose=0
+    )
+    return Trained(
+        model=model,
+        settings=settings,
+        dataset=dataset,
+        history=tuple(course.history),
+        best_epoch=course.best_epoch,
+        stopped=course.stopped,
+        test_loss=test_loss,
+        test_accuracy=test_accuracy,
+        seconds=course.seconds_before + seconds,
+    )

@@ -9,7 +9,7 @@ import pictures
 import pytest
 from drawing import draw, number
 
-from digit_core import cli
+from digit_core import cli, model_store
 
 
 @pytest.fixture
@@ -130,3 +130,52 @@ def test_a_reader_that_has_seen_enough_is_no_error(folder):
         f"{sys.executable} -m digit_core models --json | head -c 1", shell=True, capture_output=True, text=True
     )
     assert "Traceback" not in done.stderr
+
+
+def test_evaluate_counts_on_the_test_digits(capsys):
+    assert cli.main(["evaluate", "--model", "lenet5", "--data", "builtin", "--json"]) == 0
+    [answer] = _objects(capsys)
+    assert (answer["model"], answer["data"], answer["digits"]) == ("lenet5", "builtin", 359)
+    assert answer["errors"] == round((1 - answer["accuracy"]) * 359)
+    assert sum(map(sum, answer["confusion"])) == 359
+    assert cli.main(["evaluate", "--data", "builtin"]) == 0
+    assert f"{model_store.DEFAULT_MODEL} on the 359 test digits of builtin" in capsys.readouterr().out
+
+
+def test_evaluate_takes_data_of_ones_own(tmp_path, capsys):
+    rows = [f"{digit}," + ",".join(["0"] * 783 + ["255"]) for digit in range(10) for _ in range(20)]
+    (tmp_path / "own.csv").write_text("\n".join(rows))
+    assert cli.main(["evaluate", "--data", str(tmp_path / "own.csv"), "--json"]) == 0
+    [answer] = _objects(capsys)
+    assert answer["accuracy"] == pytest.approx(0.1)  # all pictures are alike, so one digit in ten is right
+    assert cli.main(["evaluate", "--data", str(tmp_path / "none.csv")]) == 1
+
+
+@pytest.mark.slow
+def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path):
+    """Ctrl-C, or a server's SIGTERM: what was learnt is stored, and --resume ends it."""
+    environment = {**os.environ, "DIGIT_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "digit_core", "train", "--name", "mine"]
+    settings = ["--architecture", "lenet5", "--data", "builtin", "--epochs", "60", "--batch-size", "32"]
+    with subprocess.Popen(
+        command + settings, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        while "epoch 2/60" not in (line := process.stderr.readline()):
+            assert line, "it ended before it could be stopped"
+        asked = time.monotonic()
+        process.terminate()
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert time.monotonic() - asked < 30
+    assert "train --resume --name mine" in errors
+    assert "Stored in" in output
+    assert (tmp_path / "checkpoints" / "mine.npz").exists()
+    done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=True)
+    assert "epoch 2/60" not in done.stderr
+    assert "epoch 60/60" in done.stderr
+    card = json.loads((tmp_path / "models" / "mine" / "card.json").read_text())
+    assert card["training"]["epochs"] == 60
+    assert not (tmp_path / "checkpoints" / "mine.npz").exists()
+    again = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "There is no checkpoint" in again.stderr

@@ -1,6 +1,9 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -123,9 +126,52 @@ def test_a_saved_model_can_be_found_and_reads(own_home):
         "data": {"name": "none"},
         "metrics": {"test_accuracy": 0.1},
     }
-    stored = model_store.save(model, "mine", about)
-    assert stored.folder == own_home / "models" / "mine"
-    assert json.loads((stored.folder / "card.json").read_text())["parameters"] == 61_706
     digits = np.random.default_rng(0).integers(0, 256, (4, 28, 28), np.uint8)
+    stored = model_store.save(model, "mine", about, digits)
+    assert stored.folder == own_home / "models" / "mine"
+    card = json.loads((stored.folder / "card.json").read_text())
+    assert card["parameters"] == 61_706
+    assert (card["exports"]["litert"]["digits"], card["exports"]["litert"]["agreement"]) == (4, 1.0)
     expected = model.predict(digits[..., None].astype(np.float32) / 255, verbose=0)
     np.testing.assert_allclose(Recognizer.load("mine").classify(digits), expected, atol=1e-5)
+
+
+def test_what_a_killed_process_left_behind_is_mended(tmp_path, monkeypatch):
+    """Killed between moving the old folder aside and moving the new one in: the old one comes back."""
+    target = tmp_path / "model-2"
+    with paths.replacing_folder(target) as scratch:
+        (scratch / "a").write_text("first")
+    target.rename(tmp_path / ".model-2-abcd_123.old")
+    (tmp_path / ".model-2-abcd_123.new").mkdir()
+    paths.recover_folders(tmp_path)
+    assert not target.exists()  # it may be somebody's at this moment
+    now = time.time()
+    monkeypatch.setattr(paths.time, "time", lambda: now + 60)
+    paths.recover_folders(tmp_path)
+    assert (target / "a").read_text() == "first"
+    monkeypatch.setattr(paths.time, "time", lambda: now + 48 * 3600)
+    paths.recover_folders(tmp_path)
+    assert list(tmp_path.iterdir()) == [target]
+    paths.recover_folders(tmp_path / "nowhere")
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_a_folder_is_whole(tmp_path, monkeypatch):
+    """A process that replaces one folder again and again is killed at twenty random moments."""
+    program = (
+        "import sys, itertools; from pathlib import Path; from digit_core import paths\n"
+        "for i in itertools.count():\n"
+        "    with paths.replacing_folder(Path(sys.argv[1])) as folder:\n"
+        "        (folder / 'a').write_text(str(i)); (folder / 'b').write_text(str(i))\n"
+        "    print(i, flush=True)\n"
+    )
+    target, rng, now = tmp_path / "model", np.random.default_rng(1), time.time()
+    for _ in range(20):
+        with subprocess.Popen([sys.executable, "-c", program, str(target)], stdout=subprocess.PIPE) as process:
+            process.stdout.readline()
+            time.sleep(rng.uniform(0, 0.05))
+            process.kill()
+        monkeypatch.setattr(paths.time, "time", lambda: now + 3600)
+        paths.recover_folders(tmp_path)
+        monkeypatch.undo()
+        assert (target / "a").read_text() == (target / "b").read_text() != ""

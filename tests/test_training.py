@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,10 +32,13 @@ def test_events_tell_every_batch_and_every_epoch(trained):
 
     result, events = trained
     batches = [event for event in events if isinstance(event, BatchEnd)]
-    steps = -(-len(result.dataset.train) // 32)
+    steps = len(result.dataset.train) // 32
     assert [(e.epoch, e.step) for e in batches] == [(e, s) for e in range(1, 7) for s in range(1, steps + 1)]
     assert [e for e in events if isinstance(e, EpochEnd)] == list(result.history)
     assert {e.epochs for e in events} == {6}
+    left = [e.seconds_left for e in batches if e.seconds_left is not None]
+    assert left[-1] < left[0]
+    assert batches[-1].images_per_second > 0
 
 
 def test_the_epoch_with_the_lowest_validation_loss_is_kept(trained):
@@ -70,6 +74,122 @@ def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():
     assert losses[0] == pytest.approx(losses[2], abs=1e-4)
 
 
+def _everything_at_once():
+    """Dropout, batch normalisation, averaged weights, warm-up and distortion: all that a state consists of."""
+    from digit_core.training import TrainingSettings
+
+    return TrainingSettings(
+        architecture="inkling", data="builtin", epochs=3, batch_size=64, averaging=0.9, label_smoothing=0.05, warmup=1
+    )
+
+
+@pytest.fixture(scope="module")
+def unbroken():
+    from digit_core.training import train
+
+    return train(_everything_at_once())
+
+
+def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbroken, tmp_path):
+    from digit_core.training import train
+
+    seen, checkpoint = [], tmp_path / "state.npz"
+
+    def note(event):
+        if hasattr(event, "step"):
+            seen.append((event.epoch, event.step))
+
+    first = train(_everything_at_once(), note, lambda: seen[-1] == (2, 7), checkpoint)
+    assert first.stopped
+    assert len(first.history) == 1  # what was learnt up to the last whole epoch is kept
+    second = train(_everything_at_once(), note, checkpoint=checkpoint)
+    assert not second.stopped
+    assert (seen.count((1, 1)), seen.count((2, 1))) == (1, 2)  # the broken epoch began anew, and only that one
+    for field in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
+        curves = [[getattr(event, field) for event in result.history] for result in (unbroken, second)]
+        assert curves[0] == pytest.approx(curves[1], abs=1e-3)
+    assert second.best_epoch == unbroken.best_epoch
+    assert second.test_loss == pytest.approx(unbroken.test_loss, abs=1e-3)
+    seen.clear()
+    third = train(_everything_at_once(), note, checkpoint=checkpoint)  # a finished training has nothing left to do
+    assert not seen
+    assert third.test_loss == pytest.approx(second.test_loss, abs=1e-6)
+
+
+def test_the_averaged_weights_are_the_ones_that_are_kept(unbroken):
+    from digit_core.training import _targets, batch
+
+    validation, best = unbroken.dataset.validation, unbroken.history[unbroken.best_epoch - 1]
+    predicted = unbroken.model.predict(batch(validation.images), verbose=0)
+    assert (predicted.argmax(1) == validation.labels).mean() == pytest.approx(best.validation_accuracy, abs=1e-6)
+    smoothed = 0.95 * _targets(validation, unbroken.settings) + 0.005
+    assert -(smoothed * np.log(predicted)).sum(1).mean() == pytest.approx(best.validation_loss, abs=1e-4)
+
+
+def test_a_checkpoint_of_another_training_is_refused(tmp_path):
+    from digit_core.checkpoints import CheckpointError
+    from digit_core.training import TrainingSettings, train
+
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=1)
+    train(settings, checkpoint=tmp_path / "state.npz")
+    with pytest.raises(CheckpointError, match="other settings"):
+        train(replace(settings, seed=2), checkpoint=tmp_path / "state.npz")
+
+
+def test_stopping_in_the_first_epoch_leaves_nothing_to_keep():
+    from digit_core.training import StoppedEarlyError, TrainingSettings, train
+
+    with pytest.raises(StoppedEarlyError, match="nothing to keep"):
+        train(TrainingSettings(architecture="lenet5", data="builtin", epochs=1), should_stop=lambda: True)
+
+
+def test_patience_ends_a_training_that_no_longer_gains():
+    from digit_core.training import TrainingSettings, train
+
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=30, learning_rate=0.05, patience=2)
+    result = train(settings)
+    assert len(result.history) == result.best_epoch + 2 < 30
+    assert not result.stopped
+
+
+@pytest.mark.parametrize(("optimizer", "schedule"), [("adam", "constant"), ("sgd", "cosine")])
+def test_every_optimizer_and_schedule_learns(optimizer, schedule):
+    from digit_core.training import TrainingSettings, train
+
+    settings = TrainingSettings(
+        architecture="lenet5",
+        data="builtin",
+        epochs=3,
+        batch_size=32,
+        optimizer=optimizer,
+        schedule=schedule,
+        augmentation="none",
+        learning_rate=0.05 if optimizer == "sgd" else 2e-3,
+    )
+    assert train(settings).history[-1].validation_accuracy > 0.7
+
+
+def test_bfloat16_gives_a_float32_network():
+    from digit_core.training import TrainingSettings, train
+
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=3, batch_size=32, precision="bfloat16")
+    result = train(settings)
+    assert {str(weight.dtype) for weight in result.model.weights} == {"float32"}
+    assert {layer.compute_dtype for layer in result.model.layers} == {"float32"}
+    assert result.history[-1].loss < result.history[0].loss / 2
+
+
+def test_the_step_size_rises_and_falls():
+    from digit_core.training import TrainingSettings, _learning_rate
+
+    settings = TrainingSettings(epochs=4, warmup=1, learning_rate=0.1)
+    rate = _learning_rate(settings, steps=10)
+    assert [float(rate(step)) for step in (0, 5, 10, 25, 40)] == pytest.approx([0, 0.05, 0.1, 0.05, 0], abs=1e-6)
+    flat = _learning_rate(replace(settings, schedule="constant"), steps=10)
+    assert [float(flat(step)) for step in (0, 5, 10, 25, 40)] == pytest.approx([0, 0.05, 0.1, 0.1, 0.1], abs=1e-6)
+    assert _learning_rate(replace(settings, schedule="constant", warmup=0), steps=10) == 0.1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -79,6 +199,15 @@ def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():
         {"epochs": 0},
         {"learning_rate": -1.0},
         {"seed": -1},
+        {"optimizer": "lion"},
+        {"schedule": "steps"},
+        {"precision": "float8"},
+        {"label_smoothing": 1.0},
+        {"label_smoothing": 0.1, "loss": "sparse"},
+        {"averaging": 1.0},
+        {"warmup": -1.0},
+        {"weight_decay": float("nan")},
+        {"patience": -1},
     ],
 )
 def test_wrong_settings_are_refused(wrong):

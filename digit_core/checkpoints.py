@@ -1,0 +1,77 @@
+"""A training's state in one file, from which it goes on as if nothing had happened.
+
+One NPZ archive of plain arrays and one text in JSON; nothing is ever unpickled. It is
+written beside its place and renamed, so that whatever happens there is a whole
+checkpoint or the one before.
+"""
+
+import json
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+class CheckpointError(Exception):
+    """A checkpoint cannot be written, read or used; the text says why, in words for people."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state after an epoch.
+
+    Attributes:
+        about: settings and history, plain values only.
+        model: every variable of the network, in its order.
+        optimizer: every variable of the optimizer, averaged weights among them, in its order.
+        best: the weights of the best epoch so far.
+    """
+
+    about: dict
+    model: list[np.ndarray]
+    optimizer: list[np.ndarray]
+    best: list[np.ndarray]
+
+
+GROUPS = ("model", "optimizer", "best")
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint, all at once or not at all.
+
+    Raises:
+        CheckpointError: it cannot be written there.
+    """
+    arrays = {f"{group}/{i:04d}": a for group in GROUPS for i, a in enumerate(getattr(checkpoint, group))}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+            try:
+                np.savez(file, about=np.array(json.dumps(checkpoint.about)), **arrays)
+                file.close()
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise CheckpointError(f"The checkpoint cannot be written to {path}: {error.strerror or error}.") from error
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        CheckpointError: it is missing, unreadable or not a checkpoint.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            about = json.loads(str(file["about"]))
+            groups = {g: [file[key] for key in sorted(file.files) if key.startswith(g + "/")] for g in GROUPS}
+    except FileNotFoundError as error:
+        raise CheckpointError(f"There is no checkpoint at {path}.") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise CheckpointError(f"The checkpoint {path} is damaged, or is none.") from error
+    return Checkpoint(about, **groups)

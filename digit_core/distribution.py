@@ -1,0 +1,117 @@
+"""Training on more than one device: which strategy, and what `fit` needs for it.
+
+Several GPUs on this machine are used by themselves. Several machines are named by
+TensorFlow's own environment variable `TF_CONFIG`, the same on each but for its own index:
+
+    {"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}
+
+All go through the same steps, each with its share of every batch, and hold equal weights.
+"""
+
+import contextlib
+import functools
+import json
+import os
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
+
+
+class DistributionError(Exception):
+    """Training on several machines cannot go on; the text says why, in words for people."""
+
+
+class WorkerLostError(DistributionError):
+    """Another worker has gone."""
+
+
+@functools.cache  # a process can join its cluster only once
+def strategy() -> tf.distribute.Strategy:
+    """The strategy for this machine and its `TF_CONFIG`.
+
+    Raises:
+        DistributionError: `TF_CONFIG` cannot be understood.
+    """
+    if workers() > 1:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def workers() -> int:
+    """How many machines `TF_CONFIG` names; 1 without it.
+
+    Raises:
+        DistributionError: it is not JSON of the form above.
+    """
+    try:
+        config = json.loads(os.environ.get("TF_CONFIG") or "{}")
+        count = len(config.get("cluster", {}).get("worker", []))
+        if count > 1 and not (config["task"]["type"] == "worker" and 0 <= int(config["task"]["index"]) < count):
+            raise ValueError("its task is none of its workers")
+        return max(1, count)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DistributionError(f"The environment variable TF_CONFIG cannot be understood: {error}.") from error
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes files: the worker with index 0."""
+    return strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
+
+
+def fit_for(strategy: tf.distribute.Strategy, model: keras.Model) -> keras.Model:
+    """The model in a form that `fit` can train under this strategy."""
+    if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return _MultiWorkerModel(model.inputs, model.outputs, name=model.name)
+    return model
+
+
+@contextlib.contextmanager
+def noticing_lost_workers() -> Iterator[None]:
+    """Turn the many errors in which a lost worker shows into one that people understand.
+
+    Raises:
+        WorkerLostError: in place of them.
+    """
+    try:
+        yield
+    except LOST as error:
+        if workers() == 1:
+            raise
+        raise WorkerLostError(
+            "Another worker has gone, so training cannot go on together. "
+            "What was learnt up to the last whole epoch is in the checkpoint of worker 0: "
+            "resume from it, with all workers or on one machine without TF_CONFIG."
+        ) from error
+
+
+class _MultiWorkerModel(keras.Model):
+    """Works round Keras issue 20585: `fit` with several workers reduces its logs along an axis that they lack.
+
+    Steps run as in Keras' own loop, but every logged value is a scalar, reduced over all replicas.
+    """
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            self.train_function = self._on_every_replica(self.train_step)
+
+    def make_test_function(self, force=False):
+        if self.test_function is None or force:
+            self.test_function = self._on_every_replica(self.test_step)
+
+    def _on_every_replica(self, step):
+        strategy = self.distribute_strategy
+
+        @tf.function
+        def run(iterator):
+            logs = strategy.run(step, args=(next(iterator),))
+            return {name: strategy.reduce("MEAN", value, axis=None) for name, value in logs.items()}
+
+        return run
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Nothing to do, for `_compile` has built all; Keras' own way would reduce whole batches over workers."""
