@@ -63,7 +63,7 @@ class TrainingSettings:
 
     architecture: str = "simple_cnn"
     data: str = "mnist"
-    epochs: int = 20
+    epochs: int = 12
     batch_size: int = 128
     optimizer: str = "adamw"
     learning_rate: float = 2e-3
@@ -103,7 +103,7 @@ class TrainingSettings:
 
 
 PRESETS = {
-    "quick": TrainingSettings(architecture="resnet", epochs=2, learning_rate=5e-3, augmentation="none"),
+    "quick": TrainingSettings(architecture="resnet", epochs=1, learning_rate=2e-2, warmup=0.15, augmentation="none"),
     "standard": TrainingSettings(),
     "best": TrainingSettings(
         architecture="inkling",

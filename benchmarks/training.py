@@ -1,0 +1,226 @@
+"""How fast the presets learn, and what telling about it costs. Prints the tables that README quotes.
+
+    python benchmarks/training.py                # all three tables, about twenty minutes on two cores
+    python benchmarks/training.py speed          # only the first: seconds to 99 % on MNIST's test digits
+    python benchmarks/training.py cost threads   # the others
+
+Times are ratios within one run. The test digits are read along the way to measure, and choose nothing.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import mean, stdev
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+TARGET = 0.99
+EVERY = 50  # steps between two looks at the accuracy
+USUAL = {  # the recipe of most tutorials
+    "architecture": "simple_cnn",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "weight_decay": 0.0,
+    "augmentation": "none",
+    "loss": "sparse",
+    "epochs": 12,
+    "batch_size": 128,
+}
+
+
+def main() -> None:
+    tables = {"speed": speed, "cost": cost, "threads": threads}
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(tables))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--part", default="test", choices=("test", "validation"), help="digits for the first table")
+    parser.add_argument("--images-per-second", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.images_per_second:
+        print(images_per_second())
+        return
+    for table in options.tables or tables:
+        tables[table](options)
+
+
+# ---- seconds to 99 %
+
+
+def speed(options: argparse.Namespace) -> None:
+    """Both recipes in turn, seed by seed, from the same process; looking at the accuracy stops the clock."""
+    from digit_core.training import TrainingSettings, settings_from
+
+    recipes = {
+        "usual recipe": lambda seed: TrainingSettings(**USUAL, seed=seed),
+        "preset quick": lambda seed: settings_from("quick", seed=seed),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in recipes}
+    final: dict[str, list[float]] = {name: [] for name in recipes}
+    seconds_to_target(TrainingSettings(**USUAL | {"epochs": 1, "data": "builtin"}), "test")  # warm up
+    for seed in range(1, options.seeds + 1):
+        for name, settings in recipes.items():
+            taken, reached = seconds_to_target(settings(seed), options.part)
+            print(
+                f"{name}, seed {seed}: {taken and round(taken, 1)} s, then {reached:.2%}", file=sys.stderr, flush=True
+            )
+            seconds[name].append(taken if taken is not None else float("inf"))
+            final[name].append(reached)
+    measured = f"seconds to {TARGET:.1%} ({options.part}), {options.seeds} seeds"
+    print(f"\n| recipe | {measured} | share | accuracy there |\n|---|---|---|---|")
+    for name in recipes:
+        share = mean(seconds[name]) / mean(seconds["usual recipe"])
+        accuracy = _spread([100 * a for a in final[name]], ".2f")
+        print(f"| {name} | {_spread(seconds[name], '.1f')} | {share:.0%} | {accuracy} % |")
+
+
+def seconds_to_target(settings, part: str) -> tuple[float | None, float]:
+    """(training seconds until the accuracy first reaches the target, or None; the last accuracy seen)."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from digit_core import datasets, training
+
+    keras.utils.set_random_seed(settings.seed)
+    dataset = datasets.load(settings.data)
+    split = getattr(dataset, part)
+    chunks = np.array_split(training.batch(split.images), max(1, len(split) // 500))
+    started = time.monotonic()
+    model = training.ARCHITECTURES[settings.architecture]()
+    training._compile(model, settings, len(dataset.train))
+    answer = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+
+    class Watch(keras.callbacks.Callback):
+        paused = 0.0
+        reached: float | None = None
+        accuracy = 0.0
+
+        def on_train_batch_end(self, step, logs=None):
+            if (step + 1) % EVERY:
+                return
+            now = time.monotonic()
+            predicted = np.concatenate([answer(chunk).numpy().argmax(1) for chunk in chunks])
+            self.accuracy = float((predicted == split.labels).mean())
+            if self.accuracy >= TARGET:
+                self.reached = now - started - self.paused
+                self.model.stop_training = True
+            self.paused += time.monotonic() - now
+
+    watch = Watch()
+    batches = training._Batches(dataset.train, settings)
+    model.fit(batches, epochs=settings.epochs, callbacks=[watch], shuffle=False, verbose=0)
+    return watch.reached, watch.accuracy
+
+
+# ---- what events and checkpoints cost
+
+
+def cost(options: argparse.Namespace) -> None:
+    """One epoch of the simplest network, where every overhead weighs most: bare `fit` against `train`."""
+    bare, ours = [], []
+    for seed in range(1, options.seeds + 1):
+        bare.append(_epoch_by_fit(seed))
+        ours.append(_epoch_by_train(seed))
+        print(f"seed {seed}: {bare[-1]:.2f} s, {ours[-1]:.2f} s", file=sys.stderr, flush=True)
+    print("\n| an epoch of `standard` on MNIST | seconds | share |\n|---|---|---|")
+    print(f"| Keras `fit` on the same batches, nothing else | {_spread(bare, '.2f')} | 100 % |")
+    print(f"| `train`: events, stop, checkpoints | {_spread(ours, '.2f')} | {mean(ours) / mean(bare):.1%} |")
+
+
+def _epoch_by_fit(seed: int) -> float:
+    """Seconds of the second of two epochs, validation included."""
+    import keras
+
+    from digit_core import datasets, training
+
+    settings = training.settings_from("standard", epochs=2, seed=seed)
+    dataset = datasets.load(settings.data)
+    keras.utils.set_random_seed(seed)
+    model = training.ARCHITECTURES[settings.architecture]()
+    training._compile(model, settings, len(dataset.train))
+    times = []
+    model.fit(
+        training._Batches(dataset.train, settings),
+        epochs=2,
+        validation_data=training._arrays(dataset.validation, settings),
+        validation_batch_size=500,
+        shuffle=False,
+        verbose=0,
+        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: times.append(time.monotonic()))],
+    )
+    return times[1] - times[0]
+
+
+def _epoch_by_train(seed: int) -> float:
+    """The same, with an event a step written as a line of JSON, and a checkpoint an epoch."""
+    import json
+    from dataclasses import asdict
+
+    from digit_core import training
+
+    times = []
+    with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "events", "w") as events:
+
+        def note(event):
+            events.write(json.dumps(asdict(event)) + "\n")
+            if isinstance(event, training.EpochEnd):
+                times.append(time.monotonic())
+
+        settings = training.settings_from("standard", epochs=2, seed=seed)
+        training.train(settings, note, lambda: False, Path(folder) / "state.npz")
+    return times[1] - times[0]
+
+
+# ---- images a second against threads
+
+
+def threads(options: argparse.Namespace) -> None:
+    """Each in a process of its own, for TensorFlow takes its number of threads only once."""
+    counts = sorted({1, 2, os.cpu_count() or 1})
+    print("\n| threads | images a second, `best` | share |\n|---|---|---|")
+    first = None
+    for count in counts:
+        environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": str(count), "OMP_NUM_THREADS": str(count)}
+        done = subprocess.run(
+            [sys.executable, __file__, "--images-per-second"],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        rate = float(done.stdout.split()[-1])
+        first = first or rate
+        print(f"| {count} | {rate:.0f} | {rate / first:.0%} |", flush=True)
+
+
+def images_per_second(steps: int = 60) -> float:
+    """The flagship's training, distortion included, after ten steps of warming up."""
+    from digit_core import training
+
+    times = []
+
+    def note(event):
+        times.append(time.monotonic())
+
+    settings = training.settings_from("best", epochs=1)
+    try:
+        training.train(settings, note, lambda: len(times) > steps + 10)
+    except training.StoppedEarlyError:
+        return steps * settings.batch_size / (times[steps + 10] - times[10])
+    raise AssertionError("it was to be stopped in its first epoch")
+
+
+def _spread(values: list[float], form: str) -> str:
+    return f"{mean(values):{form}}" + (f" ± {stdev(values):{form}}" if len(values) > 1 else "")
+
+
+if __name__ == "__main__":
+    main()
