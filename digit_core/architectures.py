@@ -124,7 +124,7 @@ def _filter(x: keras.KerasTensor, filters: int, name: str, size: int = 3) -> ker
 
 def _normalised(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Batch normalisation (Ioffe, Szegedy 2015)."""
-    return layers.BatchNormalization(momentum=0.95, name=f"{name}_norm")(x)
+    return layers.BatchNormalization(momentum=0.97, name=f"{name}_norm")(x)
 
 
 def _activated(x: keras.KerasTensor, name: str) -> keras.KerasTensor:

@@ -10,7 +10,7 @@ touched by anything that chooses. Where files name the writers, no writer stands
 import hashlib
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -42,6 +42,7 @@ MNIST_IDX = {
     "x_test": ("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
     "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
 }
+MOST_REPEATS = 100
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 SOURCES = {  # whose work a data set is; a file's is known by its name
@@ -93,7 +94,8 @@ def load(name: str, progress: bool = False) -> Dataset:
         name: "mnist" (70,000 digits; looked for on this machine, then downloaded) or
             "builtin" (1,797 digits that come with scikit-learn; needs no network);
             or the path of a file or folder in a form that `digit_files` knows;
-            or several of these joined by "+": to train on all, and to test on the first.
+            or several of these joined by "+", to train on all and to test on the first; a number with
+            "*" before one of them repeats its training part: "mnist+3*own.csv".
         progress: show a bar on stderr while downloading.
 
     Raises:
@@ -105,6 +107,9 @@ def load(name: str, progress: bool = False) -> Dataset:
         return _load_files(Path(name))
     if "+" in name:
         return _joined([load(part, progress) for part in name.split("+")])
+    times, star, rest = name.partition("*")
+    if star and times.isdecimal() and 1 <= int(times) <= MOST_REPEATS:
+        return _repeated(load(rest, progress), int(times))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
@@ -163,6 +168,13 @@ def _joined(parts: list[Dataset]) -> Dataset:
         test=parts[0].test,
         sources=tuple(source for part in parts for source in part.sources),
     )
+
+
+def _repeated(dataset: Dataset, times: int) -> Dataset:
+    """A training part of `times` its size: what is few counts for more, and is distorted anew each time."""
+    images, labels = dataset.train.images, dataset.train.labels
+    train = Split(np.tile(images, (times, 1, 1)), np.tile(labels, times))
+    return replace(dataset, name=f"{times}*{dataset.name}", train=train)
 
 
 DATASETS = {"mnist": _load_mnist, "builtin": _load_builtin}

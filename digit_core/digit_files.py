@@ -25,7 +25,7 @@ MOST_BYTES = 2_000_000_000  # of one file, unpacked
 IDX_IMAGES = re.compile(r"(?P<stem>.*)-images[-.]idx3-ubyte(?P<gz>\.gz)?$")
 IDX_LABELS = ("-labels-idx1-ubyte", "-labels.idx1-ubyte", "-labels-idx2-int")
 TEST_NAMES = ("t10k", "test")  # how the names of test parts begin, or end
-PENS = (0.025, 0.04, 0.06, 0.08)  # widths of the pen as shares of a canvas, for strokes
+PENS = (0.03, 0.06, 0.1, 0.16)  # widths of the pen as shares of a canvas, for strokes
 CANVAS = 160  # pixels a side on which strokes are drawn
 
 

@@ -58,6 +58,12 @@ def workers() -> int:
         raise DistributionError(f"The environment variable TF_CONFIG cannot be understood: {error}.") from error
 
 
+def make_repeatable() -> None:
+    """Have GPUs add in a fixed order, at some cost in speed; processors do so by themselves."""
+    if tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.enable_op_determinism()
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes files: the worker with index 0."""
     return strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)

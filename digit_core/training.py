@@ -107,7 +107,7 @@ PRESETS = {
     "standard": TrainingSettings(),
     "best": TrainingSettings(
         architecture="inkling",
-        epochs=30,
+        epochs=25,
         learning_rate=4e-3,
         weight_decay=0.05,
         label_smoothing=0.05,
@@ -207,6 +207,7 @@ def train(
     """
     started = time.monotonic()
     keras.utils.set_random_seed(settings.seed)
+    distribution.make_repeatable()
     strategy = distribution.strategy()
     dataset = datasets.load(settings.data)
     with strategy.scope(), _precision(settings.precision):

@@ -204,3 +204,21 @@ def test_without_network_both_ways_out_are_named(elsewhere, monkeypatch):
         file.unlink()
     with pytest.raises(DatasetError, match=r"DIGIT_DATA_DIR.*builtin"):
         datasets.load("mnist")
+
+
+def test_joined_data_train_together_and_the_first_one_tests(tmp_path):
+    own = np.zeros((100, 28, 28), np.uint8)
+    own[:, 5:20, 10:14] = 255
+    labels = np.tile(np.arange(10), 10)
+    np.savez(tmp_path / "own.npz", x_train=own, y_train=labels, x_test=own, y_test=labels)
+    builtin, mine = datasets.load("builtin"), datasets.load(str(tmp_path / "own.npz"))
+    both = datasets.load(f"builtin+3*{tmp_path / 'own.npz'}")
+    assert both.name == "builtin+3*own.npz"
+    assert len(both.train) == len(builtin.train) + 3 * len(mine.train)
+    assert len(both.validation) == len(builtin.validation) + len(mine.validation)
+    assert both.test.digest() == builtin.test.digest()
+    assert both.sources == builtin.sources
+    with pytest.raises(DatasetError, match="no data set and no file called 'nothing'"):
+        datasets.load("builtin+nothing")
+    with pytest.raises(DatasetError, match="no data set"):
+        datasets.load("1000000000*builtin")
