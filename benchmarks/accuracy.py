@@ -3,7 +3,7 @@
     python benchmarks/accuracy.py             # the shipped models, a minute
     python benchmarks/accuracy.py --seeds 3   # and the cheap networks trained anew with three seeds, half an hour
 
-Trainings keep checkpoints under `$DIGIT_HOME/checkpoints/`: broken off, they go on where they were.
+With `--checkpoints FOLDER` trainings that were broken off go on where they were.
 """
 
 import argparse
@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from digit_core import Recognizer, datasets, evaluation, export, model_store, paths
+from digit_core import Recognizer, architectures, datasets, evaluation, export, model_store
 
 CHEAP = ("lenet5", "simple_cnn", "resnet")
 TIMED = 500  # readings of one digit
@@ -29,12 +29,13 @@ TIMED = 500  # readings of one digit
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=0, help="train the cheap networks with so many seeds")
-    parser.add_argument("--data", default="mnist")
+    parser.add_argument("--checkpoints", type=Path, help="folder in which trainings keep their state")
+    parser.add_argument("--data", default="mnist", choices=datasets.DATASETS)
     options = parser.parse_args()
     dataset = datasets.load(options.data, progress=True)
     shipped([model for model in model_store.list_models() if model.is_shipped], dataset)
     if options.seeds:
-        cheap(range(1, options.seeds + 1), options.data)
+        cheap(range(1, options.seeds + 1), options.data, options.checkpoints)
 
 
 def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) -> None:
@@ -47,7 +48,7 @@ def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) ->
         cells = [
             f"`{model.name}`" + (" (default)" if model.is_default else ""),
             f"{model.card['parameters']:,}",
-            f"{model.card['multiply_adds'] / 1e6:.1f} M",
+            f"{architectures.multiply_adds(model.load_keras()) / 1e6:.1f} M",
             f"{model.card['files']['model.tflite']['bytes'] / 1e6:.2f} MB",
             f"{floating.accuracy:.2%}",
             f"{size / 1e3:.0f} kB",
@@ -57,7 +58,7 @@ def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) ->
         print("| " + " | ".join(cells) + " |", flush=True)
 
 
-def cheap(seeds: range, data: str) -> None:
+def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
     """The preset `standard` on each cheap network, as `train --architecture NAME --seed N` does."""
     from digit_core import training
 
@@ -67,7 +68,7 @@ def cheap(seeds: range, data: str) -> None:
         results = []
         for seed in seeds:
             settings = training.settings_from("standard", architecture=architecture, data=data, seed=seed)
-            checkpoint = paths.home() / "checkpoints" / f"accuracy-{architecture}-{data}-{seed}.npz"
+            checkpoint = checkpoints and checkpoints / f"{architecture}-{data}-{seed}.npz"
             results.append(training.train(settings, checkpoint=checkpoint))
         tests = [100 * result.test_accuracy for result in results]
         validations = [100 * result.history[result.best_epoch - 1].validation_accuracy for result in results]

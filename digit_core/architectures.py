@@ -63,9 +63,9 @@ def build_resnet() -> keras.Model:
 def build_inkling() -> keras.Model:
     """Our own: under 500,000 parameters, well under a millisecond a digit on a phone's core.
 
-    A wide first filter sees whole strokes at full size, where more layers would cost most and
-    say least; two thirds of the work is done at 14x14 and 7x7. The mean over the last maps
-    and one dense layer make the evidence for a digit a weighted sum of maps.
+    A single wide filter sees the strokes at full size, where layers cost most and say least;
+    nearly all work is done at 14x14 and 7x7. The mean over the last maps and one dense layer
+    make the evidence for a digit a weighted sum of maps.
     """
     digit = x = _input()
     x = _convolution(x, 32, "stem", size=5)  # (n, 28, 28, 32)

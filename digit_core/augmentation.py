@@ -85,23 +85,31 @@ def distort(images: np.ndarray, labels: np.ndarray, distortion: Distortion, rng:
 def _with_habits(images: np.ndarray, labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """A copy in which `share` of the digits that some people write with one more stroke have it."""
     images = images.copy()
-    for index in np.flatnonzero(np.isin(labels, list(HABITS)) & (rng.random(len(images)) < share)):
+    drawn = images.any(axis=(1, 2))
+    for index in np.flatnonzero(np.isin(labels, list(HABITS)) & drawn & (rng.random(len(images)) < share)):
         fine = cv2.resize(images[index], None, fx=FINER, fy=FINER, interpolation=cv2.INTER_CUBIC)
         fine = cv2.copyMakeBorder(fine, *[FINER * SIDE // 2] * 4, cv2.BORDER_CONSTANT, value=0)
         width = int(rng.integers(FINER, 4 * FINER))
         for start, end in HABITS[int(labels[index])](fine, rng):
-            cv2.line(fine, np.round(start).astype(int), np.round(end).astype(int), 255, width, cv2.LINE_AA)
+            cv2.line(fine, np.round(start).astype(int), np.round(end).astype(int), int(fine.max()), width, cv2.LINE_AA)
         images[index] = normalization.normalize(fine)
     return images
 
 
 FINER = 4  # times enlarged while a stroke is drawn
+
+
+def _strong(ink: np.ndarray) -> np.ndarray:
+    """Where the ink is at least half as bright as its peak, uint8 of 0 and 1; not all 0 unless the ink is."""
+    return (2 * ink.astype(int) > ink.max()).astype(np.uint8)
+
+
 Strokes = list[tuple[np.ndarray, np.ndarray]]  # (start, end) of each, (x, y) in pixels
 
 
 def _slash(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
     """Through a 0 from lower left to upper right, a little beyond it or not quite across."""
-    x, y, width, height = cv2.boundingRect((ink > 127).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect(_strong(ink))
     middle = np.array((x + width / 2, y + height / 2)) + rng.normal(0, 0.06 * height, 2)
     angle = np.radians(rng.uniform(35, 85))
     half = rng.uniform(0.4, 0.85) * height * np.array((np.cos(angle), -np.sin(angle)))
@@ -110,9 +118,9 @@ def _slash(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _bar(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
     """Across the stem of a 7, about half-way down, nearly level."""
-    x, y, _, height = cv2.boundingRect((ink > 127).astype(np.uint8))
+    x, y, _, height = cv2.boundingRect(_strong(ink))
     level = y + rng.uniform(0.4, 0.7) * height
-    stem = np.flatnonzero(ink[int(level)] > 127)
+    stem = np.flatnonzero(_strong(ink)[int(level)])
     middle = np.array((stem.mean() if stem.size else x, level))
     half = rng.uniform(0.15, 0.4) * height * np.array((1, rng.uniform(-0.4, 0.2)))
     return [(middle - half, middle + half)]
@@ -120,9 +128,10 @@ def _bar(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 def _flag_or_foot(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
     """Down to the left from the top of a 1; under it, a foot; or both."""
-    _, y, _, height = cv2.boundingRect((ink > 127).astype(np.uint8))
-    top = np.array((np.flatnonzero(ink[y] > 127).mean(), y))
-    bottom = np.array((np.flatnonzero(ink[y + height - 1] > 127).mean(), y + height - 1))
+    strong = _strong(ink)
+    _, y, _, height = cv2.boundingRect(strong)
+    top = np.array((np.flatnonzero(strong[y]).mean(), y))
+    bottom = np.array((np.flatnonzero(strong[y + height - 1]).mean(), y + height - 1))
     angle = np.radians(rng.uniform(30, 65))
     flag = rng.uniform(0.2, 0.85) * height * np.array((-np.cos(angle), np.sin(angle)))
     foot = rng.uniform(0.15, 0.35) * height * np.array((1, rng.uniform(-0.1, 0.1)))

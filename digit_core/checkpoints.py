@@ -72,6 +72,20 @@ def load(path: Path) -> Checkpoint:
             groups = {g: [file[key] for key in sorted(file.files) if key.startswith(g + "/")] for g in GROUPS}
     except FileNotFoundError as error:
         raise CheckpointError(f"There is no checkpoint at {path}.") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"The checkpoint {path} is damaged, or is none.") from error
+    if not isinstance(about, dict):
+        raise CheckpointError(f"The checkpoint {path} is damaged, or is none.")
     return Checkpoint(about, **groups)
+
+
+def remove(path: Path) -> None:
+    """Remove a checkpoint that is no longer needed; it need not be there.
+
+    Raises:
+        CheckpointError: it cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"The checkpoint {path} cannot be removed: {error.strerror or error}.") from error

@@ -10,6 +10,7 @@ touched by anything that chooses. Where files name the writers, no writer stands
 import hashlib
 import logging
 import os
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ MNIST_IDX = {
     "x_test": ("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
     "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
 }
-MOST_REPEATS = 100
+REPEATED = re.compile(r"([1-9]|[1-9]\d)\*([^*]+)")  # how often, what
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 SOURCES = {  # whose work a data set is; a file's is known by its name
@@ -107,9 +108,8 @@ def load(name: str, progress: bool = False) -> Dataset:
         return _load_files(Path(name))
     if "+" in name:
         return _joined([load(part, progress) for part in name.split("+")])
-    times, star, rest = name.partition("*")
-    if star and times.isdecimal() and 1 <= int(times) <= MOST_REPEATS:
-        return _repeated(load(rest, progress), int(times))
+    if repeated := REPEATED.fullmatch(name):
+        return _repeated(load(repeated[2], progress), int(repeated[1]))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
@@ -213,7 +213,7 @@ def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:
     """MNIST's four arrays from the first place that has them whole."""
     cache = paths.home() / "data"
     for folder in (paths.data_dir(), cache):
-        if folder and (folder / "mnist.npz").exists():
+        if folder and os.path.exists(folder / "mnist.npz"):
             try:
                 return _read_npz(folder / "mnist.npz")
             except _DamagedFileError as error:

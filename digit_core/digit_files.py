@@ -69,7 +69,10 @@ def read(path: Path) -> dict[str, Digits]:
 
 def _read_folder(path: Path) -> dict[str, Digits]:
     """A folder that holds IDX files, or a folder of pictures for each digit."""
-    found = sorted(file for file in path.iterdir() if IDX_IMAGES.match(file.name))
+    try:
+        found = sorted(file for file in path.iterdir() if IDX_IMAGES.match(file.name))
+    except OSError as error:
+        raise DigitFileError(f"The folder {path} cannot be read: {error.strerror}.") from error
     if not found:
         return {"train": _read_classes(path)}
     parts = {"test" if _is_test(file.name) else "train": _read_idx_pair(file) for file in found}
@@ -289,5 +292,7 @@ def _checked(pictures: np.ndarray, labels: np.ndarray, source: Path) -> Digits:
         pictures = np.round(pictures * 255)
     elif pictures.dtype != np.uint8 and not (pictures.min() >= 0 and pictures.max() <= 255):
         raise DigitFileError(f"{source}: pixels must lie between 0 and 255.")
+    elif pictures.max() == 1:  # black and white as 0 and 1
+        pictures = pictures.astype(np.uint8) * 255
     shape = (len(labels), normalization.SIDE, normalization.SIDE)
     return Digits(np.ascontiguousarray(pictures.reshape(shape), np.uint8), labels.astype(np.uint8))

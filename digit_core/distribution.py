@@ -33,10 +33,13 @@ def strategy() -> tf.distribute.Strategy:
     """The strategy for this machine and its `TF_CONFIG`.
 
     Raises:
-        DistributionError: `TF_CONFIG` cannot be understood.
+        DistributionError: `TF_CONFIG` cannot be understood, or the workers do not find each other.
     """
     if workers() > 1:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            raise DistributionError(f"The workers of TF_CONFIG do not come together: {error}") from error
     if len(tf.config.list_physical_devices("GPU")) > 1:
         return tf.distribute.MirroredStrategy()
     return tf.distribute.get_strategy()
@@ -50,7 +53,10 @@ def workers() -> int:
     """
     try:
         config = json.loads(os.environ.get("TF_CONFIG") or "{}")
-        count = len(config.get("cluster", {}).get("worker", []))
+        cluster = config.get("cluster", {})
+        if set(cluster) - {"worker"}:
+            raise ValueError("only machines of the kind 'worker' are known")
+        count = len(cluster.get("worker", []))
         if count > 1 and not (config["task"]["type"] == "worker" and 0 <= int(config["task"]["index"]) < count):
             raise ValueError("its task is none of its workers")
         return max(1, count)
@@ -76,6 +82,19 @@ def fit_for(strategy: tf.distribute.Strategy, model: keras.Model) -> keras.Model
     return model
 
 
+def check_in_step(strategy: tf.distribute.Strategy, epoch: int) -> None:
+    """Make sure that all workers begin with the same epoch.
+
+    Raises:
+        DistributionError: they do not, as when only one of them has the checkpoint.
+    """
+    if workers() == 1:
+        return
+    mine = tf.function(lambda: strategy.run(lambda: tf.constant(float(epoch))))()
+    if float(strategy.reduce("MEAN", mine, axis=None)) != epoch:
+        raise DistributionError("The workers begin with different epochs: give each of them worker 0's checkpoint.")
+
+
 @contextlib.contextmanager
 def noticing_lost_workers() -> Iterator[None]:
     """Turn the many errors in which a lost worker shows into one that people understand.
@@ -89,7 +108,7 @@ def noticing_lost_workers() -> Iterator[None]:
         if workers() == 1:
             raise
         raise WorkerLostError(
-            "Another worker has gone, so training cannot go on together. "
+            "Another worker has gone, or the connection to it, so training cannot go on together. "
             "What was learnt up to the last whole epoch is in the checkpoint of worker 0: "
             "resume from it, with all workers or on one machine without TF_CONFIG."
         ) from error

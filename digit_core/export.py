@@ -61,15 +61,24 @@ def export(model: "keras.Model", form: str, out: Path, digits: np.ndarray) -> Ve
     if form not in FORMATS:
         raise ExportError(f"There is no export format called {form!r}: {', '.join(FORMATS)}.")
     write, run = FORMATS[form]
-    if out.is_dir() and not (form == "saved_model" and (out / "saved_model.pb").exists()):
+    if os.path.isdir(out) and not (form == "saved_model" and os.path.isfile(out / "saved_model.pb")):
         raise ExportError(f"{out} is a folder that is there already; please name another place.")
     try:
         with _replacing(out) as scratch:
-            write(model, scratch, digits)
+            _convert(form, write, model, scratch, digits)
             verification = _verify(model, scratch, run, digits[:VERIFIED_ON])
     except OSError as error:
         raise ExportError(f"The export cannot be written to {out}: {error.strerror or error}.") from error
     return verification
+
+
+def _convert(form: str, write: Callable, model: "keras.Model", out: Path, digits: np.ndarray) -> None:
+    try:
+        write(model, out, digits)
+    except (ExportError, OSError):
+        raise
+    except Exception as error:  # the converters raise whatever they like
+        raise ExportError(f"The model cannot be written as {form}: {error}") from error
 
 
 def litert(model: "keras.Model") -> bytes:
@@ -173,8 +182,10 @@ def _verify(model, written: Path, run: Callable, digits: np.ndarray) -> Verifica
     batch = _batch(digits)
     expected = np.concatenate([np.asarray(model(chunk, training=False)) for chunk in _chunks(batch)])
     answered = np.concatenate([run(written, chunk) for chunk in _chunks(batch)])
+    if not (np.isfinite(expected).all() and np.isfinite(answered).all()):
+        raise ExportError("The model or its export answers with what is no number; it was not kept.")
     agreement = float((expected.argmax(1) == answered.argmax(1)).mean())
-    if not np.isfinite(answered).all() or agreement < LEAST_AGREEMENT:
+    if agreement < LEAST_AGREEMENT:
         raise ExportError(f"The export answers otherwise than the model (agreement {agreement:.2%}); it was not kept.")
     return Verification(len(digits), agreement, float(np.abs(expected - answered).max()), _size(written))
 

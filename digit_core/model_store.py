@@ -170,25 +170,31 @@ def save(
     return _read(folder)
 
 
-def record_export(model: StoredModel, form: str, verification: export.Verification) -> StoredModel:
-    """Add to a model's card how an export of it compared with it, and give the model with its new card.
+def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
+    """Add to a model's card how an export of it compared with it.
 
     Raises:
-        ModelError: the card cannot be written.
+        ModelError: the card cannot be read or written.
     """
-    exports = {**model.card.get("exports", {}), form: asdict(verification)}
+    card = _read(model.folder).card
+    card["exports"] = {**card.get("exports", {}), form: asdict(verification)}
     try:
-        _write_card({**model.card, "exports": exports}, model.folder)
+        _write_card(card, model.folder)
     except OSError as error:
         raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
-    return _read(model.folder)
 
 
 def _write_card(card: dict[str, Any], folder: Path) -> None:
     """Write it all at once or not at all."""
-    scratch = folder / ".card.json"
-    scratch.write_text(json.dumps(card, indent=2) + "\n")
-    scratch.replace(folder / "card.json")
+    handle, scratch = tempfile.mkstemp(prefix=".card-", dir=folder)
+    try:
+        with open(handle, "w") as file:
+            file.write(json.dumps(card, indent=2) + "\n")
+        os.chmod(scratch, 0o644)  # mkstemp makes it private
+        os.replace(scratch, folder / "card.json")
+    except BaseException:
+        os.unlink(scratch)
+        raise
 
 
 def _roots() -> tuple[Path, ...]:

@@ -44,7 +44,7 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-NEW, OLD = ".new", ".old"  # ends of the hidden folders while one replaces another: .NAME-RANDOM.new
+NEW, OLD = ".inkling-new", ".inkling-old"  # ends of the hidden folders while one replaces another
 
 
 def recover_folders(parent: Path) -> None:
@@ -54,16 +54,16 @@ def recover_folders(parent: Path) -> None:
     remains are left alone: they may be somebody's at this moment.
     """
     try:
-        hidden = [parent / name for name in os.listdir(parent) if name.startswith(".")]
+        hidden = [parent / name for name in os.listdir(parent) if name.endswith((NEW, OLD))]
     except OSError:  # there is no such folder yet, or it cannot be read: nothing to mend
         return
     for remains in hidden:
         with contextlib.suppress(OSError):  # another process tidies as well, or the folder is read-only
             age = time.time() - remains.stat().st_ctime
-            target = parent / remains.name[1:].rpartition("-")[0]
+            target = parent / remains.stem[1:].rpartition("-")[0]
             if remains.suffix == OLD and age > 10 and not target.exists():
                 remains.rename(target)
-            elif remains.suffix in (NEW, OLD) and age > 24 * 3600:
+            elif age > 24 * 3600:
                 shutil.rmtree(remains)
 
 

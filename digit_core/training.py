@@ -9,6 +9,8 @@ the seed, and `checkpoint` lets a training that was broken off go on at its last
 """
 
 import contextlib
+import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -32,6 +34,7 @@ OPTIMIZERS = {
     "adam": keras.optimizers.Adam,  # Kingma, Ba (2015)
     "sgd": lambda rate, **options: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options),
 }
+PARTS = ("train", "validation", "test")
 SCHEDULES = ("cosine", "constant")
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # -> Keras' name of the policy
 
@@ -181,8 +184,16 @@ class Trained:
     seconds: float
 
 
-class StoppedEarlyError(Exception):
+class TrainingError(Exception):
+    """A training cannot go on; the text says why, in words for people."""
+
+
+class StoppedEarlyError(TrainingError):
     """Training was asked to stop before its first epoch had ended: there is nothing to keep."""
+
+
+class DivergedError(TrainingError):
+    """The loss is no longer a number."""
 
 
 def train(
@@ -203,7 +214,8 @@ def train(
         DatasetError: the data cannot be had.
         CheckpointError: the checkpoint belongs to another training, or cannot be read or written.
         StoppedEarlyError: stopped in the first epoch.
-        WorkerLostError: another worker has gone.
+        DivergedError: the loss is no longer a number.
+        DistributionError: the workers do not come together, or one of them has gone.
     """
     started = time.monotonic()
     keras.utils.set_random_seed(settings.seed)
@@ -213,33 +225,33 @@ def train(
     with strategy.scope(), _precision(settings.precision):
         model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
         _compile(model, settings, len(dataset.train))
-    course = _Course(settings, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
-    batches = _Batches(dataset.train, settings)
-    if checkpoint and checkpoint.exists():
+    course = _Course(settings, dataset, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
+    if checkpoint and os.path.exists(checkpoint):
         _restore(model, course, checkpoints.load(checkpoint))
-        batches.begin(len(course.history))
+    distribution.check_in_step(strategy, len(course.history))
     if not course.finished():
-        with distribution.noticing_lost_workers(), contextlib.suppress(_StopError):
-            model.fit(
-                batches,
-                epochs=settings.epochs,
-                initial_epoch=len(course.history),
-                validation_data=_arrays(dataset.validation, settings),
-                validation_batch_size=500,
-                callbacks=[course, *([keras.callbacks.SwapEMAWeights(True)] if settings.averaging else [])],
-                shuffle=False,  # `_Batches` shuffles by itself
-                verbose=0,
-            )
+        _fit(model, course)
     if not course.history:
         raise StoppedEarlyError("Stopped before the first epoch had ended: there is nothing to keep.")
-    return _result(settings, dataset, course, time.monotonic() - started)
+    return _result(course, time.monotonic() - started)
+
+
+def settings_of(checkpoint: Path) -> TrainingSettings:
+    """The settings of the training that left this checkpoint.
+
+    Raises:
+        CheckpointError: it cannot be read, or another version of the program wrote it.
+    """
+    try:
+        return TrainingSettings(**checkpoints.load(checkpoint).about["settings"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"The checkpoint {checkpoint} is of another version of the program.") from error
 
 
 def describe(trained: Trained) -> dict:
     """What the model's card says about its training: plain values only."""
     best = trained.history[trained.best_epoch - 1]
-    parts = ("train", "validation", "test")
-    splits = {part: getattr(trained.dataset, part) for part in parts}
+    splits = {part: getattr(trained.dataset, part) for part in PARTS}
     return {
         "settings": asdict(replace(trained.settings, data=trained.dataset.name)),
         "data": {
@@ -292,7 +304,7 @@ class _Batches(keras.utils.PyDataset):
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
-        """Go to the beginning of an epoch, from 0."""
+        """Go to the beginning of an epoch, from 1 (0 for the batches from which Keras takes shapes)."""
         self.epoch = epoch
         self.order = np.random.default_rng((self.settings.seed, epoch)).permutation(len(self.images))
 
@@ -306,9 +318,6 @@ class _Batches(keras.utils.PyDataset):
         distortion = DISTORTIONS[self.settings.augmentation]
         images = distort(self.images[chosen], self.labels[chosen], distortion, rng)
         return batch(images), self.targets[chosen]
-
-    def on_epoch_end(self) -> None:
-        self.begin(self.epoch + 1)
 
 
 def _steps(digits: int, settings: TrainingSettings) -> int:
@@ -351,6 +360,22 @@ def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.opti
     )
 
 
+def _fit(model: keras.Model, course: "_Course") -> None:
+    """Train up to the last epoch, the end of patience, or the wish to stop."""
+    averaging = [keras.callbacks.SwapEMAWeights()] if course.settings.averaging else []
+    with distribution.noticing_lost_workers(), contextlib.suppress(_StopError):
+        model.fit(
+            course.batches,
+            epochs=course.settings.epochs,
+            initial_epoch=len(course.history),
+            validation_data=_arrays(course.dataset.validation, course.settings),
+            validation_batch_size=500,
+            callbacks=[course, *averaging],
+            shuffle=False,  # the batches are shuffled already, in an order that can be repeated
+            verbose=0,
+        )
+
+
 class _StopError(Exception):
     """Ends `fit` at once."""
 
@@ -363,10 +388,16 @@ class _Course(keras.callbacks.Callback):
     """
 
     def __init__(
-        self, settings: TrainingSettings, on_event: OnEvent, should_stop: Callable[[], bool], checkpoint: Path | None
+        self,
+        settings: TrainingSettings,
+        dataset: Dataset,
+        on_event: OnEvent,
+        should_stop: Callable[[], bool],
+        checkpoint: Path | None,
     ):
         super().__init__()
-        self.settings, self.on_event, self.should_stop, self.checkpoint = settings, on_event, should_stop, checkpoint
+        self.settings, self.dataset, self.batches = settings, dataset, _Batches(dataset.train, settings)
+        self.on_event, self.should_stop, self.checkpoint = on_event, should_stop, checkpoint
         self.history: list[EpochEnd] = []
         self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
@@ -381,6 +412,7 @@ class _Course(keras.callbacks.Callback):
         return epochs >= self.settings.epochs or bool(patience and epochs - self.best_epoch >= patience)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self.batches.begin(epoch + 1)
         self.clock.begin_epoch()
 
     def on_train_batch_end(self, step, logs=None):
@@ -397,6 +429,8 @@ class _Course(keras.callbacks.Callback):
                 seconds_left=left,
             )
         )
+        if not math.isfinite(logs["loss"]):
+            raise DivergedError("The loss is no longer a number. Try a smaller learning rate.")
         if self.should_stop():
             self.stopped = True
             raise _StopError
@@ -427,6 +461,7 @@ class _Course(keras.callbacks.Callback):
     def _state(self) -> Checkpoint:
         about = {
             "settings": asdict(self.settings),
+            "data": _digests(self.dataset),
             "history": [asdict(event) for event in self.history],
             "best_epoch": self.best_epoch,
             "seconds": self.seconds_before + self.clock.total(),
@@ -468,24 +503,34 @@ class _Clock:
         return time.monotonic() - self.created
 
 
+def _digests(dataset: Dataset) -> dict[str, str]:
+    return {part: getattr(dataset, part).digest() for part in PARTS}
+
+
 def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     """Bring model, optimizer and course to the state of a checkpoint.
 
     Raises:
-        CheckpointError: it belongs to other settings.
+        CheckpointError: it belongs to other settings, other data or another version of the network.
     """
-    if state.about["settings"] != asdict(course.settings):
+    if state.about.get("settings") != asdict(course.settings):
         raise CheckpointError("The checkpoint belongs to a training with other settings.")
-    for variables, values in ((model.variables, state.model), (model.optimizer.variables, state.optimizer)):
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
+    if state.about.get("data") != _digests(course.dataset):
+        raise CheckpointError("The checkpoint belongs to a training on other data, or the data have changed since.")
+    variables = [*model.variables, *model.optimizer.variables]
+    values = [*state.model, *state.optimizer]
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+        raise CheckpointError("The checkpoint belongs to another version of the network.")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
     course.history = [EpochEnd(**event) for event in state.about["history"]]
     course.best_epoch, course.best_weights = state.about["best_epoch"], state.best
     course.seconds_before = state.about["seconds"]
 
 
-def _result(settings: TrainingSettings, dataset: Dataset, course: _Course, seconds: float) -> Trained:
+def _result(course: _Course, seconds: float) -> Trained:
     """The best epoch's network, in float32, and its one reading of the test part."""
+    settings, dataset = course.settings, course.dataset
     model = ARCHITECTURES[settings.architecture]()
     model.set_weights(course.best_weights)
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])

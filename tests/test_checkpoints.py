@@ -41,6 +41,24 @@ def test_a_damaged_file_is_named(tmp_path, content):
         checkpoints.load(tmp_path / "state.npz")
 
 
+def test_what_is_no_checkpoint_is_named(tmp_path):
+    np.save(tmp_path / "array.npy", np.arange(3))
+    np.savez(tmp_path / "list.npz", about=np.array("[]"))
+    np.savez(tmp_path / "deep.npz", about=np.array("[" * 100_000))
+    for name in ("array.npy", "list.npz", "deep.npz"):
+        with pytest.raises(CheckpointError, match="damaged, or is none"):
+            checkpoints.load(tmp_path / name)
+
+
+def test_removing_is_done_once_and_for_all(tmp_path):
+    checkpoints.save(_checkpoint(1), tmp_path / "state.npz")
+    for _ in range(2):
+        checkpoints.remove(tmp_path / "state.npz")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(CheckpointError, match="cannot be removed"):
+        checkpoints.remove(tmp_path)
+
+
 def test_half_a_checkpoint_is_damaged(tmp_path):
     checkpoints.save(_checkpoint(1), tmp_path / "state.npz")
     whole = (tmp_path / "state.npz").read_bytes()

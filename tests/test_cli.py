@@ -170,6 +170,9 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path):
     assert "train --resume --name mine" in errors
     assert "Stored in" in output
     assert (tmp_path / "checkpoints" / "mine.npz").exists()
+    anew = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert anew.returncode == 1
+    assert "There is an unfinished training called 'mine'" in anew.stderr
     done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=True)
     assert "epoch 2/60" not in done.stderr
     assert "epoch 60/60" in done.stderr
@@ -179,3 +182,17 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path):
     again = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "There is no checkpoint" in again.stderr
+
+
+@pytest.mark.slow
+def test_what_cannot_go_on_is_said_plainly(capsys):
+    assert cli.main(["train", "--resume"]) == 2
+    assert "Name it with --name" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "--name", "a", "--epochs", "3"]) == 2
+    assert "give none beside --resume" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "--name", "never-begun"]) == 1
+    assert "There is no checkpoint" in capsys.readouterr().err
+    assert cli.main(["train", "--resume", "--name", "../a"]) == 1
+    assert "cannot be a model's name" in capsys.readouterr().err
+    assert cli.main(["train", "--preset", "fast"]) == 2
+    assert "There is no preset called 'fast'" in capsys.readouterr().err

@@ -99,7 +99,7 @@ def test_when_a_worker_is_lost_the_other_says_so_and_one_machine_goes_on(two_wor
     killed = time.monotonic()
     assert staying.wait(PATIENCE) == 1
     assert time.monotonic() - killed < 60
-    assert "Another worker has gone" in (tmp_path / "worker0.err").read_text()
+    assert "Another worker has gone, or the connection to it" in (tmp_path / "worker0.err").read_text()
     epochs_done = []
 
     def note(event):
@@ -108,7 +108,6 @@ def test_when_a_worker_is_lost_the_other_says_so_and_one_machine_goes_on(two_wor
     with pytest.raises(RuntimeError):  # 400 epochs are too many for a test: it is enough that it goes on
         train(TrainingSettings(**SETTINGS, epochs=400), _until_next_epoch(note), checkpoint=tmp_path / "state.npz")
     assert epochs_done[0] > 1
-    assert epochs_done[-1] == epochs_done[0]
 
 
 def _until_next_epoch(note):
@@ -126,6 +125,7 @@ def _until_next_epoch(note):
         "nonsense",
         "[]",
         '{"cluster": {"worker": ["a:1", "b:1"]}}',
+        '{"cluster": {"chief": ["a:1"], "worker": ["b:1"]}, "task": {"type": "chief", "index": 0}}',
         '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 2}}',
     ],
 )

@@ -141,8 +141,9 @@ def test_what_a_killed_process_left_behind_is_mended(tmp_path, monkeypatch):
     target = tmp_path / "model-2"
     with paths.replacing_folder(target) as scratch:
         (scratch / "a").write_text("first")
-    target.rename(tmp_path / ".model-2-abcd_123.old")
-    (tmp_path / ".model-2-abcd_123.new").mkdir()
+    target.rename(tmp_path / ".model-2-abcd_123.inkling-old")
+    (tmp_path / ".model-2-abcd_123.inkling-new").mkdir()
+    (tmp_path / ".vim-a.old").mkdir()  # somebody else's
     paths.recover_folders(tmp_path)
     assert not target.exists()  # it may be somebody's at this moment
     now = time.time()
@@ -151,7 +152,7 @@ def test_what_a_killed_process_left_behind_is_mended(tmp_path, monkeypatch):
     assert (target / "a").read_text() == "first"
     monkeypatch.setattr(paths.time, "time", lambda: now + 48 * 3600)
     paths.recover_folders(tmp_path)
-    assert list(tmp_path.iterdir()) == [target]
+    assert sorted(tmp_path.iterdir()) == [tmp_path / ".vim-a.old", target]
     paths.recover_folders(tmp_path / "nowhere")
 
 

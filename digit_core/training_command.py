@@ -1,0 +1,213 @@
+"""The command `train`: settings from options, a progress bar, stopping and going on.
+
+A training keeps its state under `$DIGIT_HOME/checkpoints/` until it has ended. Ctrl-C
+and SIGTERM end it with what was learnt; `--resume` goes on, also after a crash.
+"""
+
+import argparse
+import contextlib
+import dataclasses
+import datetime
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from digit_core import checkpoints, datasets, export, model_store, paths
+from digit_core.checkpoints import CheckpointError
+from digit_core.datasets import DATASETS
+from digit_core.export import ExportError
+
+STOPPED = 130  # exit status, as a shell gives for Ctrl-C
+
+
+def add_parser(commands) -> None:
+    """Add the command `train` to the commands of the program."""
+    train = commands.add_parser("train", help="fit a network and store it as a model")
+    train.add_argument("--preset", help="quick, standard (default) or best; the rest changes it")
+    train.add_argument("--architecture", help="lenet5, simple_cnn, resnet or inkling")
+    train.add_argument(
+        "--data",
+        help=f"{', '.join(DATASETS)} (default mnist), or the path of your own digits: IDX, NPZ, CSV, pictures, "
+        "strokes; several joined by '+' train together, and the first one tests",
+    )
+    train.add_argument("--epochs", type=int, help="passes over the training digits")
+    train.add_argument("--batch-size", type=int, help="digits a step")
+    train.add_argument("--optimizer", help="adamw, adam or sgd")
+    train.add_argument("--learning-rate", type=float, help="highest step size")
+    train.add_argument("--schedule", choices=("cosine", "constant"), help="how the step size goes on after the warm-up")
+    train.add_argument("--warmup", type=float, help="epochs over which the step size rises")
+    train.add_argument("--weight-decay", type=float, help="share by which weights shrink, times the step size")
+    train.add_argument("--label-smoothing", type=float, help="share of the probability spread over all digits")
+    train.add_argument("--averaging", type=float, help="momentum of the average of the weights; 0 for none")
+    train.add_argument("--augmentation", help="none, gentle or strong: how far digits are distorted")
+    train.add_argument("--loss", choices=("sparse", "one_hot"), help="the form of the labels")
+    train.add_argument("--patience", type=int, help="stop after so many epochs without gain; 0 for never")
+    train.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16: faster where supported")
+    train.add_argument("--seed", type=int, help="for weights, dropout, order and distortion")
+    train.add_argument("--name", help="name of the model (default: the architecture and the time)")
+    train.add_argument("--into", type=Path, help="folder of models to write to (default $DIGIT_HOME/models)")
+    train.add_argument("--resume", action="store_true", help="go on with the training of that --name")
+    train.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, store, tell.
+
+    Raises:
+        ModelError, DatasetError, CheckpointError, ExportError: with a sentence for people.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    print("Starting TensorFlow ...", file=sys.stderr)
+    from digit_core import distribution, training  # seconds, and only this command needs them
+
+    try:
+        name, settings = _resumed(options) if options.resume else _new(options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    model_store.check_target(name, options.into)
+    datasets.load(settings.data, progress=True)  # fetch it with a bar before the training's own begins
+    print(f"Training {name} ({settings.architecture}, {settings.epochs} epochs).", file=sys.stderr)
+    try:
+        with _Bar() as bar, _asked_to_stop() as asked:
+            trained = training.train(settings, bar.show, asked.is_set, checkpoint_of(name))
+    except (training.TrainingError, distribution.DistributionError) as error:
+        print(error, file=sys.stderr)
+        return STOPPED if isinstance(error, training.StoppedEarlyError) else 1
+    if not distribution.is_chief(distribution.strategy()):
+        return 0  # worker 0 stores the model
+    _store(trained, name, options.into)
+    if trained.stopped:
+        into = f" --into {options.into}" if options.into else ""
+        print(f"Stopped. To go on: python -m digit_core train --resume --name {name}{into}", file=sys.stderr)
+        return STOPPED
+    checkpoints.remove(checkpoint_of(name))
+    return 0
+
+
+def checkpoint_of(name: str) -> Path:
+    """Where the training of that name keeps its state until it has ended.
+
+    Raises:
+        ModelError: the name will not do; it is checked before it becomes a path.
+    """
+    model_store.check_name(name)
+    return paths.home() / "checkpoints" / f"{name}.npz"
+
+
+def _new(options: argparse.Namespace):
+    """Name and settings of a training that begins.
+
+    Raises:
+        ValueError: a setting cannot be.
+        CheckpointError: a training of that name is unfinished.
+    """
+    from digit_core import training
+
+    settings = training.settings_from(options.preset or "standard", **_given(options))
+    own = f"{settings.architecture}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
+    name = options.name or (settings.architecture if options.into else own)
+    if os.path.exists(checkpoint_of(name)):
+        raise CheckpointError(
+            f"There is an unfinished training called {name!r}. Go on with it by --resume, choose another --name, "
+            f"or remove {checkpoint_of(name)}."
+        )
+    return name, settings
+
+
+def _resumed(options: argparse.Namespace):
+    """Name and settings of a training that goes on.
+
+    Raises:
+        ValueError: no name, or settings beside it.
+        CheckpointError: there is no such training.
+    """
+    from digit_core import training
+
+    if not options.name:
+        raise ValueError("Which training is to go on? Name it with --name.")
+    if options.preset or _given(options):
+        raise ValueError("A training goes on with the settings that it began with: give none beside --resume.")
+    return options.name, training.settings_of(checkpoint_of(options.name))
+
+
+def _given(options: argparse.Namespace) -> dict:
+    """The settings that were given on the command line."""
+    from digit_core import training
+
+    fields = [field.name for field in dataclasses.fields(training.TrainingSettings)]
+    return {field: getattr(options, field) for field in fields if getattr(options, field) is not None}
+
+
+def _store(trained, name: str, into: Path | None) -> None:
+    """Write the model, and say what it reached and where it is."""
+    from digit_core import training
+
+    digits = trained.dataset.validation.images
+    stored = model_store.save(trained.model, name, training.describe(trained), digits, into)
+    metrics = stored.card["metrics"]
+    print(f"{name}: {metrics['validation_accuracy']:.2%} validation, {metrics['test_accuracy']:.2%} test")
+    print(f"Stored in {stored.folder}")
+    if into:  # a model to be shipped tells how each of its exports compares with it
+        _record_all_exports(stored, trained.model, digits)
+
+
+def _record_all_exports(stored: model_store.StoredModel, model, digits: np.ndarray) -> None:
+    for form in export.FORMATS:
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                verification = export.export(model, form, Path(folder) / "export", digits)
+        except ExportError as error:
+            print(f"{form}: {error}", file=sys.stderr)
+            continue
+        model_store.record_export(stored, form, verification)
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C breaks off at once."""
+    asked = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(number, frame):
+        print("Stopping after this step ...", file=sys.stderr)
+        asked.set()
+        signal.signal(signal.SIGINT, before[signal.SIGINT])
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Bar:
+    """Shows training events: a bar that grows by the batch, a line an epoch."""
+
+    def __enter__(self):
+        self.bar = tqdm(unit="batch", file=sys.stderr, mininterval=0.5)
+        return self
+
+    def __exit__(self, *exception):
+        self.bar.close()
+
+    def show(self, event) -> None:
+        if hasattr(event, "step"):
+            self.bar.total = event.epochs * event.steps
+            self.bar.update((event.epoch - 1) * event.steps + event.step - self.bar.n)
+            self.bar.set_postfix_str(f"loss {event.loss:.4f}, accuracy {event.accuracy:.2%}", refresh=False)
+        else:
+            self.bar.write(
+                f"epoch {event.epoch}/{event.epochs}: training {event.accuracy:.2%}, "
+                f"validation {event.validation_accuracy:.2%} (loss {event.validation_loss:.4f})",
+                file=sys.stderr,
+            )
