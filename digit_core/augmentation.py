@@ -54,7 +54,7 @@ DISTORTIONS = {
         rotation=10, scale=0.08, stretch=0.08, shear=0.15, shift=1.0, bend=0.4, pen=0.5, blur=0.15, habits=0.25
     ),
     "strong": Distortion(
-        rotation=15, scale=0.12, stretch=0.15, shear=0.3, shift=1.5, bend=0.7, pen=0.8, blur=0.25, habits=0.25
+        rotation=13, scale=0.12, stretch=0.12, shear=0.25, shift=1.5, bend=0.6, pen=0.6, blur=0.15, habits=0.25
     ),
 }
 
@@ -127,13 +127,14 @@ def _bar(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
 
 
 def _flag_or_foot(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """Down to the left from the top of a 1; under it, a foot; or both."""
+    """From the top of a 1 to the left, the longer the steeper; under it, a foot; or both."""
     strong = _strong(ink)
     _, y, _, height = cv2.boundingRect(strong)
     top = np.array((np.flatnonzero(strong[y]).mean(), y))
     bottom = np.array((np.flatnonzero(strong[y + height - 1]).mean(), y + height - 1))
-    angle = np.radians(rng.uniform(30, 65))
-    flag = rng.uniform(0.2, 0.85) * height * np.array((-np.cos(angle), np.sin(angle)))
+    slope = rng.uniform(0, 1)  # from nearly level to steep
+    angle = np.radians(5 + 60 * slope)
+    flag = rng.uniform(0.15, 0.3 + 0.55 * slope) * height * np.array((-np.cos(angle), np.sin(angle)))
     foot = rng.uniform(0.15, 0.35) * height * np.array((1, rng.uniform(-0.1, 0.1)))
     strokes = [(top, top + flag), (bottom - foot, bottom + foot)]
     kind = rng.integers(4)

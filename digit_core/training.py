@@ -115,6 +115,7 @@ PRESETS = {
         weight_decay=0.05,
         label_smoothing=0.05,
         averaging=0.998,
+        augmentation="strong",
     ),
 }
 
