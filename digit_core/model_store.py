@@ -23,7 +23,7 @@ from digit_core import export, paths
 if TYPE_CHECKING:
     import keras
 
-DEFAULT_MODEL = "simple_cnn"
+DEFAULT_MODEL = "inkling"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 FILES = ("model.keras", "model.tflite")
 

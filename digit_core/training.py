@@ -22,6 +22,7 @@ import numpy as np
 from digit_core import checkpoints, datasets, distribution
 from digit_core.architectures import ARCHITECTURES, CLASSES, multiply_adds
 from digit_core.augmentation import DISTORTIONS, distort
+from digit_core.calibration import fit_temperature
 from digit_core.checkpoints import Checkpoint, CheckpointError
 from digit_core.datasets import Dataset, Split
 
@@ -171,6 +172,7 @@ class Trained:
 
     `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
     the one with the lowest validation loss. `stopped` tells that it was asked to end early.
+    `temperature` is what its last layer was divided by to make its confidence honest.
     `test_loss` is the plain cross-entropy, whatever the training minimised.
     """
 
@@ -180,6 +182,7 @@ class Trained:
     history: tuple[EpochEnd, ...]
     best_epoch: int
     stopped: bool
+    temperature: float
     test_loss: float
     test_accuracy: float
     seconds: float
@@ -265,6 +268,7 @@ def describe(trained: Trained) -> dict:
         "training": {
             "epochs": len(trained.history),
             "best_epoch": trained.best_epoch,
+            "temperature": round(trained.temperature, 4),
             "seconds": round(trained.seconds, 1),
         },
         "metrics": {
@@ -274,6 +278,15 @@ def describe(trained: Trained) -> dict:
             "test_accuracy": round(trained.test_accuracy, 5),
         },
     }
+
+
+def calibrate(model: keras.Model, validation: Split) -> float:
+    """Divide the last layer by the temperature that suits these digits best, and give that temperature."""
+    probabilities = model.predict(batch(validation.images), batch_size=500, verbose=0)
+    temperature = fit_temperature(probabilities, validation.labels)
+    last = model.get_layer("probabilities")
+    last.set_weights([weights / temperature for weights in last.get_weights()])
+    return temperature
 
 
 def batch(images: np.ndarray) -> np.ndarray:
@@ -534,6 +547,7 @@ def _result(course: _Course, seconds: float) -> Trained:
     settings, dataset = course.settings, course.dataset
     model = ARCHITECTURES[settings.architecture]()
     model.set_weights(course.best_weights)
+    temperature = calibrate(model, dataset.validation)
     model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
     test_loss, test_accuracy = model.evaluate(
         batch(dataset.test.images), dataset.test.labels, batch_size=500, verbose=0
@@ -545,6 +559,7 @@ def _result(course: _Course, seconds: float) -> Trained:
         history=tuple(course.history),
         best_epoch=course.best_epoch,
         stopped=course.stopped,
+        temperature=temperature,
         test_loss=test_loss,
         test_accuracy=test_accuracy,
         seconds=course.seconds_before + seconds,

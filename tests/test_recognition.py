@@ -92,7 +92,7 @@ def test_a_batch_larger_than_the_largest_is_read_in_pieces(recognizer, monkeypat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["simple_cnn", "lenet5"])
+@pytest.mark.parametrize("name", ["inkling", "simple_cnn", "lenet5"])
 def test_the_litert_file_is_the_keras_model(name, rng):
     import keras
 

@@ -41,15 +41,33 @@ def test_events_tell_every_batch_and_every_epoch(trained):
     assert batches[-1].images_per_second > 0
 
 
-def test_the_epoch_with_the_lowest_validation_loss_is_kept(trained):
+def _before_calibration(result):
+    """What the kept weights said of the validation digits before their confidence was made honest."""
     from digit_core.training import batch
 
+    calibrated = result.model.predict(batch(result.dataset.validation.images), verbose=0).astype(float)
+    powers = calibrated**result.temperature
+    return powers / powers.sum(1, keepdims=True)
+
+
+def test_the_epoch_with_the_lowest_validation_loss_is_kept(trained):
     result, _ = trained
     losses = [event.validation_loss for event in result.history]
     assert result.best_epoch == int(np.argmin(losses)) + 1
+    labels = result.dataset.validation.labels
+    right = _before_calibration(result)[np.arange(len(labels)), labels]
+    assert -np.log(right).mean() == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_calibration_lowers_the_cross_entropy_and_changes_no_answer(trained):
+    from digit_core.training import batch
+
+    result, _ = trained
     validation = result.dataset.validation
-    loss, _ = result.model.evaluate(batch(validation.images), validation.labels, verbose=0)
-    assert loss == pytest.approx(min(losses), abs=1e-4)
+    loss, accuracy = result.model.evaluate(batch(validation.images), validation.labels, verbose=0)
+    best = result.history[result.best_epoch - 1]
+    assert loss <= best.validation_loss + 1e-6
+    assert accuracy == pytest.approx(best.validation_accuracy)
 
 
 def test_what_the_card_says_is_plain_and_complete(trained):
@@ -117,10 +135,10 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbro
 
 
 def test_the_averaged_weights_are_the_ones_that_are_kept(unbroken):
-    from digit_core.training import _targets, batch
+    from digit_core.training import _targets
 
     validation, best = unbroken.dataset.validation, unbroken.history[unbroken.best_epoch - 1]
-    predicted = unbroken.model.predict(batch(validation.images), verbose=0)
+    predicted = _before_calibration(unbroken)
     assert (predicted.argmax(1) == validation.labels).mean() == pytest.approx(best.validation_accuracy, abs=1e-6)
     smoothed = 0.95 * _targets(validation, unbroken.settings) + 0.005
     assert -(smoothed * np.log(predicted)).sum(1).mean() == pytest.approx(best.validation_loss, abs=1e-4)
