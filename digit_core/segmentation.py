@@ -18,8 +18,9 @@ import numpy as np
 INK = 64  # brightness from which a pixel holds a mark together
 SPECK = 0.10  # a mark smaller than this share of the tallest, both ways, is dirt
 SMALL = 0.3  # a mark smaller than this share of its row's tallest, both ways, is no digit by itself
-ALONE_COST = 5.0  # log-odds lost by a small mark that stands for a digit
-DROP_COST = 0.5  # log-odds lost by leaving a small mark out
+THIN = 0.6  # a mark drawn with less than this share of the tallest's pen is a line on the paper
+ALONE_COST = 5.0  # log-odds lost by a small or thin mark that stands for a digit
+DROP_COST = 0.5  # log-odds lost by leaving such a mark out
 MOST_MARKS = 500  # on a page; noise has hundreds of thousands
 TOUCHING = 0.05  # gap over height below which marks of a column all but touch
 STACKED = 0.5  # share of the narrower mark's width that marks of one digit have in common
@@ -85,10 +86,10 @@ def find_rows(ink: np.ndarray) -> list[list[Mark]]:
 def groupings(row: Sequence[Mark]) -> list[Grouping]:
     """Every run of neighbours in a row that may be one digit, each mark by itself among them.
 
-    A small mark may be a piece of its neighbour or a dot that is to be left out; both are listed.
+    A small or thin mark may be a piece of its neighbour, or a dot or line to be left out; both are listed.
     """
     tallest = max(row, key=lambda mark: mark.height)
-    small = [_is_small(mark, tallest) for mark in row]
+    small = [mark is not tallest and (_is_small(mark, tallest) or _is_thin(mark, tallest)) for mark in row]
     found = [Grouping(i, i + 1, mark, -ALONE_COST * small[i]) for i, mark in enumerate(row)]
     for first in range(len(row)):
         for last in range(first + 2, min(first + MOST_PIECES, len(row)) + 1):
@@ -194,6 +195,18 @@ def _belongs(mark: Mark, row: list[Mark]) -> bool:
 def _is_small(mark: Mark, digit: Mark) -> bool:
     """Whether a mark is too small to be a digit beside that one."""
     return max(mark.width, mark.height) < SMALL * digit.height
+
+
+def _is_thin(mark: Mark, digit: Mark) -> bool:
+    """Whether a mark is drawn with a much thinner pen than that digit, as a form's lines are."""
+    return _pen_width(mark) < THIN * _pen_width(digit)
+
+
+def _pen_width(mark: Mark) -> float:
+    """Pixels; in a straight line the mean distance to its edge is a quarter of its width."""
+    solid = cv2.copyMakeBorder((mark.ink > INK).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    distances = cv2.distanceTransform(solid, cv2.DIST_L2, 3)
+    return 4 * float(distances[solid > 0].mean()) if solid.any() else 0.0
 
 
 def _join_stacked(row: list[Mark]) -> list[Mark]:

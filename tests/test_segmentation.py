@@ -75,7 +75,7 @@ def test_a_page_of_noise_is_given_up_on_soon(rng):
 
 
 def test_neighbours_may_be_grouped_and_far_ones_not():
-    row = [_mark(0, 0, 30, 100), _mark(40, 0, 10, 100), _mark(200, 0, 30, 100)]
+    row = [_mark(0, 0, 30, 100), _mark(40, 0, 25, 100), _mark(200, 0, 30, 100)]
     found = [(g.first, g.last) for g in segmentation.groupings(row)]
     assert found == [(0, 1), (1, 2), (2, 3), (0, 2)]
 
@@ -115,3 +115,16 @@ def test_the_best_path_has_the_highest_sum(scores, expected):
     places = [(0, 1), (1, 2), (2, 3), (0, 2), (1, 3)]
     candidates = [Grouping(first, last, mark, 0.0) for first, last in places]
     assert segmentation.best_path(candidates, scores) == expected
+
+
+def test_a_thin_line_beside_a_digit_may_be_left_out_and_a_one_of_the_same_pen_not_as_easily():
+    ink = np.zeros((200, 200), np.uint8)
+    cv2.ellipse(ink, (60, 100), (30, 60), 0, 0, 360, 255, 16)
+    thin, same = ink.copy(), ink.copy()
+    cv2.line(thin, (140, 50), (140, 150), 255, 3)
+    cv2.line(same, (140, 50), (140, 150), 255, 16)
+    for picture, cost in ((thin, segmentation.ALONE_COST), (same, 0)):
+        [row] = segmentation.find_rows(picture)
+        found = {(c.first, c.last, c.mark.box): c.log_odds for c in segmentation.groupings(row)}
+        assert found[(1, 2, row[1].box)] == -cost
+        assert ((0, 2, row[0].box) in found) == bool(cost)
