@@ -76,6 +76,9 @@ def speed(options: argparse.Namespace) -> None:
     measured = f"seconds to {TARGET:.1%} ({options.part}), {options.seeds} seeds"
     print(f"\n| recipe | {measured} | share | accuracy there |\n|---|---|---|---|")
     for name in recipes:
+        if float("inf") in seconds[name]:
+            print(f"| {name} | not reached with {seconds[name].count(float('inf'))} of the seeds | | |")
+            continue
         share = mean(seconds[name]) / mean(seconds["usual recipe"])
         accuracy = _spread([100 * a for a in final[name]], ".2f")
         print(f"| {name} | {_spread(seconds[name], '.1f')} | {share:.0%} | {accuracy} % |")

@@ -107,7 +107,7 @@ class TrainingSettings:
 
 
 PRESETS = {
-    "quick": TrainingSettings(architecture="resnet", epochs=1, learning_rate=2e-2, warmup=0.15, augmentation="none"),
+    "quick": TrainingSettings(architecture="resnet", epochs=2, learning_rate=2e-2, warmup=0.15, augmentation="none"),
     "standard": TrainingSettings(),
     "best": TrainingSettings(
         architecture="inkling",
