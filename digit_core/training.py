@@ -116,7 +116,6 @@ PRESETS = {
         weight_decay=0.05,
         label_smoothing=0.05,
         averaging=0.998,
-        augmentation="strong",
     ),
 }
 
