@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from digit_core import Recognizer, architectures, datasets, evaluation, export, model_store
+from digit_core import Recognizer, architectures, datasets, evaluation, export, model_store, normalization
 
 CHEAP = ("lenet5", "simple_cnn", "resnet")
 TIMED = 500  # readings of one digit
@@ -84,7 +84,7 @@ def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[in
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "int8.tflite"
         verification = export.export(model.load_keras(), "litert-int8", file, dataset.validation.images)
-        batch = dataset.test.images[..., np.newaxis].astype(np.float32) / 255
+        batch = normalization.batch(dataset.test.images)
         chunks = np.array_split(batch, max(1, len(batch) // export.CHUNK))
         probabilities = np.concatenate([export.run_litert(file, chunk) for chunk in chunks])
     return verification.bytes, evaluation.evaluate(probabilities, dataset.test.labels)

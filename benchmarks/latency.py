@@ -23,7 +23,7 @@ import psutil
 from browser import chromium, draw_with_mouse, open_canvas, serving
 from drawing import DIGITS, draw, number, placed
 
-from digit_core import Recognizer, model_store
+from digit_core import Recognizer, model_store, normalization
 
 READINGS = 100
 WATCH = """
@@ -56,7 +56,7 @@ def networks() -> list[tuple[str, str, str]]:
     recognizer = Recognizer.load()
     model = keras.models.load_model(model_store.find().folder / "model.keras")
     digit = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
-    batch = digit[..., np.newaxis].astype(np.float32) / 255
+    batch = normalization.batch(digit)
     lite = _times(lambda: recognizer.classify(digit), 2000)
     call = _times(lambda: model(batch), 200)
     predict = _times(lambda: model.predict(batch, verbose=0), 60)

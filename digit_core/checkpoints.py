@@ -80,12 +80,14 @@ def load(path: Path) -> Checkpoint:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint that is no longer needed; it need not be there.
+    """Remove a checkpoint that is no longer needed, and what killed writers left beside it; it need not be there.
 
     Raises:
         CheckpointError: it cannot be removed.
     """
     try:
+        for left in path.parent.glob(f".{path.name}-*"):
+            left.unlink(missing_ok=True)
         path.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"The checkpoint {path} cannot be removed: {error.strerror or error}.") from error

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digit_core import normalization
+
 if TYPE_CHECKING:
     import keras
 
@@ -96,7 +98,7 @@ def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in _batch(digits))
+    converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in normalization.batch(digits))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter.convert()
@@ -122,7 +124,7 @@ def _write_litert_int8(model, out: Path, digits: np.ndarray) -> None:
 
 def _write_onnx(model, out: Path, digits: np.ndarray) -> None:
     _need("onnx", "tf2onnx", "onnxruntime")
-    model(_batch(digits[:1]))  # Keras wants it called once
+    model(normalization.batch(digits[:1]))  # Keras wants it called once
     model.export(out, format="onnx", verbose=False)
 
 
@@ -179,7 +181,7 @@ def _verify(model, written: Path, run: Callable, digits: np.ndarray) -> Verifica
     Raises:
         ExportError: they do not agree, as when a file was written that answers nonsense.
     """
-    batch = _batch(digits)
+    batch = normalization.batch(digits)
     expected = np.concatenate([np.asarray(model(chunk, training=False)) for chunk in _chunks(batch)])
     answered = np.concatenate([run(written, chunk) for chunk in _chunks(batch)])
     if not (np.isfinite(expected).all() and np.isfinite(answered).all()):
@@ -199,10 +201,6 @@ def _quantised(batch: np.ndarray, entry: dict) -> np.ndarray:
 def _restored(answer: np.ndarray, exit_: dict) -> np.ndarray:
     scale, zero = exit_["quantization"]
     return (answer.astype(np.float32) - zero) * scale if scale else answer
-
-
-def _batch(digits: np.ndarray) -> np.ndarray:
-    return digits[..., np.newaxis].astype(np.float32) / 255  # (n, 28, 28, 1)
 
 
 def _chunks(batch: np.ndarray) -> Iterator[np.ndarray]:

@@ -24,6 +24,11 @@ def normalize(ink: np.ndarray) -> np.ndarray:
     return centre(fit_box(crop(ink)))
 
 
+def batch(digits: np.ndarray) -> np.ndarray:
+    """Digits uint8 (n, 28, 28), 0..255 -> what every network takes, float32 (n, 28, 28, 1), 0..1."""
+    return digits[..., np.newaxis].astype(np.float32) / 255
+
+
 def steps(ink: np.ndarray) -> dict[str, np.ndarray]:
     """The pictures between ink and network input, in order, each under a caption for people."""
     cropped = crop(ink)

@@ -100,7 +100,7 @@ class Recognizer:
 
     def classify(self, digits: np.ndarray) -> np.ndarray:
         """Ten probabilities each, float32 (n, 10), for digits uint8 (n, 28, 28), normalised as MNIST."""
-        batch = digits[..., np.newaxis].astype(np.float32) / 255  # (n, 28, 28, 1)
+        batch = normalization.batch(digits)  # (n, 28, 28, 1)
         chunks = [batch[start : start + LARGEST_BATCH] for start in range(0, len(batch), LARGEST_BATCH)]
         answers = [self._run(chunk) for chunk in chunks]
         return np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)

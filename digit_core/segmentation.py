@@ -89,7 +89,8 @@ def groupings(row: Sequence[Mark]) -> list[Grouping]:
     A small or thin mark may be a piece of its neighbour, or a dot or line to be left out; both are listed.
     """
     tallest = max(row, key=lambda mark: mark.height)
-    small = [mark is not tallest and (_is_small(mark, tallest) or _is_thin(mark, tallest)) for mark in row]
+    pen = _pen_width(tallest) if len(row) > 1 else 0.0
+    small = [mark is not tallest and (_is_small(mark, tallest) or _pen_width(mark) < THIN * pen) for mark in row]
     found = [Grouping(i, i + 1, mark, -ALONE_COST * small[i]) for i, mark in enumerate(row)]
     for first in range(len(row)):
         for last in range(first + 2, min(first + MOST_PIECES, len(row)) + 1):
@@ -195,11 +196,6 @@ def _belongs(mark: Mark, row: list[Mark]) -> bool:
 def _is_small(mark: Mark, digit: Mark) -> bool:
     """Whether a mark is too small to be a digit beside that one."""
     return max(mark.width, mark.height) < SMALL * digit.height
-
-
-def _is_thin(mark: Mark, digit: Mark) -> bool:
-    """Whether a mark is drawn with a much thinner pen than that digit, as a form's lines are."""
-    return _pen_width(mark) < THIN * _pen_width(digit)
 
 
 def _pen_width(mark: Mark) -> float:

@@ -25,6 +25,7 @@ from digit_core.augmentation import DISTORTIONS, distort
 from digit_core.calibration import fit_temperature
 from digit_core.checkpoints import Checkpoint, CheckpointError
 from digit_core.datasets import Dataset, Split
+from digit_core.normalization import batch
 
 LOSSES = {
     "sparse": keras.losses.SparseCategoricalCrossentropy,  # labels 0..9
@@ -204,6 +205,7 @@ def train(
     on_event: OnEvent = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint: Path | None = None,
+    progress: bool = False,
 ) -> Trained:
     """Train one network, on all GPUs of this machine or with the workers that `TF_CONFIG` names.
 
@@ -212,6 +214,7 @@ def train(
         should_stop: asked after every step; once it says True, training ends with the best epoch so far.
         checkpoint: file that holds the state after every epoch. If it is there already, training goes
             on from it and ends as it would have without the break.
+        progress: show a bar on stderr while data are downloaded.
 
     Raises:
         DatasetError: the data cannot be had.
@@ -224,7 +227,7 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     distribution.make_repeatable()
     strategy = distribution.strategy()
-    dataset = datasets.load(settings.data)
+    dataset = datasets.load(settings.data, progress)
     with strategy.scope(), _precision(settings.precision):
         model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
         _compile(model, settings, len(dataset.train))
@@ -286,11 +289,6 @@ def calibrate(model: keras.Model, validation: Split) -> float:
     last = model.get_layer("probabilities")
     last.set_weights([weights / temperature for weights in last.get_weights()])
     return temperature
-
-
-def batch(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, 28, 28), 0..255 -> the network's input, float32 (n, 28, 28, 1), 0..1."""
-    return images[..., np.newaxis].astype(np.float32) / 255
 
 
 def _arrays(split: Split, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -410,6 +408,7 @@ class _Course(keras.callbacks.Callback):
     ):
         super().__init__()
         self.settings, self.dataset, self.batches = settings, dataset, _Batches(dataset.train, settings)
+        self.digests = {part: getattr(dataset, part).digest() for part in PARTS}
         self.on_event, self.should_stop, self.checkpoint = on_event, should_stop, checkpoint
         self.history: list[EpochEnd] = []
         self.best_epoch = 0
@@ -474,7 +473,7 @@ class _Course(keras.callbacks.Callback):
     def _state(self) -> Checkpoint:
         about = {
             "settings": asdict(self.settings),
-            "data": _digests(self.dataset),
+            "data": self.digests,
             "history": [asdict(event) for event in self.history],
             "best_epoch": self.best_epoch,
             "seconds": self.seconds_before + self.clock.total(),
@@ -516,10 +515,6 @@ class _Clock:
         return time.monotonic() - self.created
 
 
-def _digests(dataset: Dataset) -> dict[str, str]:
-    return {part: getattr(dataset, part).digest() for part in PARTS}
-
-
 def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     """Bring model, optimizer and course to the state of a checkpoint.
 
@@ -528,7 +523,7 @@ def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     """
     if state.about.get("settings") != asdict(course.settings):
         raise CheckpointError("The checkpoint belongs to a training with other settings.")
-    if state.about.get("data") != _digests(course.dataset):
+    if state.about.get("data") != course.digests:
         raise CheckpointError("The checkpoint belongs to a training on other data, or the data have changed since.")
     variables = [*model.variables, *model.optimizer.variables]
     values = [*state.model, *state.optimizer]

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digit_core import checkpoints, datasets, export, model_store, paths
+from digit_core import checkpoints, export, model_store, paths
 from digit_core.checkpoints import CheckpointError
 from digit_core.datasets import DATASETS
 from digit_core.export import ExportError
@@ -73,11 +73,10 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     model_store.check_target(name, options.into)
-    datasets.load(settings.data, progress=True)  # fetch it with a bar before the training's own begins
     print(f"Training {name} ({settings.architecture}, {settings.epochs} epochs).", file=sys.stderr)
     try:
         with _Bar() as bar, _asked_to_stop() as asked:
-            trained = training.train(settings, bar.show, asked.is_set, checkpoint_of(name))
+            trained = training.train(settings, bar.show, asked.is_set, checkpoint_of(name), progress=True)
     except (training.TrainingError, distribution.DistributionError) as error:
         print(error, file=sys.stderr)
         return STOPPED if isinstance(error, training.StoppedEarlyError) else 1
@@ -108,6 +107,7 @@ def _new(options: argparse.Namespace):
     Raises:
         ValueError: a setting cannot be.
         CheckpointError: a training of that name is unfinished.
+        ModelError: a model of that name is there already.
     """
     from digit_core import training
 
@@ -119,6 +119,8 @@ def _new(options: argparse.Namespace):
             f"There is an unfinished training called {name!r}. Go on with it by --resume, choose another --name, "
             f"or remove {checkpoint_of(name)}."
         )
+    if not options.into and os.path.exists(paths.home() / "models" / name):
+        raise model_store.ModelError(f"There is already a model called {name!r}. Please choose another --name.")
     return name, settings
 
 
@@ -191,16 +193,20 @@ def _asked_to_stop() -> Iterator[threading.Event]:
 
 
 class _Bar:
-    """Shows training events: a bar that grows by the batch, a line an epoch."""
+    """Shows training events: a bar that grows by the batch, a line an epoch. It comes with the first event."""
+
+    bar: tqdm | None = None
 
     def __enter__(self):
-        self.bar = tqdm(unit="batch", file=sys.stderr, mininterval=0.5)
         return self
 
     def __exit__(self, *exception):
-        self.bar.close()
+        if self.bar is not None:
+            self.bar.close()
 
     def show(self, event) -> None:
+        if self.bar is None:
+            self.bar = tqdm(unit="batch", file=sys.stderr, mininterval=0.5)
         if hasattr(event, "step"):
             self.bar.total = event.epochs * event.steps
             self.bar.update((event.epoch - 1) * event.steps + event.step - self.bar.n)

@@ -101,3 +101,11 @@ def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
         whole = checkpoints.load(path)
         assert {int(a[0]) for a in (*whole.model, *whole.optimizer, *whole.best)} == {whole.about["i"]}
         assert os.path.getsize(path) > 3 * 200_000 * 8
+
+
+def test_what_a_killed_writer_left_goes_with_the_checkpoint(tmp_path):
+    checkpoints.save(_checkpoint(1), tmp_path / "state.npz")
+    (tmp_path / ".state.npz-abc").write_bytes(b"half")
+    (tmp_path / "other.npz").write_bytes(b"somebody else's")
+    checkpoints.remove(tmp_path / "state.npz")
+    assert list(tmp_path.iterdir()) == [tmp_path / "other.npz"]

@@ -179,6 +179,9 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path):
     card = json.loads((tmp_path / "models" / "mine" / "card.json").read_text())
     assert card["training"]["epochs"] == 60
     assert not (tmp_path / "checkpoints" / "mine.npz").exists()
+    taken = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert taken.returncode == 1
+    assert "There is already a model called 'mine'" in taken.stderr
     again = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=False)
     assert again.returncode == 1
     assert "There is no checkpoint" in again.stderr
