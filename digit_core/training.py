@@ -19,12 +19,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from digit_core import checkpoints, datasets, distribution
+from digit_core import checkpoints, datasets, distribution, model_store
 from digit_core.architectures import ARCHITECTURES, CLASSES, multiply_adds
 from digit_core.augmentation import DISTORTIONS, distort
 from digit_core.calibration import fit_temperature
 from digit_core.checkpoints import Checkpoint, CheckpointError
 from digit_core.datasets import Dataset, Split
+from digit_core.model_store import ModelError, StoredModel
 from digit_core.normalization import batch
 
 LOSSES = {
@@ -64,6 +65,8 @@ class TrainingSettings:
         precision: "float32", or "bfloat16" for half the memory traffic where the processor knows
             it; the stored network is float32 either way.
         seed: for weights, dropout, order and distortion.
+        start_from: name of a stored model of the same architecture whose weights come first, or ""
+            for random ones; so a network goes on to learn from other data, or one's own hand.
     """
 
     architecture: str = "simple_cnn"
@@ -82,6 +85,7 @@ class TrainingSettings:
     patience: int = 0
     precision: str = "float32"
     seed: int = 1
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         choices = {
@@ -171,13 +175,14 @@ class Trained:
     """A trained network with what is worth knowing about it.
 
     `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
-    the one with the lowest validation loss. `stopped` tells that it was asked to end early.
+    the one with the lowest validation loss. `start` is the model whose weights came first. `stopped` tells that it was asked to end early.
     `temperature` is what its last layer was divided by to make its confidence honest.
     `test_loss` is the plain cross-entropy, whatever the training minimised.
     """
 
     model: keras.Model
     settings: TrainingSettings
+    start: StoredModel | None
     dataset: Dataset
     history: tuple[EpochEnd, ...]
     best_epoch: int
@@ -218,6 +223,7 @@ def train(
 
     Raises:
         DatasetError: the data cannot be had.
+        ModelError: the model to start from cannot be had, or is another kind of network.
         CheckpointError: the checkpoint belongs to another training, or cannot be read or written.
         StoppedEarlyError: stopped in the first epoch.
         DivergedError: the loss is no longer a number.
@@ -227,9 +233,12 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     distribution.make_repeatable()
     strategy = distribution.strategy()
+    start = _start(settings)
     dataset = datasets.load(settings.data, progress)
     with strategy.scope(), _precision(settings.precision):
         model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
+        if start:
+            _copy_weights(start, model)
         _compile(model, settings, len(dataset.train))
     course = _Course(settings, dataset, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
     if checkpoint and os.path.exists(checkpoint):
@@ -239,7 +248,7 @@ def train(
         _fit(model, course)
     if not course.history:
         raise StoppedEarlyError("Stopped before the first epoch had ended: there is nothing to keep.")
-    return _result(course, time.monotonic() - started)
+    return _result(course, start, time.monotonic() - started)
 
 
 def settings_of(checkpoint: Path) -> TrainingSettings:
@@ -258,13 +267,15 @@ def describe(trained: Trained) -> dict:
     """What the model's card says about its training: plain values only."""
     best = trained.history[trained.best_epoch - 1]
     splits = {part: getattr(trained.dataset, part) for part in PARTS}
+    earlier = trained.start.card["data"].get("sources", ()) if trained.start else ()
     return {
         "settings": asdict(replace(trained.settings, data=trained.dataset.name)),
         "data": {
             "name": trained.dataset.name,
-            "sources": list(trained.dataset.sources),
+            "sources": list(dict.fromkeys([*trained.dataset.sources, *earlier])),
             **{part: {"digits": len(split), "sha256": split.digest()} for part, split in splits.items()},
         },
+        "started_from": trained.start and _reference(trained.start),
         "parameters": trained.model.count_params(),
         "multiply_adds": multiply_adds(trained.model),
         "training": {
@@ -280,6 +291,33 @@ def describe(trained: Trained) -> dict:
             "test_accuracy": round(trained.test_accuracy, 5),
         },
     }
+
+
+def _start(settings: TrainingSettings) -> StoredModel | None:
+    """The model whose weights come first.
+
+    Raises:
+        ModelError: it cannot be had, or is another kind of network.
+    """
+    if not settings.start_from:
+        return None
+    start = model_store.find(settings.start_from)
+    if (architecture := start.card["settings"]["architecture"]) != settings.architecture:
+        raise ModelError(f"{start.name!r} is a {architecture}: a {settings.architecture} cannot start from it.")
+    return start
+
+
+def _copy_weights(start: StoredModel, model: keras.Model) -> None:
+    """Raises ModelError if the stored model is of another version of the network."""
+    try:
+        model.set_weights(start.load_keras().get_weights())
+    except ValueError as error:
+        raise ModelError(f"{start.name!r} is of another version of the network: nothing can start from it.") from error
+
+
+def _reference(start: StoredModel) -> dict:
+    """What the card of a model says about the one that it started from."""
+    return {"name": start.name, "sha256": start.card["files"]["model.keras"]["sha256"], "data": start.card["data"]["name"]}
 
 
 def calibrate(model: keras.Model, validation: Split) -> float:
@@ -536,7 +574,7 @@ def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     course.seconds_before = state.about["seconds"]
 
 
-def _result(course: _Course, seconds: float) -> Trained:
+def _result(course: _Course, start: StoredModel | None, seconds: float) -> Trained:
     """The best epoch's network, in float32, and its one reading of the test part."""
     settings, dataset = course.settings, course.dataset
     model = ARCHITECTURES[settings.architecture]()
@@ -549,6 +587,7 @@ def _result(course: _Course, seconds: float) -> Trained:
     return Trained(
         model=model,
         settings=settings,
+        start=start,
         dataset=dataset,
         history=tuple(course.history),
         best_epoch=course.best_epoch,

@@ -51,6 +51,7 @@ def add_parser(commands) -> None:
     train.add_argument("--patience", type=int, help="stop after so many epochs without gain; 0 for never")
     train.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16: faster where supported")
     train.add_argument("--seed", type=int, help="for weights, dropout, order and distortion")
+    train.add_argument("--start-from", help="model of the same architecture whose weights come first")
     train.add_argument("--name", help="name of the model (default: the architecture and the time)")
     train.add_argument("--into", type=Path, help="folder of models to write to (default $DIGIT_HOME/models)")
     train.add_argument("--resume", action="store_true", help="go on with the training of that --name")

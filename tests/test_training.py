@@ -70,6 +70,31 @@ def test_calibration_lowers_the_cross_entropy_and_changes_no_answer(trained):
     assert accuracy == pytest.approx(best.validation_accuracy)
 
 
+def test_a_training_can_start_from_a_stored_model(trained, tmp_path, monkeypatch):
+    from digit_core import model_store
+    from digit_core.training import describe, train
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    result, _ = trained
+    first = model_store.save(result.model, "first", describe(result), result.dataset.test.images)
+    settings = replace(result.settings, start_from="first", epochs=1, learning_rate=1e-9, weight_decay=0.0)
+    second = train(settings)
+    assert second.test_accuracy == pytest.approx(result.test_accuracy)  # a step size of nothing changes nothing
+    about = describe(second)["started_from"]
+    assert about == {"name": "first", "sha256": first.card["files"]["model.keras"]["sha256"], "data": "builtin"}
+    assert describe(result)["started_from"] is None
+
+
+def test_what_a_training_cannot_start_from_is_said(trained, tmp_path, monkeypatch):
+    from digit_core.model_store import ModelError
+    from digit_core.training import TrainingSettings, train
+
+    with pytest.raises(ModelError, match="no model called 'nowhere'"):
+        train(TrainingSettings(data="builtin", start_from="nowhere"))
+    with pytest.raises(ModelError, match="is a simple_cnn: a lenet5 cannot"):
+        train(TrainingSettings(architecture="lenet5", data="builtin", start_from="simple_cnn"))
+
+
 def test_what_the_card_says_is_plain_and_complete(trained):
     from digit_core.training import describe
 
