@@ -54,8 +54,8 @@ def build_resnet() -> keras.Model:
     x = _activated(x, "stem")
     x = layers.MaxPooling2D(2, name="pool2")(_filter(x, 32, "widen1"))  # (n, 7, 7, 32)
     x = _activated(x, "widen1")
-    x = _residual(_residual(x, "block1"), "block2")
-    x = _convolution(x, 64, "widen2")  # (n, 7, 7, 64)
+    x = residual(residual(x, "block1"), "block2")
+    x = convolution(x, 64, "widen2")  # (n, 7, 7, 64)
     x = layers.GlobalMaxPooling2D(name="strongest")(x)
     return keras.Model(digit, _probabilities(x), name="resnet")
 
@@ -68,11 +68,11 @@ def build_inkling() -> keras.Model:
     layer make the evidence for a digit a weighted sum of maps.
     """
     digit = x = _input()
-    x = _convolution(_convolution(x, 32, "stem1"), 32, "stem2")  # (n, 28, 28, 32)
+    x = convolution(convolution(x, 32, "stem1"), 32, "stem2")  # (n, 28, 28, 32)
     x = layers.MaxPooling2D(2, name="pool1")(x)
-    x = _residual(_convolution(x, 64, "widen1"), "block1")  # (n, 14, 14, 64)
+    x = residual(convolution(x, 64, "widen1"), "block1")  # (n, 14, 14, 64)
     x = layers.MaxPooling2D(2, name="pool2")(x)
-    x = _residual(_convolution(x, 128, "widen2"), "block2")  # (n, 7, 7, 128)
+    x = residual(convolution(x, 128, "widen2"), "block2")  # (n, 7, 7, 128)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
     x = layers.Dropout(0.2, name="dropout")(x)
     return keras.Model(digit, _probabilities(x), name="inkling")
@@ -107,11 +107,11 @@ def _probabilities(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dense(CLASSES, activation="softmax", dtype="float32", name="probabilities")(x)
 
 
-def _convolution(x: keras.KerasTensor, filters: int, name: str, size: int = 3) -> keras.KerasTensor:
+def convolution(x: keras.KerasTensor, filters: int, name: str, size: int = 3) -> keras.KerasTensor:
     return _activated(_filter(x, filters, name, size), name)
 
 
-def _residual(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
+def residual(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """What comes in, plus what one convolution adds to it."""
     added = _normalised(_filter(x, x.shape[-1], name), name)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, added]))

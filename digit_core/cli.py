@@ -59,6 +59,14 @@ def _parser() -> argparse.ArgumentParser:
 
     training_command.add_parser(commands)
 
+    trust = commands.add_parser("trust", help="fit a judge that tells what is no digit, and add it to a model")
+    trust.add_argument("--model", help="name of the model (see the command models)")
+    trust.add_argument("--data", default="mnist", help="digits, as for train; several joined by '+'")
+    trust.add_argument("--symbols", type=Path, metavar="PATH", help="pen strokes of what is no digit, as JSON lines")
+    trust.add_argument("--epochs", type=int, default=12, help="passes over the examples")
+    trust.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
+    trust.set_defaults(run=_trust)
+
     evaluate = commands.add_parser("evaluate", help="read a data set's test digits and count what is misread")
     evaluate.add_argument("--model", help="name of the model (see the command models)")
     evaluate.add_argument("--data", default="mnist", help="data set or path, as for train (default mnist)")
@@ -140,6 +148,38 @@ def _for_people(file: Path, answer: dict) -> str:
         return f"{file}: no digits found"
     least = min(digit["confidence"] for digit in answer["digits"])
     return f"{file}: {answer['text']}  ({least:.0%} sure)"
+
+
+# ---- trust
+
+
+def _trust(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    model = model_store.find(options.model)
+    data = [datasets.load(name, progress=True) for name in options.data.split("+")]
+    symbols = datasets.load_symbols(options.symbols) if options.symbols else None
+    _tell("Starting TensorFlow ...")
+    from digit_core import trust  # seconds, and only this command needs it
+
+    fitted = trust.fit(data, symbols, options.epochs, options.precision, _tell)
+    sources = [source for dataset in (*data, *([symbols] if symbols else [])) for source in dataset.sources]
+    about = {
+        "threshold": fitted.threshold,
+        "trusted": fitted.rates,
+        "parameters": fitted.judge.count_params(),
+        "sources": list(dict.fromkeys(sources)),
+        "seconds": round(fitted.seconds, 1),
+    }
+    model_store.add_judge(model, export.litert(fitted.judge), about)
+    for part, rates in fitted.rates.items():
+        for kind, rate in rates.items():
+            print(f"{part:11}{rate:8.2%} trusted of {kind}")
+    print(f"Stored in {model.folder}")
+    return 0
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 # ---- evaluate

@@ -50,6 +50,7 @@ SOURCES = {  # whose work a data set is; a file's is known by its name
     "mnist": "MNIST: Y. LeCun, C. Cortes, C. Burges",
     "builtin": "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0)",
     "unipen": "UNIPEN train_r01_v07: International Unipen Foundation (CC BY 4.0, doi 10.5281/zenodo.1195803)",
+    "nondigits": "UNIPEN train_r01_v07: International Unipen Foundation (CC BY 4.0, doi 10.5281/zenodo.1195803)",
     "pendigits": "E. Alpaydin, F. Alimoglu: Pen-Based Recognition of Handwritten Digits, UCI, 1996 (CC BY 4.0)",
 }
 
@@ -111,6 +112,23 @@ def load(name: str, progress: bool = False) -> Dataset:
     if repeated := REPEATED.fullmatch(name):
         return _repeated(load(repeated[2], progress), int(repeated[1]))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
+
+
+def load_symbols(path: Path) -> Dataset:
+    """Pictures of what is no digit, from pen strokes, split by writer as digits are; labels mean nothing.
+
+    Raises:
+        DatasetError: there is no such file, it is malformed, or too few have written in it.
+    """
+    try:
+        symbols = digit_files.read_symbols(path)
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
+    parts = _split_by_writer(symbols)
+    if not all(len(part) for part in parts):
+        raise DatasetError(f"{path} holds too few writers to keep some apart.")
+    name = path.name.split(".")[0]
+    return Dataset(name, *parts, (SOURCES[name],) if name in SOURCES else ())
 
 
 def _load_mnist(progress: bool) -> Dataset:

@@ -239,6 +239,32 @@ def _read_strokes(path: Path) -> dict[str, Digits]:
     return {"train": Digits(digits.images, digits.labels, np.array(writers) if any(writers) else None)}
 
 
+def read_symbols(path: Path) -> Digits:
+    """Pen strokes of what is no digit, each drawn with every pen in `PENS`; all labels are 0.
+
+    Args:
+        path: JSON lines as of digits; rows labelled 0..9 are passed over.
+
+    Raises:
+        DigitFileError: there is no such file, it holds no such rows, or a row is malformed.
+    """
+    if not path.is_file():
+        raise DigitFileError(f"There is no file {path}.")
+    pictures, writers = [], []
+    for number, row in _json_lines(path):
+        try:
+            if 0 <= int(row["label"]) <= 9:
+                continue
+            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"]]
+            pictures += [draw_strokes(strokes, pen) for pen in PENS]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
+        writers += [str(row.get("writer", ""))] * len(PENS)
+    if not pictures:
+        raise DigitFileError(f"{path} holds nothing but digits.")
+    return Digits(np.array(pictures), np.zeros(len(pictures), np.uint8), np.array(writers))
+
+
 def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
     for number, line in enumerate(_text(path).splitlines(), 1):
         try:

@@ -1,5 +1,7 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
+Beside these a model may have `judge.tflite`: a small network that tells digits from what is none.
+
 Shipped models stand in the project's `models/`, a user's own under
 `$DIGIT_HOME/models/`; a shipped name cannot be taken. Only names are taken from outside, never paths, and a
 file is used only if it is, byte for byte, the one its card speaks of. Listing
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "inkling"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 FILES = ("model.keras", "model.tflite")
+JUDGE_FILE = "judge.tflite"
 
 
 class ModelError(Exception):
@@ -59,6 +62,20 @@ class StoredModel:
             ModelError: it is missing or not the file that the card speaks of.
         """
         return self._checked("model.tflite")
+
+    @property
+    def has_judge(self) -> bool:
+        return JUDGE_FILE in self.card["files"]
+
+    def judge_bytes(self) -> bytes:
+        """The LiteRT file of the judge of a model that `has_judge`, checked against the card.
+
+        Its output is float32 (n, 12): the classes of `counterexamples`.
+
+        Raises:
+            ModelError: it is missing or not the file that the card speaks of.
+        """
+        return self._checked(JUDGE_FILE)
 
     def load_keras(self) -> "keras.Model":
         """The Keras model, for what LiteRT cannot do; loads TensorFlow.
@@ -184,6 +201,27 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
         raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
 
 
+def add_judge(model: StoredModel, litert: bytes, about: dict[str, Any]) -> StoredModel:
+    """Add `judge.tflite` and what the card says about it, all at once or not at all.
+
+    Args:
+        about: "threshold", the probability of being a digit from which a mark is trusted, and what was measured.
+
+    Raises:
+        ModelError: the model's files are not those of its card, or the folder cannot be written.
+    """
+    try:
+        with paths.replacing_folder(model.folder) as scratch:
+            for file in FILES:
+                (scratch / file).write_bytes(model._checked(file))
+            (scratch / JUDGE_FILE).write_bytes(litert)
+            files = {file: _fingerprint(scratch / file) for file in (*FILES, JUDGE_FILE)}
+            _write_card({**model.card, "judge": about, "files": files}, scratch)
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {model.folder}: {error.strerror or error}.") from error
+    return _read(model.folder)
+
+
 def _write_card(card: dict[str, Any], folder: Path) -> None:
     """Write it all at once or not at all."""
     handle, scratch = tempfile.mkstemp(prefix=".card-", dir=folder)
@@ -216,6 +254,8 @@ def _check_card(card: dict) -> None:
         card["files"][file]["sha256"], card["files"][file]["bytes"]
     card["settings"]["architecture"], card["parameters"], card["created"]
     card["data"]["name"], card["metrics"]["test_accuracy"]
+    if JUDGE_FILE in card["files"]:
+        card["files"][JUDGE_FILE]["sha256"], float(card["judge"]["threshold"])
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -1,21 +1,30 @@
 """`Recognizer`: a picture -> a `Reading`. Runs on LiteRT and never loads TensorFlow.
 
-One recognizer serves many threads: an interpreter is not thread-safe, so idle ones wait
-in a pool, and a thread that finds none makes one (a millisecond).
+A row's marks, and where need be the pieces that they can be cut into, are scored by a *judge*:
+a network that tells digits from letters, scribbles and pieces of digits (`trust`). The way through
+the row on which it finds the likeliest digits is what is read.
 """
 
 import math
-import queue
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
-from digit_core.segmentation import Grouping, Mark
+from digit_core.counterexamples import PIECES, SYMBOL
+from digit_core.litert import Network
+from digit_core.segmentation import Grouping, Mark, Piece
 
-TRUSTED_FROM = 0.4  # confidence below which a mark is not called a digit
+LEAST_CONFIDENCE = 0.4  # below it no mark is called a digit, whatever the judge says
 UNKNOWN = "?"
-LARGEST_BATCH = 256  # digits that go through the network at once
+COMPANY = 0.9  # the trust that a digit needs where many marks of the page are no digits
+STRANGERS = 1 / 3  # share of a page's marks that are many
+FEW_MARKS = 4  # fewer marks are not a page
+UPRIGHT = 0.7  # mean trust from which a page is taken for upright
+SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
+SYMBOL_COST = 1.0  # log-odds lost by a mark that is read as no digit
+WIDE = 2.0  # room from which a mark is not a symbol but several
 
 
 @dataclass(frozen=True)
@@ -52,36 +61,72 @@ class Reading:
     Attributes:
         lines: the rows' texts from top to bottom, e.g. ["2026"]; empty for a blank sheet.
         digits: the marks in reading order.
-        ink: the picture reduced to ink, uint8 (height, width), at most 2,000 pixels a side.
+        ink: the picture reduced to ink, uint8 (height, width), at most 2,000 pixels a side, upright.
+        turned: degrees by which the page had to be turned to the left to be upright: 0, 90 or 270.
     """
 
     lines: list[str]
     digits: list[Digit]
     ink: np.ndarray = field(repr=False)
+    turned: int = 0
 
     @property
     def text(self) -> str:
         return "/".join(self.lines)
 
 
-class Recognizer:
-    """Reads pictures with one model. Safe to share between threads."""
+class Judge:
+    """A small network that tells what a mark is: one of the ten digits, a symbol, or pieces (`trust`)."""
 
-    def __init__(self, litert: bytes, name: str = ""):
+    def __init__(self, litert: bytes, threshold: float):
+        self._network = Network(litert)
+        self.threshold = threshold  # probability of being a digit at all from which a mark is trusted
+
+    def __call__(self, digits: np.ndarray) -> np.ndarray:
+        """Probabilities of the classes in `counterexamples`, float32 (n, 12), for digits uint8 (n, 28, 28)."""
+        return self._network.run(digits)[0]
+
+
+@dataclass(frozen=True)
+class _Hypothesis:
+    """A grouping of pieces and what it may be: `classes` (12,); the score is a log-probability."""
+
+    grouping: Grouping
+    image: np.ndarray
+    classes: np.ndarray
+    is_digit: bool
+    score: float
+
+    @property
+    def trust(self) -> float:
+        """Probability of being a digit, whichever."""
+        return float(self.classes[:SYMBOL].sum())
+
+
+class Recognizer:
+    """Reads pictures with one model. Safe to share between threads.
+
+    Args:
+        litert: the model's LiteRT file.
+        judge: tells what is a digit and what is not; without one, only marks of little confidence are doubted.
+    """
+
+    def __init__(self, litert: bytes, name: str = "", judge: Judge | None = None):
         self.name = name
-        self._litert = litert
-        self._idle: queue.SimpleQueue = queue.SimpleQueue()
-        self._idle.put(self._new_interpreter())
+        self._network = Network(litert)
+        self._judge = judge
 
     @classmethod
     def load(cls, name: str | None = None) -> "Recognizer":
-        """The model of that name, by default the project's own.
+        """The model of that name, by default the project's own; where it has no judge, the default's is asked.
 
         Raises:
             ModelError: there is no such model, or its files are damaged.
         """
         model = model_store.find(name)
-        return cls(model.litert_bytes(), model.name)
+        judging = model if model.has_judge else model_store.find()
+        judge = Judge(judging.judge_bytes(), judging.card["judge"]["threshold"]) if judging.has_judge else None
+        return cls(model.litert_bytes(), model.name, judge)
 
     def read(self, picture: np.ndarray) -> Reading:
         """Read a picture: one digit, a number, or rows of them.
@@ -93,69 +138,127 @@ class Recognizer:
             UnreadableImageError: the array is not a picture.
         """
         ink = images.extract_ink(images.working_size(images.check(picture)))
+        rows, turns = self._read_upright(ink)
         scale = picture.shape[1] / ink.shape[1], picture.shape[0] / ink.shape[0]  # x, y
-        rows = [self._read_row(row, scale) for row in segmentation.find_rows(ink)]
-        lines = ["".join(digit.text for digit in row) for row in rows]
-        return Reading(lines, [digit for row in rows for digit in row], ink)
+        trusted = self._trusted_from([hypothesis for row in rows for hypothesis in row])
+        digits = [self._digits(row, trusted) for row in rows]
+        lines = ["".join(digit.text for digit in row) for row in digits]
+        placed = [replace(d, box=_on_page(d.box, turns, ink.shape, scale)) for row in digits for d in row]
+        return Reading(lines, placed, np.rot90(ink, turns), 90 * turns)
 
     def classify(self, digits: np.ndarray) -> np.ndarray:
         """Ten probabilities each, float32 (n, 10), for digits uint8 (n, 28, 28), normalised as MNIST."""
-        batch = normalization.batch(digits)  # (n, 28, 28, 1)
-        chunks = [batch[start : start + LARGEST_BATCH] for start in range(0, len(batch), LARGEST_BATCH)]
-        answers = [self._run(chunk) for chunk in chunks]
-        return np.concatenate(answers) if answers else np.zeros((0, 10), np.float32)
+        return self._network.run(digits)[0]
 
-    def _read_row(self, row: list[Mark], scale: tuple[float, float]) -> list[Digit]:
-        """Score every grouping of the row's marks in one batch, and keep the best way through."""
-        candidates = segmentation.groupings(row)
+    def _read_upright(self, ink: np.ndarray) -> tuple[list[list[_Hypothesis]], int]:
+        """Rows, and the quarter turns to the left after which they read best; most pages stand upright."""
+        rows = self._read_page(ink)
+        marks = sum(len(row) for row in rows)
+        if not self._judge or marks < FEW_MARKS or _mean_trust(rows) >= UPRIGHT:
+            return rows, 0
+        found = {0: rows, **{turns: self._read_page(np.rot90(ink, turns)) for turns in (1, 3)}}
+        best = max(found, key=lambda turns: _mean_trust(found[turns]))
+        return (found[best], best) if _mean_trust(found[best]) >= UPRIGHT else (rows, 0)
+
+    def _read_page(self, ink: np.ndarray) -> list[list[_Hypothesis]]:
+        """Marks that stand alone over each other may be pieces of one digit: joined where that reads better."""
+        rows = segmentation.find_rows(ink)
+        if len(rows) > 1 and all(len(row) == 1 for row in rows):
+            column = self._best(segmentation.stackings([row[0] for row in rows]))
+            rows = [[hypothesis.grouping.mark] for hypothesis in column]
+        return self._without_frame([self._read_row(row) for row in rows], ink.shape)
+
+    def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
+        """Rows without what reaches the picture's edge and is no digit: a desk, a shadow, a line of the paper."""
+        inside = [[h for h in row if self._is_digit(h) or not _reaches_edge(h.grouping.mark, page)] for row in rows]
+        kept = [row for row in inside if row]
+        return kept if any(self._is_digit(h) for row in kept for h in row) else rows
+
+    def _is_digit(self, hypothesis: _Hypothesis) -> bool:
+        return not self._judge or hypothesis.trust >= self._judge.threshold
+
+    def _trusted_from(self, marks: Sequence[_Hypothesis]) -> float:
+        """The trust that a mark of this page needs: more where it stands among much that is no digit."""
+        if not self._judge:
+            return 0.0
+        strangers = sum(not self._is_digit(mark) for mark in marks)
+        many = len(marks) >= FEW_MARKS and strangers >= STRANGERS * len(marks)
+        return COMPANY if many else self._judge.threshold
+
+    def _read_row(self, row: list[Mark]) -> list[_Hypothesis]:
+        """The best way through a row's marks; those that remain in doubt are cut into pieces, and all tried again."""
+        pieces = segmentation.pieces(row)
+        found = self._best(segmentation.groupings(pieces))
+        doubtful = _doubtful(pieces, found)
+        if doubtful and self._judge:
+            found = self._best(segmentation.groupings(segmentation.pieces(row, doubtful)))
+        return found
+
+    def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
+        """Score every candidate in one batch, and keep the best way through."""
         pictures = np.stack([normalization.normalize(candidate.mark.ink) for candidate in candidates])
-        probabilities = self.classify(pictures)
-        scores = [_score(c, p) for c, p in zip(candidates, probabilities, strict=True)]
-        chosen = segmentation.best_path(candidates, scores)
-        return [_digit(candidates[i].mark, pictures[i], probabilities[i], scale) for i in chosen]
+        hypotheses = [_hypothesis(*parts) for parts in zip(candidates, pictures, self._judged(pictures), strict=True)]
+        return [hypotheses[i] for i in segmentation.best_path(candidates, [h.score for h in hypotheses])]
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        interpreter = self._take_interpreter()
-        try:
-            [entry], [exit_] = interpreter.get_input_details(), interpreter.get_output_details()
-            if tuple(entry["shape"]) != batch.shape:
-                interpreter.resize_tensor_input(entry["index"], batch.shape)
-                interpreter.allocate_tensors()
-            interpreter.set_tensor(entry["index"], batch)
-            interpreter.invoke()
-            return interpreter.get_tensor(exit_["index"])
-        finally:
-            self._idle.put(interpreter)
+    def _judged(self, pictures: np.ndarray) -> np.ndarray:
+        if self._judge:
+            return self._judge(pictures)
+        return np.pad(self.classify(pictures), ((0, 0), (0, PIECES - 9)))
 
-    def _take_interpreter(self):
-        try:
-            return self._idle.get_nowait()
-        except queue.Empty:
-            return self._new_interpreter()
+    def _digits(self, row: Sequence[_Hypothesis], trusted_from: float) -> list[Digit]:
+        """What the model reads, in pixels of the ink."""
+        probabilities = self.classify(np.stack([hypothesis.image for hypothesis in row]))
+        return [self._digit(h, p, trusted_from) for h, p in zip(row, probabilities, strict=True)]
 
-    def _new_interpreter(self):
-        from ai_edge_litert.interpreter import Interpreter
-
-        interpreter = Interpreter(model_content=self._litert, num_threads=1)
-        interpreter.allocate_tensors()
-        return interpreter
+    def _digit(self, hypothesis: _Hypothesis, probabilities: np.ndarray, trusted_from: float) -> Digit:
+        value = int(probabilities.argmax())
+        confidence = float(probabilities[value])
+        return Digit(
+            value=value,
+            confidence=confidence,
+            trusted=hypothesis.trust >= trusted_from and confidence >= LEAST_CONFIDENCE,
+            box=hypothesis.grouping.mark.box,
+            probabilities=probabilities,
+            image=hypothesis.image,
+            ink=hypothesis.grouping.mark.ink,
+        )
 
 
-def _score(candidate: Grouping, probabilities: np.ndarray) -> float:
-    return candidate.log_odds + math.log(max(float(probabilities.max()), 1e-9))
+def _hypothesis(grouping: Grouping, image: np.ndarray, classes: np.ndarray) -> _Hypothesis:
+    """A grouping as the likelier of a digit and a symbol; only uncut marks that are not wide can be symbols."""
+    digit = grouping.log_odds + grouping.room * _log(classes[:SYMBOL].max())
+    symbol = -math.inf
+    if grouping.entire and grouping.room < WIDE:
+        symbol = grouping.log_odds + grouping.room * (_log(classes[SYMBOL]) - SYMBOL_COST)
+    return _Hypothesis(grouping, image, classes, digit >= symbol, max(digit, symbol))
 
 
-def _digit(mark: Mark, image: np.ndarray, probabilities: np.ndarray, scale: tuple[float, float]) -> Digit:
-    value = int(probabilities.argmax())
-    confidence = float(probabilities[value])
-    left, right = round(mark.left * scale[0]), round(mark.right * scale[0])
-    top, bottom = round(mark.top * scale[1]), round(mark.bottom * scale[1])
-    return Digit(
-        value=value,
-        confidence=confidence,
-        trusted=confidence >= TRUSTED_FROM,
-        box=(left, top, right - left, bottom - top),
-        probabilities=probabilities,
-        image=image,
-        ink=mark.ink,
-    )
+def _log(probability: float) -> float:
+    return math.log(max(float(probability), 1e-9))
+
+
+def _doubtful(pieces: Sequence[Piece], found: Sequence[_Hypothesis]) -> set[int]:
+    """Indices of the row's marks that may hold more than one digit: those of which the judge is not sure."""
+    unsure = [h.grouping for h in found if not h.is_digit or h.score < math.log(SURE)]
+    return {piece.whole for grouping in unsure for piece in pieces[grouping.first : grouping.last]}
+
+
+def _mean_trust(rows: Sequence[Sequence[_Hypothesis]]) -> float:
+    return float(np.mean([hypothesis.trust for row in rows for hypothesis in row] or [0]))
+
+
+def _reaches_edge(mark: Mark, page: tuple[int, int]) -> bool:
+    """Whether a mark's ink goes on to the edge of the page (height, width)."""
+    return mark.left <= 1 or mark.top <= 1 or mark.right >= page[1] - 1 or mark.bottom >= page[0] - 1
+
+
+def _on_page(box: tuple, turns: int, page: tuple[int, int], scale: tuple[float, float]) -> tuple[int, int, int, int]:
+    """A box on ink that was turned -> the same place in the picture's pixels."""
+    x, y, width, height = box
+    if turns == 1:
+        x, y, width, height = page[1] - y - height, x, height, width
+    if turns == 3:
+        x, y, width, height = y, page[0] - x - width, height, width
+    left, right = round(x * scale[0]), round((x + width) * scale[0])
+    top, bottom = round(y * scale[1]), round((y + height) * scale[1])
+    return left, top, right - left, bottom - top

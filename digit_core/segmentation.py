@@ -1,19 +1,20 @@
 """The ink of a page -> its marks in reading order, and which of them may make one digit.
 
-A *mark* is ink that hangs together, or pieces that surely belong to one digit (a bar
-across a stem). Marks stand in rows, from left to right. Whether neighbours in a row are
-two digits or the pieces of one cannot be seen from geometry alone: `groupings` lists
-every way a row's neighbours may be joined, with the odds that geometry gives it, and
-`best_path` picks a way through once somebody who knows digits has scored them. Knows
-no model.
+A *mark* is ink that hangs together. Marks stand in rows, from left to right. Whether a mark is
+one digit, a piece of one, or several that touch cannot be seen from geometry alone. So a mark
+may be cut into *pieces* (`cutting`), `groupings` lists every way a row's neighbouring pieces may
+be joined, with the odds that geometry gives it, and `best_path` picks a way through once
+somebody who knows digits has scored them. Knows no model.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from digit_core import cutting
 
 INK = 64  # brightness from which a pixel holds a mark together
 SPECK = 0.10  # a mark smaller than this share of the tallest, both ways, is dirt
@@ -22,12 +23,13 @@ THIN = 0.6  # a mark drawn with less than this share of the tallest's pen is a l
 ALONE_COST = 5.0  # log-odds lost by a small or thin mark that stands for a digit
 DROP_COST = 0.5  # log-odds lost by leaving such a mark out
 MOST_MARKS = 500  # on a page; noise has hundreds of thousands
-TOUCHING = 0.05  # gap over height below which marks of a column all but touch
-STACKED = 0.5  # share of the narrower mark's width that marks of one digit have in common
-MOST_PIECES = 4  # pieces that one digit may fall into
-WIDEST = 1.8  # width over height of the widest joined digit
-GAP_COST = 6.0  # log-odds lost for a gap as wide as the digit is high
+MOST_PIECES = 8  # pieces that one digit may fall into
+WIDEST = 1.8  # width over its row's height of the widest joined digit
+WIDTH = 0.8  # width over its row's height up to which a digit is not wide
+GAP_COST = 6.0  # log-odds lost for a gap as wide as the row is high
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
+CUT_COST = 1.0  # log-odds lost by every seam along which a mark is cut
+INK_COST = 4.0  # log-odds lost by a seam through as much ink as the mark is high
 
 
 @dataclass(frozen=True)
@@ -63,44 +65,83 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Grouping:
-    """Marks `first` up to (not including) `last` of a row as one digit.
+class Piece:
+    """A mark of a row, or a part of one between two seams.
 
-    `log_odds` is how much geometry speaks for it: 0 for a mark by itself.
+    Attributes:
+        mark: its ink.
+        whole: index in the row of the mark that it is a part of.
+        seams: costs of the seams to its left and right; 0 at an end of the mark.
+    """
+
+    mark: Mark
+    whole: int
+    seams: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Pieces `first` up to (not including) `last` of a row as one digit.
+
+    `log_odds` is how much geometry speaks for it: 0 for a mark by itself. `entire` tells that no
+    mark was cut for it. `room` is the number of digits for which it is wide enough, at least 1: a
+    doubt about much ink must weigh as much as doubts about all the pieces that it could be cut into.
     """
 
     first: int
     last: int
     mark: Mark
     log_odds: float
+    entire: bool = True
+    room: float = 1.0
 
 
 def find_rows(ink: np.ndarray) -> list[list[Mark]]:
     """The marks of a page, uint8 (height, width): rows from top to bottom, each from left to right."""
-    rows = _into_rows(_connected(ink))
-    if len(rows) > 1 and all(len(row) == 1 for row in rows):
-        rows = _join_column([row[0] for row in rows])
-    return [sorted(_join_stacked(row), key=_middle) for row in rows]
+    return [sorted(row, key=_middle) for row in _into_rows(_connected(ink))]
 
 
-def groupings(row: Sequence[Mark]) -> list[Grouping]:
+def pieces(row: Sequence[Mark], to_cut: Container[int] = ()) -> list[Piece]:
+    """A row's marks in order, those at the indices `to_cut` in as many pieces as seams allow."""
+    found: list[Piece] = []
+    for index, mark in enumerate(row):
+        seams = cutting.seams(mark.ink) if index in to_cut else []
+        ends = [None, *seams, None]
+        for left, right in itertools.pairwise(ends):
+            part = _tight(mark, cutting.cut(mark.ink, left, right)) if seams else mark
+            if part:
+                costs = tuple(CUT_COST / 2 + INK_COST / 2 * seam.cost if seam else 0.0 for seam in (left, right))
+                found.append(Piece(part, index, costs))
+    return found
+
+
+def groupings(row: Sequence[Piece]) -> list[Grouping]:
     """Every run of neighbours in a row that may be one digit, each mark by itself among them.
 
     A small or thin mark may be a piece of its neighbour, or a dot or line to be left out; both are listed.
     """
-    tallest = max(row, key=lambda mark: mark.height)
+    tallest = max((piece.mark for piece in row), key=lambda mark: mark.height)
+    height = _row_height(row)
     pen = _pen_width(tallest) if len(row) > 1 else 0.0
-    small = [mark is not tallest and (_is_small(mark, tallest) or _pen_width(mark) < THIN * pen) for mark in row]
-    found = [Grouping(i, i + 1, mark, -ALONE_COST * small[i]) for i, mark in enumerate(row)]
+    small = [_is_left_over(piece, tallest, pen) for piece in row]
+    found = []
     for first in range(len(row)):
-        for last in range(first + 2, min(first + MOST_PIECES, len(row)) + 1):
-            pieces = row[first:last]
-            joined = join(pieces)
-            if _may_be_one(pieces, joined):
-                found.append(Grouping(first, last, joined, _join_odds(pieces, joined)))
-            whole = [index for index in range(first, last) if not small[index]]
-            if len(whole) == 1:
-                found.append(Grouping(first, last, row[whole[0]], -DROP_COST * (len(pieces) - 1)))
+        for last in range(first + 1, len(row) + 1):
+            run = row[first:last]
+            one_mark, entire = run[0].whole == run[-1].whole, _is_entire(row, first, last)
+            if len(run) > MOST_PIECES and not (one_mark and entire):
+                if one_mark:
+                    continue
+                break
+            joined = join([piece.mark for piece in run]) if len(run) > 1 else run[0].mark
+            if len(run) == 1 or (one_mark and entire):
+                cost = ALONE_COST * (len(run) == 1 and small[first]) + run[0].seams[0] + run[-1].seams[1]
+                found.append(Grouping(first, last, joined, -cost, entire, _room(joined, height)))
+            elif _may_be_one(run, joined, height):
+                found.append(Grouping(first, last, joined, _join_odds(run, height), entire, _room(joined, height)))
+            whole = [piece.mark for piece, little in zip(run, small[first:last], strict=True) if not little]
+            if len(whole) == 1 < len(run) <= MOST_PIECES and entire:
+                found.append(Grouping(first, last, whole[0], -DROP_COST * (len(run) - 1)))
     return found
 
 
@@ -168,16 +209,18 @@ def _into_rows(marks: list[Mark]) -> list[list[Mark]]:
     return sorted(rows, key=_level)
 
 
-def _join_column(column: list[Mark]) -> list[list[Mark]]:
-    """Rows from marks that stand alone over each other; those that all but touch are pieces of one digit."""
-    rows = [column[:1]]
-    for mark in column[1:]:
-        above = rows[-1][-1]
-        if mark.top - above.bottom < TOUCHING * min(mark.height, above.height) and _overlap(mark, above) > 0:
-            rows[-1].append(mark)
-        else:
-            rows.append([mark])
-    return [[join(row)] for row in rows]
+def stackings(column: Sequence[Mark]) -> list[Grouping]:
+    """Marks that stand alone over each other: each by itself, and neighbours that may be one digit's pieces."""
+    found = [Grouping(i, i + 1, mark, 0.0) for i, mark in enumerate(column)]
+    for first in range(len(column)):
+        for last in range(first + 2, min(first + MOST_PIECES, len(column)) + 1):
+            run = column[first:last]
+            joined = join(run)
+            gap = max(below.top - above.bottom for above, below in itertools.pairwise(run))
+            together = all(_overlap(above, below) > 0 for above, below in itertools.pairwise(run))
+            if together and gap <= FARTHEST * joined.height:
+                found.append(Grouping(first, last, joined, -GAP_COST * max(gap, 0) / joined.height))
+    return found
 
 
 def _belongs(mark: Mark, row: list[Mark]) -> bool:
@@ -205,28 +248,53 @@ def _pen_width(mark: Mark) -> float:
     return 4 * float(distances[solid > 0].mean()) if solid.any() else 0.0
 
 
-def _join_stacked(row: list[Mark]) -> list[Mark]:
-    """Join marks that stand over each other rather than side by side, until none are left."""
-    joined: list[Mark] = []
-    for mark in sorted(row, key=_middle):
-        stacked = [other for other in joined if _overlap(mark, other) > STACKED]
-        joined = [other for other in joined if _overlap(mark, other) <= STACKED]
-        joined.append(join([mark, *stacked]) if stacked else mark)
-    return joined if len(joined) == len(row) else _join_stacked(joined)
+def _tight(mark: Mark, ink: np.ndarray) -> Mark | None:
+    """Part of a mark's ink as a mark of its own, without the empty paper round it; None for no ink."""
+    x, y, width, height = cv2.boundingRect((ink > INK).astype(np.uint8))
+    if not width:
+        return None
+    left, top = max(x - 1, 0), max(y - 1, 0)
+    part = ink[top : y + height + 1, left : x + width + 1]
+    return Mark((mark.left + left, mark.top + top, part.shape[1], part.shape[0]), part)
 
 
-def _may_be_one(pieces: Sequence[Mark], joined: Mark) -> bool:
-    return joined.width <= WIDEST * joined.height and _widest_gap(pieces) <= FARTHEST * joined.height
+def _is_left_over(piece: Piece, tallest: Mark, pen: float) -> bool:
+    """Whether an uncut mark is too small or too thin to be a digit of its row."""
+    if piece.mark is tallest or any(piece.seams):
+        return False
+    return _is_small(piece.mark, tallest) or _pen_width(piece.mark) < THIN * pen
 
 
-def _join_odds(pieces: Sequence[Mark], joined: Mark) -> float:
-    """The wider the gap between pieces, the less likely they are one digit."""
-    return -GAP_COST * max(_widest_gap(pieces), 0) / joined.height
+def _is_entire(row: Sequence[Piece], first: int, last: int) -> bool:
+    """Whether a run of pieces holds all of every mark that it touches."""
+    before = first > 0 and row[first - 1].whole == row[first].whole
+    after = last < len(row) and row[last].whole == row[last - 1].whole
+    return not before and not after
 
 
-def _widest_gap(pieces: Sequence[Mark]) -> int:
-    """Pixels from left to right between neighbours, the widest; negative where all overlap."""
-    return max(after.left - before.right for before, after in itertools.pairwise(pieces))
+def _row_height(row: Sequence[Piece]) -> float:
+    """Pixels; what is under half as high as the tallest does not count."""
+    heights = np.array([piece.mark.height for piece in row])
+    return float(np.median(heights[heights >= heights.max() / 2]))
+
+
+def _room(mark: Mark, height: float) -> float:
+    return max(mark.width / (WIDTH * height), 1.0)
+
+
+def _may_be_one(run: Sequence[Piece], joined: Mark, height: float) -> bool:
+    return joined.width <= WIDEST * height and _widest_gap(run) <= FARTHEST * height
+
+
+def _join_odds(run: Sequence[Piece], height: float) -> float:
+    """The wider the gap between pieces and the more ink its ends cut, the less likely they are one digit."""
+    return -GAP_COST * _widest_gap(run) / height - run[0].seams[0] - run[-1].seams[1]
+
+
+def _widest_gap(run: Sequence[Piece]) -> int:
+    """Pixels from left to right between neighbouring marks, the widest; 0 where all overlap."""
+    pairs = [(a.mark, b.mark) for a, b in itertools.pairwise(run) if a.whole != b.whole]
+    return max([0, *(after.left - before.right for before, after in pairs)])
 
 
 def _overlap(a: Mark, b: Mark) -> float:

@@ -175,7 +175,8 @@ class Trained:
     """A trained network with what is worth knowing about it.
 
     `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
-    the one with the lowest validation loss. `start` is the model whose weights came first. `stopped` tells that it was asked to end early.
+    the one with the lowest validation loss. `start` is the model whose weights came first.
+    `stopped` tells that it was asked to end early.
     `temperature` is what its last layer was divided by to make its confidence honest.
     `test_loss` is the plain cross-entropy, whatever the training minimised.
     """
@@ -235,7 +236,7 @@ def train(
     strategy = distribution.strategy()
     start = _start(settings)
     dataset = datasets.load(settings.data, progress)
-    with strategy.scope(), _precision(settings.precision):
+    with strategy.scope(), computing_in(settings.precision):
         model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
         if start:
             _copy_weights(start, model)
@@ -317,7 +318,11 @@ def _copy_weights(start: StoredModel, model: keras.Model) -> None:
 
 def _reference(start: StoredModel) -> dict:
     """What the card of a model says about the one that it started from."""
-    return {"name": start.name, "sha256": start.card["files"]["model.keras"]["sha256"], "data": start.card["data"]["name"]}
+    return {
+        "name": start.name,
+        "sha256": start.card["files"]["model.keras"]["sha256"],
+        "data": start.card["data"]["name"],
+    }
 
 
 def calibrate(model: keras.Model, validation: Split) -> float:
@@ -375,7 +380,7 @@ def _steps(digits: int, settings: TrainingSettings) -> int:
 
 
 @contextlib.contextmanager
-def _precision(name: str) -> Iterator[None]:
+def computing_in(name: str) -> Iterator[None]:
     """Build layers that compute in this precision."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(PRECISIONS[name])

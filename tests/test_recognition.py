@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from drawing import DIGITS, draw, number, placed
 
-from digit_core import Recognizer, UnreadableImageError, model_store, recognition
+from digit_core import Recognizer, UnreadableImageError, litert, model_store
 from digit_core.recognition import Digit, Reading
 
 
@@ -86,7 +86,7 @@ def test_many_threads_get_the_answers_that_one_gets(recognizer, rng):
 def test_a_batch_larger_than_the_largest_is_read_in_pieces(recognizer, monkeypatch, rng):
     digits = rng.integers(0, 256, (13, 28, 28), np.uint8)
     whole = recognizer.classify(digits)
-    monkeypatch.setattr(recognition, "LARGEST_BATCH", 4)
+    monkeypatch.setattr(litert, "LARGEST_BATCH", 4)
     np.testing.assert_allclose(recognizer.classify(digits), whole, atol=1e-5)
     assert recognizer.classify(digits[:0]).shape == (0, 10)
 

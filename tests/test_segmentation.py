@@ -27,18 +27,23 @@ def test_rows_are_found_from_top_to_bottom():
     assert [len(row) for row in rows] == [3, 2]
 
 
-def test_a_floating_bar_belongs_to_its_five():
+def _boxes(candidates):
+    return {candidate.mark.box for candidate in candidates}
+
+
+def test_a_floating_bar_may_belong_to_its_five():
     body, bar = placed(DIGITS[5], 150, 120, 200)
     lifted = [(x + 12, y - 30) for x, y in bar]
     assert len(cv2.connectedComponentsWithStats(_ink([body, lifted]))[2]) == 3  # paper, body, bar: truly apart
-    [[five]] = segmentation.find_rows(_ink([body, lifted]))
-    assert five.height > 200
+    [row] = segmentation.find_rows(_ink([body, lifted]))
+    assert segmentation.join(row).box in _boxes(segmentation.groupings(segmentation.pieces(row)))
 
 
-def test_broken_strokes_that_stand_over_each_other_are_one_mark():
+def test_broken_strokes_that_stand_over_each_other_may_be_one_digit():
     upper = [(200, 100), (200, 130)]
     lower = [(203, 160), (200, 300)]
-    assert [len(row) for row in segmentation.find_rows(_ink([upper, lower]))] == [1]
+    [row] = segmentation.find_rows(_ink([upper, lower]))
+    assert segmentation.join(row).box in _boxes(segmentation.groupings(segmentation.pieces(row)))
 
 
 def test_dirt_is_left_out():
@@ -76,23 +81,54 @@ def test_a_page_of_noise_is_given_up_on_soon(rng):
 
 def test_neighbours_may_be_grouped_and_far_ones_not():
     row = [_mark(0, 0, 30, 100), _mark(40, 0, 25, 100), _mark(200, 0, 30, 100)]
-    found = [(g.first, g.last) for g in segmentation.groupings(row)]
-    assert found == [(0, 1), (1, 2), (2, 3), (0, 2)]
+    found = [(g.first, g.last) for g in segmentation.groupings(segmentation.pieces(row))]
+    assert found == [(0, 1), (0, 2), (1, 2), (2, 3)]
 
 
 def test_a_dot_beside_a_digit_can_be_left_out_or_joined():
     digit, dot = _mark(0, 0, 50, 100), _mark(70, 40, 8, 20)
-    found = {(g.first, g.last, g.mark.box): g.log_odds for g in segmentation.groupings([digit, dot])}
+    found = {
+        (g.first, g.last, g.mark.box): g.log_odds for g in segmentation.groupings(segmentation.pieces([digit, dot]))
+    }
     assert found[0, 2, digit.box] == -segmentation.DROP_COST
     assert found[1, 2, dot.box] == -segmentation.ALONE_COST
     assert (0, 2, (0, 0, 78, 100)) in found
 
 
-def test_marks_over_each_other_that_all_but_touch_are_one():
-    upper, lower = [(200, 60), (150, 150)], [(150, 170), (190, 250)]
-    assert len(segmentation.find_rows(_ink([upper, lower]))) == 1
-    apart = [(x, y + 60) for x, y in lower]
-    assert len(segmentation.find_rows(_ink([upper, apart]))) == 2
+def test_marks_over_each_other_may_be_one_digit_where_the_gap_is_small():
+    column = [_mark(10, 0, 40, 50), _mark(12, 55, 40, 50), _mark(10, 200, 40, 50)]
+    found = {(g.first, g.last): g.log_odds for g in segmentation.stackings(column)}
+    assert found == {(0, 1): 0, (1, 2): 0, (2, 3): 0, (0, 2): pytest.approx(-segmentation.GAP_COST * 5 / 105)}
+
+
+def _touching():
+    """Two bars of 100 pixels, joined by a thin one: an H that may be cut."""
+    ink = np.zeros((120, 120), np.uint8)
+    ink[10:110, 10:30] = ink[10:110, 90:110] = 255
+    ink[58:62, 30:90] = 255
+    return ink
+
+
+def test_a_mark_to_be_cut_falls_into_pieces_that_hold_all_its_ink():
+    [row] = segmentation.find_rows(_touching())
+    assert [piece.mark for piece in segmentation.pieces(row)] == row
+    pieces = segmentation.pieces(row, {0})
+    assert len(pieces) > 1
+    assert pieces[0].seams[0] == pieces[-1].seams[1] == 0
+    assert all(piece.seams[1] > segmentation.CUT_COST / 2 for piece in pieces[:-1])
+    assert sum(np.count_nonzero(piece.mark.ink > segmentation.INK) for piece in pieces) == 2 * 2000 + 240
+
+
+def test_pieces_may_be_joined_again_and_every_end_inside_a_mark_costs():
+    [row] = segmentation.find_rows(_touching())
+    pieces = segmentation.pieces(row, {0})
+    found = {(g.first, g.last): g for g in segmentation.groupings(pieces)}
+    whole = found[0, len(pieces)]
+    assert whole.mark.box == row[0].box
+    assert (whole.log_odds, whole.entire) == (0, True)
+    first = found[0, 1]
+    assert first.log_odds == -pieces[0].seams[1]
+    assert not first.entire
 
 
 def test_joined_marks_keep_their_places():
@@ -125,6 +161,6 @@ def test_a_thin_line_beside_a_digit_may_be_left_out_and_a_one_of_the_same_pen_no
     cv2.line(same, (140, 50), (140, 150), 255, 16)
     for picture, cost in ((thin, segmentation.ALONE_COST), (same, 0)):
         [row] = segmentation.find_rows(picture)
-        found = {(c.first, c.last, c.mark.box): c.log_odds for c in segmentation.groupings(row)}
+        found = {(c.first, c.last, c.mark.box): c.log_odds for c in segmentation.groupings(segmentation.pieces(row))}
         assert found[(1, 2, row[1].box)] == -cost
         assert ((0, 2, row[0].box) in found) == bool(cost)

@@ -1,0 +1,71 @@
+"""The judge, fitted for real on little."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    from digit_core import datasets, trust
+
+    said = []
+    return trust.fit([datasets.load("builtin")], None, epochs=3, say=said.append), said
+
+
+def test_a_judge_tells_digits_from_what_is_none(fitted):
+    result, said = fitted
+    test = result.rates["test"]
+    assert test["digits: builtin"] > 0.9
+    assert test["symbols: generated"] < 0.5
+    assert test["pieces: builtin, cut out of numbers"] < test["digits: builtin"]
+    assert result.judge.output_shape == (None, 12)
+    assert sum("Epoch" in text for text in said) == 3
+
+
+def test_the_threshold_trusts_the_digits_that_it_must():
+    from digit_core import trust
+
+    origins = np.array(["a"] * 1000 + ["b"] * 1000)
+    values = np.concatenate([np.arange(1, 1001) / 1000, np.full(1000, 0.5)])
+    examples = trust.Examples(np.zeros((2000, 1, 1)), np.zeros(2000, np.uint8), origins)
+    # refused below t: share of a that is under t, and none of b up to 0.5; their mean is to be 0.5 %
+    assert trust._threshold(examples, values) == pytest.approx(0.011)
+
+
+def test_rates_are_told_by_kind_and_origin():
+    from digit_core import trust
+
+    examples = trust.Examples(
+        np.zeros((4, 1, 1)), np.array([3, 10, 11, 11], np.uint8), np.array(["mnist", "letters", "mnist", "mnist"])
+    )
+    rates = trust._rates(examples, np.array([True, False, True, False]))
+    assert rates == {"digits: mnist": 1.0, "symbols: letters": 0.0, "pieces: mnist": 0.5}
+
+
+def test_the_command_adds_a_judge_that_the_reader_asks(tmp_path, monkeypatch, capsys):
+    from drawing import DIGITS, draw, placed
+
+    from digit_core import Recognizer, cli, model_store, training
+    from digit_core.training import TrainingSettings
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=3, batch_size=32, augmentation="none")
+    trained = training.train(settings)
+    model_store.save(trained.model, "own", training.describe(trained), trained.dataset.test.images)
+    symbols = tmp_path / "letters.jsonl.gz"
+    rows = [
+        {"label": -1, "writer": f"w{i}", "strokes": [[[0, 0], [5, 9], [10, 0]], [[2, 4], [8, 4]]]} for i in range(30)
+    ]
+    symbols.write_bytes(gzip.compress("\n".join(map(json.dumps, rows)).encode()))
+    arguments = ["trust", "--model", "own", "--data", "builtin", "--symbols", str(symbols), "--epochs", "2"]
+    assert cli.main(arguments) == 0
+    assert "trusted of symbols: letters" in capsys.readouterr().out
+    stored = model_store.find("own")
+    assert stored.card["judge"]["trusted"]["test"]
+    assert stored.litert_bytes()
+    assert Recognizer.load("own").read(draw(placed(DIGITS[3], 150, 100, 200))).digits
