@@ -54,6 +54,32 @@ def numbers(
     return np.array(pictures), np.array(classes, np.uint8)
 
 
+def parts(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What comes out when marks that are no digits are cut as if they were several, uint8 (m, 28, 28)."""
+    pictures = []
+    for image in images:
+        page = np.pad(_enlarged(image, HEIGHT * rng.uniform(0.85, 1.1)), 4)
+        for row in segmentation.find_rows(page):
+            for candidate in segmentation.groupings(segmentation.pieces(row, range(len(row)))):
+                if not candidate.entire and candidate.mark.height >= SHORT * HEIGHT:
+                    pictures.append(normalization.normalize(candidate.mark.ink))
+    return np.array(pictures, np.uint8).reshape(-1, normalization.SIDE, normalization.SIDE)
+
+
+def broken(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Digits with a stroke that a dry pen or a hasty hand left open: a thin cut through each, uint8 (n, 28, 28)."""
+    places = np.mgrid[: normalization.SIDE, : normalization.SIDE].astype(np.float32)  # (2, 28, 28): y, x
+    angles = rng.uniform(0, np.pi, len(images))
+    offsets = rng.uniform(-7, 7, len(images))
+    widths = rng.uniform(0.6, 1.3, len(images))
+    from_centre = places - normalization.CENTRE
+    distances = (
+        np.cos(angles)[:, None, None] * from_centre[0] + np.sin(angles)[:, None, None] * from_centre[1]
+    ) - offsets[:, None, None]
+    kept = np.clip(np.abs(distances) - widths[:, None, None] + 0.5, 0, 1)
+    return np.round(images * kept).astype(np.uint8)
+
+
 def symbols(count: int, rng: np.random.Generator) -> np.ndarray:
     """Letters and signs, scribbles, and noise, uint8 (count, 28, 28); none needs data from outside."""
     draw = (_letter, _letter, _scribble, _noise)

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps
 
+from digit_core import ruling
+
 try:
     import pillow_heif
 except ImportError:  # optional: without it, HEIC gets a sentence of its own
@@ -198,14 +200,14 @@ def extract_ink(picture: np.ndarray) -> np.ndarray:
     """The ink of a picture, uint8 (height, width), same size, 0 where there is paper.
 
     Whether ink is dark on light or light on dark is found out; paper that is unevenly lit
-    is flattened; the soft edges of strokes stay soft. A blank sheet gives all 0.
+    is flattened, ruled lines are taken out; the soft edges of strokes stay soft. A blank sheet gives all 0.
     """
     picture = on_paper(check(picture))
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     if not ink_is_dark(grey):
         grey = cv2.bitwise_not(grey)
     contrast = cv2.subtract(estimate_paper(grey), grey)
-    return _clean(contrast)
+    return ruling.without_lines(_clean(contrast))
 
 
 def ink_is_dark(grey: np.ndarray) -> bool:

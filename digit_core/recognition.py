@@ -39,6 +39,7 @@ class Digit:
         probabilities: float32 (10,), summing to 1.
         image: what the network saw, uint8 (28, 28), white on black.
         ink: the mark's own ink, uint8 (height, width), from which `image` was made.
+        trust: the probability that the mark is a digit, whichever, 0..1.
     """
 
     value: int
@@ -48,6 +49,7 @@ class Digit:
     probabilities: np.ndarray = field(repr=False)
     image: np.ndarray = field(repr=False)
     ink: np.ndarray = field(repr=False)
+    trust: float = 1.0
 
     @property
     def text(self) -> str:
@@ -221,6 +223,7 @@ class Recognizer:
             probabilities=probabilities,
             image=hypothesis.image,
             ink=hypothesis.grouping.mark.ink,
+            trust=hypothesis.trust,
         )
 
 

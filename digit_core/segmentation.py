@@ -27,6 +27,7 @@ MOST_PIECES = 8  # pieces that one digit may fall into
 WIDEST = 1.8  # width over its row's height of the widest joined digit
 WIDTH = 0.8  # width over its row's height up to which a digit is not wide
 GAP_COST = 6.0  # log-odds lost for a gap as wide as the row is high
+STACKED_ODDS = 3.0  # log-odds that marks right over each other are one digit rather than rows of one digit each
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
 CUT_COST = 1.0  # log-odds lost by every seam along which a mark is cut
 INK_COST = 4.0  # log-odds lost by a seam through as much ink as the mark is high
@@ -219,7 +220,8 @@ def stackings(column: Sequence[Mark]) -> list[Grouping]:
             gap = max(below.top - above.bottom for above, below in itertools.pairwise(run))
             together = all(_overlap(above, below) > 0 for above, below in itertools.pairwise(run))
             if together and gap <= FARTHEST * joined.height:
-                found.append(Grouping(first, last, joined, -GAP_COST * max(gap, 0) / joined.height))
+                odds = STACKED_ODDS * (len(run) - 1) - GAP_COST * max(gap, 0) / joined.height
+                found.append(Grouping(first, last, joined, odds))
     return found
 
 

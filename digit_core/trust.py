@@ -28,6 +28,8 @@ SHARES = (*[0.055] * 10, 0.2, 0.25)  # weight of every class in training
 ACCEPTED = 0.995  # share of the validation digits that are to be trusted
 NUMBERS = 3000  # numbers cut up for training, a data set
 GENERATED = 12_000  # symbols drawn for training
+TAKEN_APART = 3000  # symbols of each kind that are cut into pieces for training
+BROKEN = 10_000  # digits of one data set that are broken for training
 MOST_DIGITS = 30_000  # training digits of one data set
 MOST_PIECES = 30_000  # the same of pieces
 FEW = 0.1  # what is drawn for validation and testing, as a share of what is for training
@@ -149,7 +151,11 @@ def _training_examples(data: Sequence[Dataset], symbols: Dataset | None, rng: np
         some = rng.permutation(len(dataset.train))[:MOST_DIGITS]
         train = Split(dataset.train.images[some], dataset.train.labels[some])
         found += [_alone(train, dataset.name), _fewer_pieces(_cut(train, NUMBERS, dataset.name, rng), rng)]
-    return _joined([*found, *_symbols(symbols, "train", GENERATED, rng)])
+        found.append(
+            _alone(Split(counterexamples.broken(train.images[:BROKEN], rng), train.labels[:BROKEN]), dataset.name)
+        )
+    whole = _symbols(symbols, "train", GENERATED, rng)
+    return _joined([*found, *whole, *(_fewer_pieces(_taken_apart(examples, rng), rng) for examples in whole)])
 
 
 def _examples(data: Sequence[Dataset], symbols: Dataset | None, part: str, rng: np.random.Generator) -> Examples:
@@ -178,6 +184,12 @@ def _symbols(symbols: Dataset | None, part: str, generated: int, rng: np.random.
         Examples(pictures, np.full(len(pictures), SYMBOL, np.uint8), np.full(len(pictures), name))
         for name, pictures in found.items()
     ]
+
+
+def _taken_apart(symbols: Examples, rng: np.random.Generator) -> Examples:
+    some = symbols.pictures[rng.permutation(len(symbols.pictures))[:TAKEN_APART]]
+    pieces = counterexamples.parts(some, rng)
+    return Examples(pieces, np.full(len(pieces), PIECES, np.uint8), np.full(len(pieces), f"{symbols.origins[0]}{CUT}"))
 
 
 def _fewer_pieces(examples: Examples, rng: np.random.Generator) -> Examples:

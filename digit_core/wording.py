@@ -7,12 +7,13 @@ RIVAL = 0.10  # probability from which the runner-up is named
 
 BLANK = "Nothing to read yet."
 ROWS = " A slash begins a new row."
+TURNED = " The page lay on its side."
 NOT_A_DIGIT = "That doesn't look like a digit."
 
 
 def sentence(reading: Reading) -> str:
     """One sentence of confidence: about the digit, or about the least certain one of a number."""
-    return _confidence(reading) + (ROWS if len(reading.lines) > 1 else "")
+    return _confidence(reading) + (ROWS if len(reading.lines) > 1 else "") + (TURNED if reading.turned else "")
 
 
 def _confidence(reading: Reading) -> str:
@@ -44,6 +45,12 @@ def digit_sentence(digit: Digit) -> str:
     if digit.probabilities[rival] >= RIVAL:
         return f"{with_article(digit.value).capitalize()}, but it could be {with_article(rival)}."
     return f"Probably {with_article(digit.value)}."
+
+
+def trust_sentence(digit: Digit) -> str:
+    """How surely a mark is a digit at all, whichever."""
+    share = f"{digit.trust:.0%}" if 0.01 <= digit.trust <= 0.99 else ("over 99%" if digit.trust > 0.99 else "under 1%")
+    return f"That this mark is a digit at all is {share} likely."
 
 
 def with_article(value: int) -> str:

@@ -53,3 +53,20 @@ def test_symbols_are_drawn_and_differ():
     assert symbols.shape == (40, 28, 28)
     assert (symbols.reshape(40, -1).max(1) > 200).all()
     assert len(np.unique(symbols.reshape(40, -1), axis=0)) == 40
+
+
+def test_a_symbol_is_cut_into_parts_that_are_not_all_of_it():
+    bars = np.zeros((1, 28, 28), np.uint8)
+    bars[:, 4:24, 5:8] = bars[:, 4:24, 20:23] = bars[:, 13:15, 8:20] = 255  # an H
+    parts = counterexamples.parts(bars, np.random.default_rng(0))
+    assert len(parts) > 1
+    assert parts.shape[1:] == (28, 28)
+    assert all(np.abs(part.astype(int) - bars[0]).mean() > 5 for part in parts)
+
+
+def test_a_broken_digit_loses_a_thin_cut_and_nothing_else(digits):
+    images = digits.images[:50]
+    broken = counterexamples.broken(images, np.random.default_rng(0))
+    assert (broken <= images).all()
+    lost = (images.astype(int) - broken).sum((1, 2)) / images.astype(int).sum((1, 2))
+    assert 0.03 < lost.mean() < 0.2

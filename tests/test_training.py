@@ -85,6 +85,20 @@ def test_a_training_can_start_from_a_stored_model(trained, tmp_path, monkeypatch
     assert describe(result)["started_from"] is None
 
 
+def test_the_first_weights_can_be_blended_in(trained, tmp_path, monkeypatch):
+    from digit_core import model_store
+    from digit_core.training import describe, train
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    result, _ = trained
+    model_store.save(result.model, "first", describe(result), result.dataset.test.images)
+    settings = replace(result.settings, start_from="first", epochs=1, learning_rate=1e-3)
+    after, blended = train(settings), train(replace(settings, blend=0.25))
+    first, last, kept = (model.get_weights()[0] for model in (result.model, after.model, blended.model))
+    assert not np.allclose(first, last, atol=1e-4)
+    np.testing.assert_allclose(kept, 0.25 * first + 0.75 * last, atol=1e-6)
+
+
 def test_what_a_training_cannot_start_from_is_said(trained, tmp_path, monkeypatch):
     from digit_core.model_store import ModelError
     from digit_core.training import TrainingSettings, train
@@ -275,6 +289,8 @@ def test_the_step_size_rises_and_falls():
         {"warmup": -1.0},
         {"weight_decay": float("nan")},
         {"patience": -1},
+        {"blend": 0.5},
+        {"blend": 1.0, "start_from": "lenet5"},
     ],
 )
 def test_wrong_settings_are_refused(wrong):

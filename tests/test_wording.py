@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,3 +42,14 @@ def test_the_sentence_says_how_sure_it_is(digits, expected):
 def test_rows_are_explained():
     rows = [_digit(1, 0.99), _digit(2, 0.98)]
     assert wording.sentence(Reading(["1", "2"], rows, None)) == "Sure of all 2 digits. A slash begins a new row."
+
+
+def test_a_page_that_was_turned_is_mentioned():
+    reading = Reading(["12"], [_digit(1, 0.99), _digit(2, 0.99)], None, 90)
+    assert wording.sentence(reading) == "Sure of all 2 digits. The page lay on its side."
+
+
+@pytest.mark.parametrize(("trust", "share"), [(0.995, "over 99%"), (0.42, "42%"), (0.001, "under 1%")])
+def test_trust_is_said_in_a_sentence(trust, share):
+    digit = replace(_digit(3, 0.9), trust=trust)
+    assert wording.trust_sentence(digit) == f"That this mark is a digit at all is {share} likely."

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from digit_core import Digit, Reading, charts, normalization, overlay
+from digit_core import Digit, Reading, charts, normalization, overlay, wording
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
@@ -73,16 +73,17 @@ def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> No
 
 def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     """The stages from the picture to the network's 28x28, each with its caption."""
-    stages = {
-        "Your picture": picture,
-        "Ink found": reading.ink,
-        **normalization.steps(digit.ink),
-    }
+    turned = f", turned by {reading.turned}°" if reading.turned else ""
+    stages = {"Your picture": picture, f"Ink found{turned}": reading.ink}
+    if len(reading.digits) > 1:
+        stages["This mark's own ink"] = digit.ink
+    stages |= normalization.steps(digit.ink)
     with st.container(horizontal=True, gap="small"):
         for caption, stage in stages.items():
             height, width = stage.shape[:2]
             shown = enlarged(stage)
             st.image(shown, f"{caption}  \n{width} × {height}", width=_shown_width(shown), alt=caption)
+    st.caption(wording.trust_sentence(digit))
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:

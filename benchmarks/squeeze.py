@@ -1,0 +1,45 @@
+"""What most demos do, to compare with: the whole picture squeezed to 28x28 and given to the network.
+
+    python benchmarks/squeeze.py --json PATH...
+
+Prints what `python -m digit_core predict --json` prints. The network is the default model, so that
+only the way from the picture to it differs; dark ink on light paper is inverted, as those demos do.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from digit_core import Recognizer, UnreadableImageError, cli, images
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path)
+    parser.add_argument("--json", action="store_true", required=True)
+    recognizer = Recognizer.load()
+    for path in parser.parse_args().paths:
+        for file in cli.find_pictures(path):
+            try:
+                text = str(int(recognizer.classify(squeeze(images.read_file(file)))[0].argmax()))
+            except UnreadableImageError:
+                text = ""
+            print(json.dumps({"file": str(file), "text": text, "lines": [text]}))
+
+
+def squeeze(picture: np.ndarray) -> np.ndarray:
+    """A picture as the only digit of a batch, uint8 (1, 28, 28)."""
+    picture = images.on_paper(picture)
+    grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)
+    return (255 - small if small.mean() > 127 else small)[np.newaxis]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Ruled paper and tables: find their lines in a page's ink, take them out, mend what they cut.
+
+A line is long, thin and straight, and runs nearly from edge to edge; two that are parallel
+may be shorter. A page on which nothing else is written keeps its lines: one of them may be a
+digit. Ink is `uint8 (height, width)`, bright on 0. Knows no digit and no model.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+INK = 64  # brightness from which a pixel is ink
+SMALLEST = 120  # pixels; a smaller picture shows a digit, not a page
+RUN = 24  # pixels in a row of which a line is made up; a line may fall by its own width over that length
+GAP = 9  # pixels over which a line may be broken
+ACROSS = 0.93  # share of the page over which a line runs
+SHORTER = 0.5  # the same for lines of which there are several
+THINNEST, THIN = 6.0, 0.008  # a line's width at most: so many pixels, or such a share of the page
+STRAIGHT = 1.5  # pixels, distance from the straight line, above half the width
+FITS = 4  # of a straight line, each without what lies far from the last: strokes that run along it
+EDGE = 2  # pixels of soft edge on each side of a line
+MARK = 0.03  # height over the page's of the least that counts as written
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Row of its middle in every column, float (width,); `first` and `last` column; width in pixels."""
+
+    rows: np.ndarray
+    first: int
+    last: int
+    width: float
+
+
+def without_lines(ink: np.ndarray) -> np.ndarray:
+    """The ink without ruled lines, level or upright; where a stroke crosses one it stays whole."""
+    if min(ink.shape) < SMALLEST:
+        return ink
+    rest = _without_level_lines(ink)
+    rest = np.ascontiguousarray(_without_level_lines(np.ascontiguousarray(rest.T)).T)
+    return rest if rest is ink or _is_written(rest) else ink
+
+
+def _without_level_lines(ink: np.ndarray) -> np.ndarray:
+    lines = _level_lines(ink)
+    rest = ink.copy() if lines else ink
+    for line in lines:
+        _take_out(rest, line)
+    return rest
+
+
+def _level_lines(ink: np.ndarray) -> list[_Line]:
+    height, width = ink.shape
+    solid = cv2.threshold(ink, INK, 255, cv2.THRESH_BINARY)[1]
+    runs = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((1, RUN), np.uint8))
+    joined = cv2.dilate(runs, np.ones((3, 2 * GAP + 1), np.uint8))
+    if not joined.any():
+        return []
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    wide = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] >= SHORTER * width)
+    found = [line for label in wide if (line := _fit(runs, labels, label, stats[label], max(height, width)))]
+    several = len(found) > 1
+    return [line for line in found if line.last - line.first >= (SHORTER if several else ACROSS) * width]
+
+
+def _fit(runs: np.ndarray, labels: np.ndarray, label: int, stats: np.ndarray, page: int) -> _Line | None:
+    """The straight line through a component's runs; None where they are no line."""
+    x, y, width, height, _ = stats.tolist()
+    own = (runs[y : y + height, x : x + width] > 0) & (labels[y : y + height, x : x + width] == label)
+    columns = np.flatnonzero(own.any(0))
+    counts = own[:, columns].sum(0)
+    middles = (own[:, columns] * np.arange(height)[:, np.newaxis]).sum(0) / counts
+    thickness = float(np.median(counts))
+    near = np.ones(len(columns), bool)
+    for _ in range(FITS):
+        slope, start = np.polyfit(columns[near], middles[near], 1)
+        near = np.abs(middles - start - slope * columns) <= thickness / 2 + STRAIGHT
+        if near.sum() < 2:
+            return None
+    if thickness > max(THINNEST, THIN * page) or near.sum() < SHORTER * runs.shape[1]:
+        return None
+    everywhere = y + start + slope * (np.arange(runs.shape[1]) - x)
+    return _Line(everywhere, x + int(columns[near][0]), x + int(columns[near][-1]) + 1, thickness)
+
+
+def _take_out(ink: np.ndarray, line: _Line) -> None:
+    """Clear the band of a line, but for the columns in which a stroke goes in above and out below."""
+    height = len(ink)
+    half = line.width / 2 + EDGE
+    for column in range(max(line.first, 0), min(line.last, ink.shape[1])):
+        top = max(int(np.floor(line.rows[column] - half)), 0)
+        bottom = min(int(np.ceil(line.rows[column] + half)) + 1, height)
+        around = ink[:, max(column - EDGE, 0) : column + EDGE + 1]
+        above = around[max(top - 2, 0) : top].max(initial=0) > INK
+        below = around[bottom : bottom + 2].max(initial=0) > INK
+        if not (above and below):
+            ink[top:bottom, column] = 0
+
+
+def _is_written(ink: np.ndarray) -> bool:
+    """Whether anything as large as a digit is left."""
+    solid = (ink > INK).astype(np.uint8)
+    if not solid.any():
+        return False
+    stats = cv2.connectedComponentsWithStats(solid, connectivity=8)[2]
+    return bool((stats[1:, cv2.CC_STAT_HEIGHT] >= MARK * max(ink.shape)).any())
