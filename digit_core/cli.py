@@ -194,6 +194,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 0
     print(f"{recognizer.name} on the {result.digits:,} test digits of {dataset.name}:")
     print(f"{result.accuracy:.2%} right, {result.errors} wrong, cross-entropy {result.log_loss:.4f}")
+    print(f"Confidence is off by {result.calibration_error:.2%} on average (expected calibration error).")
     print("digit   " + "".join(f"{digit:8d}" for digit in range(10)))
     print("recall  " + "".join(f"{share:8.2%}" for share in result.recall))
     print("precise " + "".join(f"{share:8.2%}" for share in result.precision))
@@ -208,6 +209,7 @@ def _evaluation_as_dict(result: evaluation.Evaluation) -> dict:
         "accuracy": round(result.accuracy, 6),
         "errors": result.errors,
         "log_loss": round(result.log_loss, 6),
+        "calibration_error": round(result.calibration_error, 6),
         "recall": [_rounded(share) for share in result.recall],
         "precision": [_rounded(share) for share in result.precision],
         "confusion": result.confusion.tolist(),

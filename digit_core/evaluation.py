@@ -52,6 +52,33 @@ class Evaluation:
         """Of what was read as each digit, the share that is it, float (10,); NaN where there is none."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(0))
 
+    def reliability(self, bins: int = 10) -> list[dict]:
+        """Of the digits in each band of confidence, what was said of them and what was true.
+
+        Returns:
+            For every band that holds any, {"confidence": mean, "accuracy": share right, "digits": how many},
+            from the least confident band to the most.
+        """
+        confidence, right = self.probabilities.max(1), self.predictions == self.labels
+        band = np.minimum((confidence * bins).astype(int), bins - 1)
+        return [
+            {
+                "confidence": float(confidence[band == b].mean()),
+                "accuracy": float(right[band == b].mean()),
+                "digits": int((band == b).sum()),
+            }
+            for b in np.unique(band)
+        ]
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error, 0..1: how far confidence and accuracy lie apart, over 15 bands.
+
+        Naeini, Cooper, Hauskrecht: Obtaining Well Calibrated Probabilities Using Bayesian Binning (2015).
+        """
+        bands = self.reliability(15)
+        return sum(band["digits"] * abs(band["confidence"] - band["accuracy"]) for band in bands) / self.digits
+
     def mistakes(self) -> np.ndarray:
         """Indices of the misread digits, the one misread with the most confidence first."""
         wrong = np.flatnonzero(self.predictions != self.labels)

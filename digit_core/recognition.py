@@ -160,7 +160,8 @@ class Recognizer:
             return rows, 0
         found = {0: rows, **{turns: self._read_page(np.rot90(ink, turns)) for turns in (1, 3)}}
         best = max(found, key=lambda turns: _mean_trust(found[turns]))
-        return (found[best], best) if _mean_trust(found[best]) >= UPRIGHT else (rows, 0)
+        upright = _mean_trust(found[best]) >= UPRIGHT and sum(len(row) for row in found[best]) >= FEW_MARKS
+        return (found[best], best) if upright else (rows, 0)
 
     def _read_page(self, ink: np.ndarray) -> list[list[_Hypothesis]]:
         """Marks that stand alone over each other may be pieces of one digit: joined where that reads better."""

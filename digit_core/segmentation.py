@@ -27,6 +27,7 @@ MOST_PIECES = 8  # pieces that one digit may fall into
 WIDEST = 1.8  # width over its row's height of the widest joined digit
 WIDTH = 0.8  # width over its row's height up to which a digit is not wide
 GAP_COST = 6.0  # log-odds lost for a gap as wide as the row is high
+MOST_STACKED = 3  # marks over each other that may be one digit
 STACKED_ODDS = 3.0  # log-odds that marks right over each other are one digit rather than rows of one digit each
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
 CUT_COST = 1.0  # log-odds lost by every seam along which a mark is cut
@@ -146,6 +147,18 @@ def groupings(row: Sequence[Piece]) -> list[Grouping]:
     return found
 
 
+def stackings(column: Sequence[Mark]) -> list[Grouping]:
+    """Marks that stand alone over each other: each by itself, and neighbours that may be one digit's pieces."""
+    found = [Grouping(i, i + 1, mark, 0.0) for i, mark in enumerate(column)]
+    for first in range(len(column)):
+        for last in range(first + 2, min(first + MOST_STACKED, len(column)) + 1):
+            run = column[first:last]
+            gap = max(_gap_below(above, below) for above, below in itertools.pairwise(run))
+            if gap <= FARTHEST and all(_overlap(above, below) > 0 for above, below in itertools.pairwise(run)):
+                found.append(Grouping(first, last, join(run), STACKED_ODDS - GAP_COST * gap))
+    return found
+
+
 def best_path(candidates: Sequence[Grouping], scores: Sequence[float]) -> list[int]:
     """Indices of the groupings that cover a row once, from left to right, with the highest sum of scores."""
     end = max(candidate.last for candidate in candidates)
@@ -208,21 +221,6 @@ def _into_rows(marks: list[Mark]) -> list[list[Mark]]:
             rows.append([mark])
     rows = [row for row in rows if len(row) > 1 or not _is_small(row[0], rows[0][0])]  # a dot is no row
     return sorted(rows, key=_level)
-
-
-def stackings(column: Sequence[Mark]) -> list[Grouping]:
-    """Marks that stand alone over each other: each by itself, and neighbours that may be one digit's pieces."""
-    found = [Grouping(i, i + 1, mark, 0.0) for i, mark in enumerate(column)]
-    for first in range(len(column)):
-        for last in range(first + 2, min(first + MOST_PIECES, len(column)) + 1):
-            run = column[first:last]
-            joined = join(run)
-            gap = max(below.top - above.bottom for above, below in itertools.pairwise(run))
-            together = all(_overlap(above, below) > 0 for above, below in itertools.pairwise(run))
-            if together and gap <= FARTHEST * joined.height:
-                odds = STACKED_ODDS * (len(run) - 1) - GAP_COST * max(gap, 0) / joined.height
-                found.append(Grouping(first, last, joined, odds))
-    return found
 
 
 def _belongs(mark: Mark, row: list[Mark]) -> bool:
@@ -302,6 +300,11 @@ def _widest_gap(run: Sequence[Piece]) -> int:
 def _overlap(a: Mark, b: Mark) -> float:
     """Share of the narrower mark's width that the other covers; negative for a gap."""
     return (min(a.right, b.right) - max(a.left, b.left)) / min(a.width, b.width)
+
+
+def _gap_below(above: Mark, below: Mark) -> float:
+    """The paper between two marks over each other, in heights of the higher one; 0 where they overlap."""
+    return max(below.top - above.bottom, 0) / max(above.height, below.height)
 
 
 def _middle(mark: Mark) -> float:

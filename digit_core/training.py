@@ -25,6 +25,7 @@ from digit_core.augmentation import DISTORTIONS, distort
 from digit_core.calibration import fit_temperature
 from digit_core.checkpoints import Checkpoint, CheckpointError
 from digit_core.datasets import Dataset, Split
+from digit_core.evaluation import Evaluation, evaluate
 from digit_core.model_store import ModelError, StoredModel
 from digit_core.normalization import batch
 
@@ -184,7 +185,7 @@ class Trained:
     the one with the lowest validation loss. `start` is the model whose weights came first.
     `stopped` tells that it was asked to end early.
     `temperature` is what its last layer was divided by to make its confidence honest.
-    The losses are the plain cross-entropy of the network that is kept, whatever the training minimised.
+    `validation` and `test` are of the network that is kept.
     """
 
     model: keras.Model
@@ -195,11 +196,13 @@ class Trained:
     best_epoch: int
     stopped: bool
     temperature: float
-    validation_loss: float
-    validation_accuracy: float
-    test_loss: float
-    test_accuracy: float
+    validation: Evaluation
+    test: Evaluation
     seconds: float
+
+    @property
+    def test_accuracy(self) -> float:
+        return self.test.accuracy
 
 
 class TrainingError(Exception):
@@ -293,11 +296,15 @@ def describe(trained: Trained) -> dict:
             "seconds": round(trained.seconds, 1),
         },
         "metrics": {
-            "validation_loss": round(trained.validation_loss, 5),
-            "validation_accuracy": round(trained.validation_accuracy, 5),
-            "test_loss": round(trained.test_loss, 5),
-            "test_accuracy": round(trained.test_accuracy, 5),
+            f"{part}_{figure}": round(value, 5)
+            for part, result in (("validation", trained.validation), ("test", trained.test))
+            for figure, value in (
+                ("loss", result.log_loss),
+                ("accuracy", result.accuracy),
+                ("calibration_error", result.calibration_error),
+            )
         },
+        "reliability": {"validation": trained.validation.reliability(), "test": trained.test.reliability()},
     }
 
 
@@ -596,9 +603,6 @@ def _result(course: _Course, start: StoredModel | None, seconds: float) -> Train
         share = settings.blend
         model.set_weights([share * a + (1 - share) * b for a, b in zip(first, course.best_weights, strict=True)])
     temperature = calibrate(model, dataset.validation)
-    model.compile(loss=keras.losses.SparseCategoricalCrossentropy(), metrics=["accuracy"])
-    validation_loss, validation_accuracy = _evaluate(model, dataset.validation)
-    test_loss, test_accuracy = _evaluate(model, dataset.test)
     return Trained(
         model=model,
         settings=settings,
@@ -608,14 +612,11 @@ def _result(course: _Course, start: StoredModel | None, seconds: float) -> Train
         best_epoch=course.best_epoch,
         stopped=course.stopped,
         temperature=temperature,
-        validation_loss=validation_loss,
-        validation_accuracy=validation_accuracy,
-        test_loss=test_loss,
-        test_accuracy=test_accuracy,
+        validation=_evaluate(model, dataset.validation),
+        test=_evaluate(model, dataset.test),
         seconds=course.seconds_before + seconds,
     )
 
 
-def _evaluate(model: keras.Model, split: Split) -> list[float]:
-    """Cross-entropy and accuracy of a compiled model."""
-    return model.evaluate(batch(split.images), split.labels, batch_size=500, verbose=0)
+def _evaluate(model: keras.Model, split: Split) -> Evaluation:
+    return evaluate(model.predict(batch(split.images), batch_size=500, verbose=0), split.labels)

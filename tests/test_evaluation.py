@@ -44,3 +44,15 @@ def test_no_mistakes_and_a_probability_of_zero():
 def test_what_does_not_fit_is_refused(rows, labels):
     with pytest.raises(ValueError, match="Probabilities of shape"):
         evaluate(rows, np.array(labels))
+
+
+def test_reliability_and_calibration_error_worked_out_by_hand():
+    """Two digits of which the network is 0.9 sure, one of them wrong; two of 0.6, both right."""
+    probabilities = np.zeros((4, 10))
+    probabilities[:2, 3], probabilities[:2, 4] = 0.9, 0.1
+    probabilities[2:, 5], probabilities[2:, 6] = 0.6, 0.4
+    result = evaluate(probabilities, np.array([3, 4, 5, 5]))
+    low, high = result.reliability()
+    assert low == {"confidence": pytest.approx(0.6), "accuracy": 1.0, "digits": 2}
+    assert high == {"confidence": pytest.approx(0.9), "accuracy": 0.5, "digits": 2}
+    assert result.calibration_error == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)

@@ -98,7 +98,7 @@ def test_a_dot_beside_a_digit_can_be_left_out_or_joined():
 def test_marks_over_each_other_may_be_one_digit_where_the_gap_is_small():
     column = [_mark(10, 0, 40, 50), _mark(12, 55, 40, 50), _mark(10, 200, 40, 50)]
     found = {(g.first, g.last): g.log_odds for g in segmentation.stackings(column)}
-    joined = segmentation.STACKED_ODDS - segmentation.GAP_COST * 5 / 105
+    joined = segmentation.STACKED_ODDS - segmentation.GAP_COST * 5 / 50
     assert found == {(0, 1): 0, (1, 2): 0, (2, 3): 0, (0, 2): pytest.approx(joined)}
 
 
