@@ -50,7 +50,7 @@ class Distortion:
 
 DISTORTIONS = {
     "none": Distortion(),
-    "slight": Distortion(rotation=8, scale=0.06, stretch=0.06, shear=0.1, shift=0.7, bend=0.3, pen=0.25, habits=0.25),
+    "slight": Distortion(rotation=8, scale=0.06, stretch=0.06, shear=0.1, shift=0.7, bend=0.3, pen=0.25),
     "gentle": Distortion(
         rotation=10, scale=0.08, stretch=0.08, shear=0.15, shift=1.0, bend=0.4, pen=0.5, blur=0.15, habits=0.25
     ),

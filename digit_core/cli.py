@@ -1,4 +1,4 @@
-"""The command line: `python -m digit_core predict | train | evaluate | export | models`.
+"""The command line: `python -m digit_core predict | train | trust | evaluate | export | models`.
 
 People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
 with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from digit_core import datasets, evaluation, export, images, model_store, training_command
+from digit_core import datasets, evaluation, export, images, model_store, paths, training_command
 from digit_core.checkpoints import CheckpointError
 from digit_core.datasets import DatasetError
 from digit_core.export import ExportError
@@ -63,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     trust.add_argument("--model", help="name of the model (see the command models)")
     trust.add_argument("--data", default="mnist", help="digits, as for train; several joined by '+'")
     trust.add_argument("--symbols", type=Path, metavar="PATH", help="pen strokes of what is no digit, as JSON lines")
-    trust.add_argument("--epochs", type=int, default=12, help="passes over the examples")
+    trust.add_argument("--epochs", type=_positive, default=8, help="passes over the examples")
+    trust.add_argument("--into", type=Path, help="folder of models that the model lies in (default $DIGIT_HOME/models)")
     trust.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
     trust.set_defaults(run=_trust)
 
@@ -156,7 +157,10 @@ def _for_people(file: Path, answer: dict) -> str:
 def _trust(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     model = model_store.find(options.model)
-    data = [datasets.load(name, progress=True) for name in options.data.split("+")]
+    target = model_store.check_target(model.name, options.into or paths.home() / "models")
+    if target.resolve() != model.folder.resolve():
+        raise ModelError(f"{model.name!r} lies in {model.folder.parent}: name that folder with --into.")
+    data = [datasets.load(name, progress=True) for name in _names(options.data)]
     symbols = datasets.load_symbols(options.symbols) if options.symbols else None
     _tell("Starting TensorFlow ...")
     from digit_core import trust  # seconds, and only this command needs it
@@ -170,12 +174,24 @@ def _trust(options: argparse.Namespace) -> int:
         "sources": list(dict.fromkeys(sources)),
         "seconds": round(fitted.seconds, 1),
     }
-    model_store.add_judge(model, export.litert(fitted.judge), about)
+    litert, verification = export.verified_litert(fitted.judge, data[0].validation.images)
+    model_store.add_judge(model, litert, {**about, "export": asdict(verification)})
     for part, rates in fitted.rates.items():
         for kind, rate in rates.items():
             print(f"{part:11}{rate:8.2%} trusted of {kind}")
     print(f"Stored in {model.folder}")
     return 0
+
+
+def _names(data: str) -> list[str]:
+    return [data] if os.path.exists(data) else data.split("+")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def _tell(text: str) -> None:

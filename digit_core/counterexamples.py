@@ -16,6 +16,7 @@ from digit_core import normalization, segmentation
 from digit_core.segmentation import Mark
 
 SYMBOL = 10  # class of what is neither a digit nor part of one
+CLASSES = 12
 PIECES = 11  # class of what is too little or too much for one digit
 HEIGHT = 84  # pixels of a digit in a number
 WHOLE = 0.82  # intersection over union from which ink is one digit's
@@ -46,7 +47,7 @@ def numbers(
     by_pen = np.argsort([_pen(image) for image in images], kind="stable")
     pictures, classes = [], []
     for _ in range(count):
-        start = rng.integers(max(len(images) - 400, 1))
+        start = rng.integers(max(len(images) - 400, 0) + 1)
         some = rng.choice(by_pen[start : start + 400], rng.integers(2, 6))
         for picture, digit in _cut_up(_beside(images[some], rng)):
             pictures.append(picture)
@@ -57,7 +58,7 @@ def numbers(
 def parts(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What comes out when marks that are no digits are cut as if they were several, uint8 (m, 28, 28)."""
     pictures = []
-    for image in images:
+    for image in images[images.any((1, 2))]:
         page = np.pad(_enlarged(image, HEIGHT * rng.uniform(0.85, 1.1)), 4)
         for row in segmentation.find_rows(page):
             for candidate in segmentation.groupings(segmentation.pieces(row, range(len(row)))):

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-ROWS = 48  # height to which a mark is reduced before seams are looked for
+ROWS = 48  # height to which a higher mark is reduced before seams are looked for
+LOWEST = 12  # pixels; a lower mark is not cut
+WIDEST = 12  # width over height; what is wider is a line, not digits that touch
 STEP = 0.02  # cost of one row of paper; a row of full ink costs 1
 SIDESTEP = 0.03  # added for a step to the side: a seam is straight where nothing stands in its way
 DEAREST = 0.55  # cost over height above which a seam runs along a stroke rather than across it
@@ -31,26 +33,27 @@ class Seam:
 def seams(ink: np.ndarray) -> list[Seam]:
     """Seams through a mark's ink, uint8 (height, width), from left to right; few where it is narrow."""
     height, width = ink.shape
-    scale = ROWS / height
-    columns = max(round(width * scale), 1)
-    if columns < 2 * APART * ROWS:
+    if height < LOWEST or not 2 * APART * height <= width <= WIDEST * height:
         return []
-    small = cv2.resize(ink, (columns, ROWS), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    down, from_above = _cheapest(small)  # (ROWS, columns) each
+    rows = min(height, ROWS)
+    scale = rows / height
+    columns = round(width * scale)
+    small = cv2.resize(ink, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    down, from_above = _cheapest(small)  # (rows, columns) each
     up, from_below = _cheapest(small[::-1])
-    middle = ROWS // 2
-    total = down[middle] + up[ROWS - 1 - middle] - small[middle]
+    middle = rows // 2
+    total = down[middle] + up[rows - 1 - middle] - small[middle]
     found: list[tuple[float, np.ndarray]] = []
     for column in np.argsort(total, kind="stable"):
-        if total[column] > DEAREST * ROWS or len(found) >= A_HEIGHT * columns / ROWS:
+        if total[column] > DEAREST * rows or len(found) >= A_HEIGHT * columns / rows:
             break
         path = _trace(from_above, from_below, middle, int(column))
-        if min(path.mean(), columns - path.mean()) < APART * ROWS:
+        if min(path.mean(), columns - path.mean()) < APART * rows:
             continue
-        if all(np.abs(path - other).mean() >= APART * ROWS for _, other in found):
-            found.append((float(total[column]) / ROWS, path))
-    rows = np.minimum((np.arange(height) * scale).astype(int), ROWS - 1)
-    return [Seam(np.round((path[rows] + 0.5) / scale).astype(int), cost) for cost, path in sorted(found, key=_place)]
+        if all(np.abs(path - other).mean() >= APART * rows for _, other in found):
+            found.append((float(total[column]) / rows, path))
+    nearest = np.minimum((np.arange(height) * scale).astype(int), rows - 1)
+    return [Seam(np.round((path[nearest] + 0.5) / scale).astype(int), cost) for cost, path in sorted(found, key=_place)]
 
 
 def cut(ink: np.ndarray, left: Seam | None, right: Seam | None) -> np.ndarray:
@@ -83,12 +86,13 @@ def _cheapest(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _trace(from_above: np.ndarray, from_below: np.ndarray, middle: int, column: int) -> np.ndarray:
     """The columns of the cheapest way through a pixel of the middle row, one a row."""
-    path = np.empty(ROWS, int)
+    rows = len(from_above)
+    path = np.empty(rows, int)
     path[middle] = column
     for row in range(middle, 0, -1):
         path[row - 1] = path[row] - from_above[row, path[row]]
-    for row in range(middle, ROWS - 1):
-        path[row + 1] = path[row] - from_below[ROWS - 1 - row, path[row]]
+    for row in range(middle, rows - 1):
+        path[row + 1] = path[row] - from_below[rows - 1 - row, path[row]]
     return path
 
 

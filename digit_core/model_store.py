@@ -212,6 +212,7 @@ def add_judge(model: StoredModel, litert: bytes, about: dict[str, Any]) -> Store
     """
     try:
         with paths.replacing_folder(model.folder) as scratch:
+            model = _read(model.folder)  # as it is now: fitting the judge took a while
             for file in FILES:
                 (scratch / file).write_bytes(model._checked(file))
             (scratch / JUDGE_FILE).write_bytes(litert)
@@ -255,7 +256,9 @@ def _check_card(card: dict) -> None:
     card["settings"]["architecture"], card["parameters"], card["created"]
     card["data"]["name"], card["metrics"]["test_accuracy"]
     if JUDGE_FILE in card["files"]:
-        card["files"][JUDGE_FILE]["sha256"], float(card["judge"]["threshold"])
+        card["files"][JUDGE_FILE]["sha256"]
+        if not 0 <= float(card["judge"]["threshold"]) <= 1:
+            raise ValueError("A threshold is a probability.")
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -5,25 +5,32 @@ a network that tells digits from letters, scribbles and pieces of digits (`trust
 the row on which it finds the likeliest digits is what is read.
 """
 
+import logging
 import math
+import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
-from digit_core.counterexamples import PIECES, SYMBOL
+from digit_core.counterexamples import CLASSES, SYMBOL
 from digit_core.litert import Network
-from digit_core.segmentation import Grouping, Mark, Piece
+from digit_core.segmentation import Grouping, Mark
+
+log = logging.getLogger(__name__)
 
 LEAST_CONFIDENCE = 0.4  # below it no mark is called a digit, whatever the judge says
 UNKNOWN = "?"
 COMPANY = 0.9  # the trust that a digit needs where many marks of the page are no digits
 STRANGERS = 1 / 3  # share of a page's marks that are many
+MOST_DOUBTFUL = 40  # marks of a page that are cut into pieces; where more are in doubt it is no writing
 FEW_MARKS = 4  # fewer marks are not a page
 UPRIGHT = 0.7  # mean trust from which a page is taken for upright
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
 SYMBOL_COST = 1.0  # log-odds lost by a mark that is read as no digit
+_reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures looked through at the same time
 WIDE = 2.0  # room from which a mark is not a symbol but several
 
 
@@ -96,13 +103,16 @@ class _Hypothesis:
     grouping: Grouping
     image: np.ndarray
     classes: np.ndarray
-    is_digit: bool
+    beats_symbol: bool
     score: float
 
     @property
     def trust(self) -> float:
         """Probability of being a digit, whichever."""
         return float(self.classes[:SYMBOL].sum())
+
+
+_Row = tuple[list[Mark], list[_Hypothesis]]  # a row's marks and the best way through them
 
 
 class Recognizer:
@@ -126,9 +136,7 @@ class Recognizer:
             ModelError: there is no such model, or its files are damaged.
         """
         model = model_store.find(name)
-        judging = model if model.has_judge else model_store.find()
-        judge = Judge(judging.judge_bytes(), judging.card["judge"]["threshold"]) if judging.has_judge else None
-        return cls(model.litert_bytes(), model.name, judge)
+        return cls(model.litert_bytes(), model.name, _judge_for(model))
 
     def read(self, picture: np.ndarray) -> Reading:
         """Read a picture: one digit, a number, or rows of them.
@@ -140,7 +148,8 @@ class Recognizer:
             UnreadableImageError: the array is not a picture.
         """
         ink = images.extract_ink(images.working_size(images.check(picture)))
-        rows, turns = self._read_upright(ink)
+        with _reading:
+            rows, turns = self._read_upright(ink)
         scale = picture.shape[1] / ink.shape[1], picture.shape[0] / ink.shape[0]  # x, y
         trusted = self._trusted_from([hypothesis for row in rows for hypothesis in row])
         digits = [self._digits(row, trusted) for row in rows]
@@ -154,48 +163,53 @@ class Recognizer:
 
     def _read_upright(self, ink: np.ndarray) -> tuple[list[list[_Hypothesis]], int]:
         """Rows, and the quarter turns to the left after which they read best; most pages stand upright."""
-        rows = self._read_page(ink)
-        marks = sum(len(row) for row in rows)
-        if not self._judge or marks < FEW_MARKS or _mean_trust(rows) >= UPRIGHT:
-            return rows, 0
-        found = {0: rows, **{turns: self._read_page(np.rot90(ink, turns)) for turns in (1, 3)}}
-        best = max(found, key=lambda turns: _mean_trust(found[turns]))
-        upright = _mean_trust(found[best]) >= UPRIGHT and sum(len(row) for row in found[best]) >= FEW_MARKS
-        return (found[best], best) if upright else (rows, 0)
+        look, turns = self._look(ink), 0
+        marks = sum(len(row) for row, _ in look)
+        if self._judge and marks >= FEW_MARKS and _mean_trust(look) < UPRIGHT:
+            turned = {k: self._look(np.ascontiguousarray(np.rot90(ink, k))) for k in (1, 3)}
+            best = max(turned, key=lambda k: _mean_trust(turned[k]))
+            if _mean_trust(turned[best]) >= UPRIGHT and _is_writing(turned[best]):
+                look, turns = turned[best], best
+        page = ink.shape if turns == 0 else ink.shape[::-1]
+        return self._without_frame(self._look_closer(look), page), turns
 
-    def _read_page(self, ink: np.ndarray) -> list[list[_Hypothesis]]:
-        """Marks that stand alone over each other may be pieces of one digit: joined where that reads better."""
+    def _look(self, ink: np.ndarray) -> list[_Row]:
+        """A page's rows of marks, and the best way through each; no mark is cut yet.
+
+        Marks that stand alone over each other may be pieces of one digit: joined where that reads better.
+        """
         rows = segmentation.find_rows(ink)
         if len(rows) > 1 and all(len(row) == 1 for row in rows):
             column = self._best(segmentation.stackings([row[0] for row in rows]))
             rows = [[hypothesis.grouping.mark] for hypothesis in column]
-        return self._without_frame([self._read_row(row) for row in rows], ink.shape)
+        return [(row, self._best(segmentation.groupings(segmentation.pieces(row)))) for row in rows]
+
+    def _look_closer(self, look: list[_Row]) -> list[list[_Hypothesis]]:
+        """The same once the marks that remain in doubt are cut into pieces; where that are very many, it is no page."""
+        doubtful = [_doubtful(row, found) for row, found in look]
+        if not self._judge or sum(len(marks) for marks in doubtful) > MOST_DOUBTFUL:
+            return [found for _, found in look]
+        return [
+            self._best(segmentation.groupings(segmentation.pieces(row, marks))) if marks else found
+            for (row, found), marks in zip(look, doubtful, strict=True)
+        ]
 
     def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
         """Rows without what reaches the picture's edge and is no digit: a desk, a shadow, a line of the paper."""
-        inside = [[h for h in row if self._is_digit(h) or not _reaches_edge(h.grouping.mark, page)] for row in rows]
+        inside = [[h for h in row if self._trusts(h) or not _reaches_edge(h.grouping.mark, page)] for row in rows]
         kept = [row for row in inside if row]
-        return kept if any(self._is_digit(h) for row in kept for h in row) else rows
+        return kept if any(self._trusts(h) for row in kept for h in row) else rows
 
-    def _is_digit(self, hypothesis: _Hypothesis) -> bool:
+    def _trusts(self, hypothesis: _Hypothesis) -> bool:
         return not self._judge or hypothesis.trust >= self._judge.threshold
 
     def _trusted_from(self, marks: Sequence[_Hypothesis]) -> float:
         """The trust that a mark of this page needs: more where it stands among much that is no digit."""
         if not self._judge:
             return 0.0
-        strangers = sum(not self._is_digit(mark) for mark in marks)
+        strangers = sum(not self._trusts(mark) for mark in marks)
         many = len(marks) >= FEW_MARKS and strangers >= STRANGERS * len(marks)
-        return COMPANY if many else self._judge.threshold
-
-    def _read_row(self, row: list[Mark]) -> list[_Hypothesis]:
-        """The best way through a row's marks; those that remain in doubt are cut into pieces, and all tried again."""
-        pieces = segmentation.pieces(row)
-        found = self._best(segmentation.groupings(pieces))
-        doubtful = _doubtful(pieces, found)
-        if doubtful and self._judge:
-            found = self._best(segmentation.groupings(segmentation.pieces(row, doubtful)))
-        return found
+        return max(COMPANY, self._judge.threshold) if many else self._judge.threshold
 
     def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
         """Score every candidate in one batch, and keep the best way through."""
@@ -206,7 +220,7 @@ class Recognizer:
     def _judged(self, pictures: np.ndarray) -> np.ndarray:
         if self._judge:
             return self._judge(pictures)
-        return np.pad(self.classify(pictures), ((0, 0), (0, PIECES - 9)))
+        return np.pad(self.classify(pictures), ((0, 0), (0, CLASSES - 10)))
 
     def _digits(self, row: Sequence[_Hypothesis], trusted_from: float) -> list[Digit]:
         """What the model reads, in pixels of the ink."""
@@ -228,6 +242,18 @@ class Recognizer:
         )
 
 
+def _judge_for(model: model_store.StoredModel) -> Judge | None:
+    """A model's own judge, or the default model's; None where that cannot be had."""
+    try:
+        judging = model if model.has_judge else model_store.find()
+        return Judge(judging.judge_bytes(), float(judging.card["judge"]["threshold"])) if judging.has_judge else None
+    except model_store.ModelError:
+        if model.has_judge:
+            raise
+        log.exception("There is no judge for %s", model.name)
+        return None
+
+
 def _hypothesis(grouping: Grouping, image: np.ndarray, classes: np.ndarray) -> _Hypothesis:
     """A grouping as the likelier of a digit and a symbol; only uncut marks that are not wide can be symbols."""
     digit = grouping.log_odds + grouping.room * _log(classes[:SYMBOL].max())
@@ -241,14 +267,20 @@ def _log(probability: float) -> float:
     return math.log(max(float(probability), 1e-9))
 
 
-def _doubtful(pieces: Sequence[Piece], found: Sequence[_Hypothesis]) -> set[int]:
-    """Indices of the row's marks that may hold more than one digit: those of which the judge is not sure."""
-    unsure = [h.grouping for h in found if not h.is_digit or h.score < math.log(SURE)]
-    return {piece.whole for grouping in unsure for piece in pieces[grouping.first : grouping.last]}
+def _doubtful(row: Sequence[Mark], found: Sequence[_Hypothesis]) -> set[int]:
+    """Indices of a row's marks that may hold more than one digit: those of which the judge is not sure."""
+    unsure = [h.grouping for h in found if not h.beats_symbol or h.score < math.log(SURE)]
+    return {mark for grouping in unsure for mark in range(grouping.first, grouping.last)}
 
 
-def _mean_trust(rows: Sequence[Sequence[_Hypothesis]]) -> float:
-    return float(np.mean([hypothesis.trust for row in rows for hypothesis in row] or [0]))
+def _is_writing(look: list[_Row]) -> bool:
+    """Whether there are different digits; lines that lie on their side are many ones."""
+    values = [int(hypothesis.classes.argmax()) for _, found in look for hypothesis in found]
+    return len(values) >= FEW_MARKS and len(set(values)) > 2
+
+
+def _mean_trust(look: list[_Row]) -> float:
+    return float(np.mean([hypothesis.trust for _, found in look for hypothesis in found] or [0]))
 
 
 def _reaches_edge(mark: Mark, page: tuple[int, int]) -> bool:

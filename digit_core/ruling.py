@@ -1,7 +1,7 @@
 """Ruled paper and tables: find their lines in a page's ink, take them out, mend what they cut.
 
-A line is long, thin and straight, and runs nearly from edge to edge; two that are parallel
-may be shorter. A page on which nothing else is written keeps its lines: one of them may be a
+A line is long, thin and straight, and runs nearly from edge to edge; where there are
+several, they may be shorter. A page on which nothing else is written keeps its lines: one of them may be a
 digit. Ink is `uint8 (height, width)`, bright on 0. Knows no digit and no model.
 """
 
@@ -86,16 +86,23 @@ def _fit(runs: np.ndarray, labels: np.ndarray, label: int, stats: np.ndarray, pa
 
 def _take_out(ink: np.ndarray, line: _Line) -> None:
     """Clear the band of a line, but for the columns in which a stroke goes in above and out below."""
-    height = len(ink)
     half = line.width / 2 + EDGE
-    for column in range(max(line.first, 0), min(line.last, ink.shape[1])):
-        top = max(int(np.floor(line.rows[column] - half)), 0)
-        bottom = min(int(np.ceil(line.rows[column] + half)) + 1, height)
-        around = ink[:, max(column - EDGE, 0) : column + EDGE + 1]
-        above = around[max(top - 2, 0) : top].max(initial=0) > INK
-        below = around[bottom : bottom + 2].max(initial=0) > INK
-        if not (above and below):
-            ink[top:bottom, column] = 0
+    columns = np.arange(max(line.first, 0), min(line.last, ink.shape[1]))
+    tops = np.floor(line.rows[columns] - half).astype(int)
+    depth = int(np.ceil(2 * half)) + 1
+    band = np.clip(tops + np.arange(depth)[:, np.newaxis], 0, len(ink) - 1)  # (depth, columns)
+    above = _inked(ink, columns, (tops - 2, tops - 1))
+    below = _inked(ink, columns, (tops + depth, tops + depth + 1))
+    gone = ~(above & below)
+    ink[band[:, gone], columns[gone]] = 0
+
+
+def _inked(ink: np.ndarray, columns: np.ndarray, rows: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Whether each column, or one near it, has ink in its rows: bool (columns,). Rows off the page have none."""
+    inside = [(row >= 0) & (row < len(ink)) for row in rows]
+    found = [np.where(ok, ink[np.clip(r, 0, len(ink) - 1), columns], 0) for r, ok in zip(rows, inside, strict=True)]
+    values = np.maximum.reduce(found).astype(np.uint8)[np.newaxis]
+    return cv2.dilate(values, np.ones((1, 2 * EDGE + 1), np.uint8))[0] > INK
 
 
 def _is_written(ink: np.ndarray) -> bool:

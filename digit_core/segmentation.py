@@ -23,6 +23,7 @@ THIN = 0.6  # a mark drawn with less than this share of the tallest's pen is a l
 ALONE_COST = 5.0  # log-odds lost by a small or thin mark that stands for a digit
 DROP_COST = 0.5  # log-odds lost by leaving such a mark out
 MOST_MARKS = 500  # on a page; noise has hundreds of thousands
+LARGEST_JOINED = 20_000_000  # pixels of all joined marks of a row; hatching overlaps without end
 MOST_PIECES = 8  # pieces that one digit may fall into
 WIDEST = 1.8  # width over its row's height of the widest joined digit
 WIDTH = 0.8  # width over its row's height up to which a digit is not wide
@@ -126,7 +127,7 @@ def groupings(row: Sequence[Piece]) -> list[Grouping]:
     height = _row_height(row)
     pen = _pen_width(tallest) if len(row) > 1 else 0.0
     small = [_is_left_over(piece, tallest, pen) for piece in row]
-    found = []
+    found, budget = [], LARGEST_JOINED
     for first in range(len(row)):
         for last in range(first + 1, len(row) + 1):
             run = row[first:last]
@@ -135,15 +136,18 @@ def groupings(row: Sequence[Piece]) -> list[Grouping]:
                 if one_mark:
                     continue
                 break
-            joined = join([piece.mark for piece in run]) if len(run) > 1 else run[0].mark
-            if len(run) == 1 or (one_mark and entire):
-                cost = ALONE_COST * (len(run) == 1 and small[first]) + run[0].seams[0] + run[-1].seams[1]
-                found.append(Grouping(first, last, joined, -cost, entire, _room(joined, height)))
-            elif _may_be_one(run, joined, height):
-                found.append(Grouping(first, last, joined, _join_odds(run, height), entire, _room(joined, height)))
+            whole_mark = len(run) == 1 or (one_mark and entire)
+            width, tall = _extent([piece.mark for piece in run])
+            if whole_mark or (_may_be_one(run, width, height) and budget > 0):
+                budget -= 0 if len(run) == 1 else width * tall
+                joined = join([piece.mark for piece in run]) if len(run) > 1 else run[0].mark
+                little = ALONE_COST * (len(run) == 1 and small[first])
+                odds = _join_odds(run, height) - little
+                found.append(Grouping(first, last, joined, odds, entire, _room(joined, height)))
             whole = [piece.mark for piece, little in zip(run, small[first:last], strict=True) if not little]
             if len(whole) == 1 < len(run) <= MOST_PIECES and entire:
-                found.append(Grouping(first, last, whole[0], -DROP_COST * (len(run) - 1)))
+                odds = -DROP_COST * (len(run) - 1)
+                found.append(Grouping(first, last, whole[0], odds, True, _room(whole[0], height)))
     return found
 
 
@@ -162,13 +166,21 @@ def stackings(column: Sequence[Mark]) -> list[Grouping]:
 def best_path(candidates: Sequence[Grouping], scores: Sequence[float]) -> list[int]:
     """Indices of the groupings that cover a row once, from left to right, with the highest sum of scores."""
     end = max(candidate.last for candidate in candidates)
-    best: list[tuple[float, list[int]]] = [(0.0, [])] + [(-np.inf, [])] * end
+    ending: list[list[int]] = [[] for _ in range(end + 1)]
+    for index, candidate in enumerate(candidates):
+        ending[candidate.last].append(index)
+    best, last_step = np.full(end + 1, -np.inf), np.zeros(end + 1, int)
+    best[0] = 0.0
     for place in range(1, end + 1):
-        for index, candidate in enumerate(candidates):
-            if candidate.last == place:
-                total, path = best[candidate.first]
-                best[place] = max(best[place], (total + scores[index], [*path, index]))
-    return best[end][1]
+        totals = [best[candidates[index].first] + scores[index] for index in ending[place]]
+        if totals:
+            step = int(np.argmax(totals))
+            best[place], last_step[place] = totals[step], ending[place][step]
+    path = []
+    while end:
+        path.append(int(last_step[end]))
+        end = candidates[path[-1]].first
+    return path[::-1]
 
 
 def join(marks: Sequence[Mark]) -> Mark:
@@ -278,12 +290,18 @@ def _row_height(row: Sequence[Piece]) -> float:
     return float(np.median(heights[heights >= heights.max() / 2]))
 
 
+def _extent(marks: Sequence[Mark]) -> tuple[int, int]:
+    """Width and height of several marks together."""
+    left, right = min(m.left for m in marks), max(m.right for m in marks)
+    return right - left, max(m.bottom for m in marks) - min(m.top for m in marks)
+
+
 def _room(mark: Mark, height: float) -> float:
     return max(mark.width / (WIDTH * height), 1.0)
 
 
-def _may_be_one(run: Sequence[Piece], joined: Mark, height: float) -> bool:
-    return joined.width <= WIDEST * height and _widest_gap(run) <= FARTHEST * height
+def _may_be_one(run: Sequence[Piece], width: int, height: float) -> bool:
+    return width <= WIDEST * height and _widest_gap(run) <= FARTHEST * height
 
 
 def _join_odds(run: Sequence[Piece], height: float) -> float:

@@ -249,10 +249,10 @@ def train(
     dataset = datasets.load(settings.data, progress)
     with strategy.scope(), computing_in(settings.precision):
         model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
-        if start:
-            _copy_weights(start, model)
+        first_weights = _copied_weights(start, model) if start else None
         _compile(model, settings, len(dataset.train))
     course = _Course(settings, dataset, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
+    course.start, course.first_weights = start, first_weights
     if checkpoint and os.path.exists(checkpoint):
         _restore(model, course, checkpoints.load(checkpoint))
     distribution.check_in_step(strategy, len(course.history))
@@ -260,7 +260,7 @@ def train(
         _fit(model, course)
     if not course.history:
         raise StoppedEarlyError("Stopped before the first epoch had ended: there is nothing to keep.")
-    return _result(course, start, time.monotonic() - started)
+    return _result(course, time.monotonic() - started)
 
 
 def settings_of(checkpoint: Path) -> TrainingSettings:
@@ -269,10 +269,15 @@ def settings_of(checkpoint: Path) -> TrainingSettings:
     Raises:
         CheckpointError: it cannot be read, or another version of the program wrote it.
     """
+    return _settings_in(checkpoints.load(checkpoint))
+
+
+def _settings_in(state: Checkpoint) -> TrainingSettings:
+    """Settings that the checkpoint's version of the program did not know yet are as by default."""
     try:
-        return TrainingSettings(**checkpoints.load(checkpoint).about["settings"])
+        return TrainingSettings(**state.about["settings"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {checkpoint} is of another version of the program.") from error
+        raise CheckpointError("The checkpoint is of another version of the program.") from error
 
 
 def describe(trained: Trained) -> dict:
@@ -286,7 +291,7 @@ def describe(trained: Trained) -> dict:
             "sources": list(dict.fromkeys([*trained.dataset.sources, *earlier])),
             **{part: {"digits": len(split), "sha256": split.digest()} for part, split in splits.items()},
         },
-        "started_from": trained.start and _reference(trained.start),
+        "started_from": _reference(trained.start),
         "parameters": trained.model.count_params(),
         "multiply_adds": multiply_adds(trained.model),
         "training": {
@@ -322,12 +327,14 @@ def _start(settings: TrainingSettings) -> StoredModel | None:
     return start
 
 
-def _copy_weights(start: StoredModel, model: keras.Model) -> None:
+def _copied_weights(start: StoredModel, model: keras.Model) -> list[np.ndarray]:
     """Raises ModelError if the stored model is of another version of the network."""
+    weights = start.load_keras().get_weights()
     try:
-        model.set_weights(start.load_keras().get_weights())
+        model.set_weights(weights)
     except ValueError as error:
         raise ModelError(f"{start.name!r} is of another version of the network: nothing can start from it.") from error
+    return weights
 
 
 def _reference(start: StoredModel) -> dict:
@@ -470,6 +477,8 @@ class _Course(keras.callbacks.Callback):
         self.history: list[EpochEnd] = []
         self.best_epoch = 0
         self.best_weights: list[np.ndarray] = []
+        self.start: StoredModel | None = None
+        self.first_weights: list[np.ndarray] | None = None  # of `start`
         self.validated: list[np.ndarray] = []
         self.seconds_before = 0.0  # that trainings before this one took, where it goes on from a checkpoint
         self.stopped = False
@@ -531,6 +540,7 @@ class _Course(keras.callbacks.Callback):
         about = {
             "settings": asdict(self.settings),
             "data": self.digests,
+            "started_from": _reference(self.start),
             "history": [asdict(event) for event in self.history],
             "best_epoch": self.best_epoch,
             "seconds": self.seconds_before + self.clock.total(),
@@ -578,8 +588,12 @@ def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     Raises:
         CheckpointError: it belongs to other settings, other data or another version of the network.
     """
-    if state.about.get("settings") != asdict(course.settings):
+    if _settings_in(state) != course.settings:
         raise CheckpointError("The checkpoint belongs to a training with other settings.")
+    if state.about.get("started_from") != _reference(course.start):
+        raise CheckpointError(
+            f"The model {course.settings.start_from!r} is no longer the one that training began from."
+        )
     if state.about.get("data") != course.digests:
         raise CheckpointError("The checkpoint belongs to a training on other data, or the data have changed since.")
     variables = [*model.variables, *model.optimizer.variables]
@@ -593,20 +607,19 @@ def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
     course.seconds_before = state.about["seconds"]
 
 
-def _result(course: _Course, start: StoredModel | None, seconds: float) -> Trained:
+def _result(course: _Course, seconds: float) -> Trained:
     """The best epoch's network, in float32, and its one reading of the test part."""
     settings, dataset = course.settings, course.dataset
     model = ARCHITECTURES[settings.architecture]()
     model.set_weights(course.best_weights)
-    if start and settings.blend:
-        first = start.load_keras().get_weights()
-        share = settings.blend
-        model.set_weights([share * a + (1 - share) * b for a, b in zip(first, course.best_weights, strict=True)])
+    if settings.blend:
+        pairs = zip(course.first_weights, course.best_weights, strict=True)
+        model.set_weights([settings.blend * first + (1 - settings.blend) * last for first, last in pairs])
     temperature = calibrate(model, dataset.validation)
     return Trained(
         model=model,
         settings=settings,
-        start=start,
+        start=course.start,
         dataset=dataset,
         history=tuple(course.history),
         best_epoch=course.best_epoch,

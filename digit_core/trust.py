@@ -18,12 +18,11 @@ from keras import layers
 
 from digit_core import architectures, counterexamples
 from digit_core.augmentation import DISTORTIONS, distort
-from digit_core.counterexamples import PIECES, SYMBOL
+from digit_core.counterexamples import CLASSES, PIECES, SYMBOL
 from digit_core.datasets import Dataset, Split
 from digit_core.normalization import batch
 from digit_core.training import computing_in
 
-CLASSES = 12  # ten digits, SYMBOL, PIECES
 SHARES = (*[0.055] * 10, 0.2, 0.25)  # weight of every class in training
 ACCEPTED = 0.995  # share of the validation digits that are to be trusted
 NUMBERS = 3000  # numbers cut up for training, a data set
@@ -31,7 +30,7 @@ GENERATED = 12_000  # symbols drawn for training
 TAKEN_APART = 3000  # symbols of each kind that are cut into pieces for training
 BROKEN = 10_000  # digits of one data set that are broken for training
 MOST_DIGITS = 30_000  # training digits of one data set
-MOST_PIECES = 30_000  # the same of pieces
+MOST_PIECES = 20_000  # the same of pieces
 FEW = 0.1  # what is drawn for validation and testing, as a share of what is for training
 BATCH = 128
 RATE, WARMUP = 1e-2, 400  # highest step size, and the steps until it is reached
@@ -67,7 +66,7 @@ class Trust:
 def fit(
     data: Sequence[Dataset],
     symbols: Dataset | None,
-    epochs: int = 12,
+    epochs: int = 8,
     precision: str = "float32",
     say: Callable[[str], None] = lambda text: None,
     seed: int = 1,
@@ -211,7 +210,7 @@ def _trust(judge: keras.Model, pictures: np.ndarray) -> np.ndarray:
 def _threshold(examples: Examples, trust: np.ndarray) -> float:
     """Where `ACCEPTED` of the digits that stand alone are trusted, every data set counting the same."""
     digits = [origin for origin in np.unique(examples.origins[examples.classes < SYMBOL]) if not origin.endswith(CUT)]
-    values = [np.sort(trust[examples.origins == origin]) for origin in digits]
+    values = [np.sort(trust[(examples.origins == origin) & (examples.classes < SYMBOL)]) for origin in digits]
     candidates = np.sort(np.concatenate(values))
     refused = np.mean([np.searchsorted(own, candidates) / len(own) for own in values], axis=0)
     return float(candidates[np.flatnonzero(refused <= 1 - ACCEPTED)[-1]])

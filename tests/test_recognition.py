@@ -162,3 +162,41 @@ def _drawn(strokes, rng):
     left, top = rng.uniform(pen, 400 - size - pen, 2)
     moved = [[((x - low[0]) / extent * size + left, (y - low[1]) / extent * size + top) for x, y in s] for s in strokes]
     return draw(moved, pen=pen)
+
+
+def _ruled_sheet():
+    page = np.full((2000, 2000), 255, np.uint8)
+    page[::20] = 0
+    return page
+
+
+def _hatching():
+    page = np.full((2000, 2000), 255, np.uint8)
+    for shift in range(-1900, 1900, 40):
+        cv2.line(page, (shift, 0), (shift + 2000, 2000), 0, 3)
+    return page
+
+
+def _coarse_noise():
+    grains = (np.random.default_rng(0).random((200, 200)) < 0.3).astype(np.uint8)
+    return 255 - 255 * cv2.resize(grains, (2000, 2000), interpolation=cv2.INTER_NEAREST)
+
+
+def _wave():
+    page = np.full((2000, 2000), 255, np.uint8)
+    x = np.arange(0, 1990, 5)
+    points = np.stack([x, 1000 + 6 * np.sin(x / 30)], 1).astype(np.int32)
+    cv2.polylines(page, [points.reshape(-1, 1, 2)], False, 0, 4)
+    return page
+
+
+@pytest.mark.parametrize("draw_page", [_ruled_sheet, _hatching, _coarse_noise, _wave])
+def test_no_page_makes_the_reader_look_without_end(recognizer, draw_page, monkeypatch):
+    """Counted in pictures looked at, which is what takes the time."""
+    looked = []
+    judged = Recognizer._judged
+    monkeypatch.setattr(
+        Recognizer, "_judged", lambda self, pictures: looked.append(len(pictures)) or judged(self, pictures)
+    )
+    recognizer.read(draw_page())
+    assert sum(looked) < 9000

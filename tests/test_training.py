@@ -95,7 +95,7 @@ def test_the_first_weights_can_be_blended_in(trained, tmp_path, monkeypatch):
     np.testing.assert_allclose(kept, 0.25 * first + 0.75 * last, atol=1e-6)
 
 
-def test_what_a_training_cannot_start_from_is_said(trained, tmp_path, monkeypatch):
+def test_what_a_training_cannot_start_from_is_said():
     from digit_core.model_store import ModelError
     from digit_core.training import TrainingSettings, train
 
