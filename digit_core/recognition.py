@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
-from digit_core.counterexamples import CLASSES, SYMBOL
+from digit_core.counterexamples import CLASSES, PIECES, SYMBOL
 from digit_core.litert import Network
 from digit_core.segmentation import Grouping, Mark
 
@@ -29,8 +29,10 @@ MOST_DOUBTFUL = 40  # marks of a page that are cut into pieces; where more are i
 FEW_MARKS = 4  # fewer marks are not a page
 UPRIGHT = 0.7  # mean trust from which a page is taken for upright
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
-SYMBOL_COST = 1.0  # log-odds lost by a mark that is read as no digit
+SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
 _reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures looked through at the same time
+PIECES_SHARE = 0.3  # share of the probability of being pieces that counts for a symbol as long as nothing is cut
+CUT_WEIGHT = 1.5  # how much more a doubt about a piece weighs than one about a whole mark
 WIDE = 2.0  # room from which a mark is not a symbol but several
 
 
@@ -256,10 +258,12 @@ def _judge_for(model: model_store.StoredModel) -> Judge | None:
 
 def _hypothesis(grouping: Grouping, image: np.ndarray, classes: np.ndarray) -> _Hypothesis:
     """A grouping as the likelier of a digit and a symbol; only uncut marks that are not wide can be symbols."""
-    digit = grouping.log_odds + grouping.room * _log(classes[:SYMBOL].max())
+    weight = grouping.room * (1.0 if grouping.entire else CUT_WEIGHT)
+    digit = grouping.log_odds + weight * _log(classes[:SYMBOL].max())
     symbol = -math.inf
     if grouping.entire and grouping.room < WIDE:
-        symbol = grouping.log_odds + grouping.room * (_log(classes[SYMBOL]) - SYMBOL_COST)
+        strange = classes[SYMBOL] + PIECES_SHARE * classes[PIECES]
+        symbol = grouping.log_odds + grouping.room * (_log(strange) - SYMBOL_COST)
     return _Hypothesis(grouping, image, classes, digit >= symbol, max(digit, symbol))
 
 

@@ -31,8 +31,7 @@ GAP_COST = 6.0  # log-odds lost for a gap as wide as the row is high
 MOST_STACKED = 3  # marks over each other that may be one digit
 STACKED_ODDS = 3.0  # log-odds that marks right over each other are one digit rather than rows of one digit each
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
-CUT_COST = 1.0  # log-odds lost by every seam along which a mark is cut
-INK_COST = 4.0  # log-odds lost by a seam through as much ink as the mark is high
+INK_COST = 3.0  # log-odds lost by a seam through as much ink as the mark is high
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def pieces(row: Sequence[Mark], to_cut: Container[int] = ()) -> list[Piece]:
         for left, right in itertools.pairwise(ends):
             part = _tight(mark, cutting.cut(mark.ink, left, right)) if seams else mark
             if part:
-                costs = tuple(CUT_COST / 2 + INK_COST / 2 * seam.cost if seam else 0.0 for seam in (left, right))
+                costs = tuple(INK_COST / 2 * seam.cost if seam else 0.0 for seam in (left, right))
                 found.append(Piece(part, index, costs))
     return found
 
@@ -285,8 +284,9 @@ def _is_entire(row: Sequence[Piece], first: int, last: int) -> bool:
 
 
 def _row_height(row: Sequence[Piece]) -> float:
-    """Pixels; what is under half as high as the tallest does not count."""
-    heights = np.array([piece.mark.height for piece in row])
+    """Pixels, from marks that are not cut; what is under half as high as the tallest does not count."""
+    marks = [[piece.mark for piece in run] for _, run in itertools.groupby(row, lambda piece: piece.whole)]
+    heights = np.array([_extent(mark)[1] for mark in marks])
     return float(np.median(heights[heights >= heights.max() / 2]))
 
 

@@ -199,3 +199,14 @@ def test_what_cannot_go_on_is_said_plainly(capsys):
     assert "cannot be a model's name" in capsys.readouterr().err
     assert cli.main(["train", "--preset", "fast"]) == 2
     assert "There is no preset called 'fast'" in capsys.readouterr().err
+
+
+def test_a_shipped_model_gets_no_judge_by_mistake(capsys):
+    assert cli.main(["trust", "--model", "lenet5", "--data", "builtin"]) != 0
+    assert "--into" in capsys.readouterr().err
+
+
+def test_a_judge_needs_an_epoch(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["trust", "--model", "lenet5", "--epochs", "0"])
+    assert "at least 1" in capsys.readouterr().err
