@@ -197,10 +197,16 @@ class Recognizer:
         ]
 
     def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
-        """Rows without what reaches the picture's edge and is no digit: a desk, a shadow, a line of the paper."""
-        inside = [[h for h in row if self._trusts(h) or not _reaches_edge(h.grouping.mark, page)] for row in rows]
-        kept = [row for row in inside if row]
-        return kept if any(self._trusts(h) for row in kept for h in row) else rows
+        """Rows without what is no digit and reaches the picture's edge (a desk, a shadow, a line), or is mere dirt."""
+        heights = [h.grouping.mark.height for row in rows for h in row if self._trusts(h)]
+        if not heights:
+            return rows
+        dirt = segmentation.SMALL * float(np.median(heights))
+        inside = [
+            [h for h in row if self._trusts(h) or not (_reaches_edge(h.grouping.mark, page) or _size(h) < dirt)]
+            for row in rows
+        ]
+        return [row for row in inside if row]
 
     def _trusts(self, hypothesis: _Hypothesis) -> bool:
         return not self._judge or hypothesis.trust >= self._judge.threshold
@@ -210,7 +216,7 @@ class Recognizer:
         if not self._judge:
             return 0.0
         strangers = sum(not self._trusts(mark) for mark in marks)
-        many = len(marks) >= FEW_MARKS and strangers >= STRANGERS * len(marks)
+        many = len(marks) > 1 and strangers >= STRANGERS * len(marks)
         return max(COMPANY, self._judge.threshold) if many else self._judge.threshold
 
     def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
@@ -285,6 +291,10 @@ def _is_writing(look: list[_Row]) -> bool:
 
 def _mean_trust(look: list[_Row]) -> float:
     return float(np.mean([hypothesis.trust for _, found in look for hypothesis in found] or [0]))
+
+
+def _size(hypothesis: _Hypothesis) -> int:
+    return max(hypothesis.grouping.mark.width, hypothesis.grouping.mark.height)
 
 
 def _reaches_edge(mark: Mark, page: tuple[int, int]) -> bool:

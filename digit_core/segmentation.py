@@ -29,6 +29,7 @@ WIDEST = 1.8  # width over its row's height of the widest joined digit
 WIDTH = 0.8  # width over its row's height up to which a digit is not wide
 GAP_COST = 6.0  # log-odds lost for a gap as wide as the row is high
 MOST_STACKED = 3  # marks over each other that may be one digit
+OVERLAP = 0.5  # share of the narrower mark's columns above which marks stand over each other
 STACKED_ODDS = 3.0  # log-odds that marks right over each other are one digit rather than rows of one digit each
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
 INK_COST = 3.0  # log-odds lost by a seam through as much ink as the mark is high
@@ -305,8 +306,23 @@ def _may_be_one(run: Sequence[Piece], width: int, height: float) -> bool:
 
 
 def _join_odds(run: Sequence[Piece], height: float) -> float:
-    """The wider the gap between pieces and the more ink its ends cut, the less likely they are one digit."""
-    return -GAP_COST * _widest_gap(run) / height - run[0].seams[0] - run[-1].seams[1]
+    """The wider the gap between pieces and the more ink its ends cut, the less likely they are one digit.
+
+    Marks over each other stand in nobody's row: that they are one is likely from the outset.
+    """
+    odds = -GAP_COST * _widest_gap(run) / height - run[0].seams[0] - run[-1].seams[1]
+    return odds + STACKED_ODDS * (len(run) > 1 and _are_stacked(run))
+
+
+def _are_stacked(run: Sequence[Piece]) -> bool:
+    """Whether whole marks stand over each other: they share columns, and hardly a row."""
+    pairs = [(a.mark, b.mark) for a, b in itertools.pairwise(run) if a.whole != b.whole]
+    return bool(pairs) and all(_overlap(a, b) > OVERLAP and _shared_rows(a, b) < 1 - OVERLAP for a, b in pairs)
+
+
+def _shared_rows(a: Mark, b: Mark) -> float:
+    """Share of the lower mark's height that the other one has too; negative for a gap."""
+    return (min(a.bottom, b.bottom) - max(a.top, b.top)) / min(a.height, b.height)
 
 
 def _widest_gap(run: Sequence[Piece]) -> int:
