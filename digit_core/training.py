@@ -337,9 +337,9 @@ def _copied_weights(start: StoredModel, model: keras.Model) -> list[np.ndarray]:
     return weights
 
 
-def _reference(start: StoredModel) -> dict:
+def _reference(start: StoredModel | None) -> dict | None:
     """What the card of a model says about the one that it started from."""
-    return {
+    return start and {
         "name": start.name,
         "sha256": start.card["files"]["model.keras"]["sha256"],
         "data": start.card["data"]["name"],
