@@ -32,7 +32,8 @@ MOST_STACKED = 3  # marks over each other that may be one digit
 OVERLAP = 0.5  # share of the narrower mark's columns above which marks stand over each other
 STACKED_ODDS = 3.0  # log-odds that marks right over each other are one digit rather than rows of one digit each
 FARTHEST = 0.3  # gap over height across which pieces may still be one digit
-INK_COST = 3.0  # log-odds lost by a seam through as much ink as the mark is high
+NARROW_COST = 2.0  # log-odds lost by every seam in a mark that is no wider than a digit
+INK_COST = 2.0  # log-odds lost by a seam through as much ink as the mark is high
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,12 @@ def pieces(row: Sequence[Mark], to_cut: Container[int] = ()) -> list[Piece]:
     found: list[Piece] = []
     for index, mark in enumerate(row):
         seams = cutting.seams(mark.ink) if index in to_cut else []
+        base = NARROW_COST if mark.width < WIDTH * mark.height else 0.0
         ends = [None, *seams, None]
         for left, right in itertools.pairwise(ends):
             part = _tight(mark, cutting.cut(mark.ink, left, right)) if seams else mark
             if part:
-                costs = tuple(INK_COST / 2 * seam.cost if seam else 0.0 for seam in (left, right))
+                costs = tuple((base + INK_COST * seam.cost) / 2 if seam else 0.0 for seam in (left, right))
                 found.append(Piece(part, index, costs))
     return found
 
