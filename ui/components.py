@@ -51,6 +51,8 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
             config={"displayModeBar": False, "staticPlot": True},
             alt=charts.probability_text(digit.probabilities),
         )
+        if not digit.trusted:
+            st.caption("Were it a digit after all")
     with seen, st.container(key=f"pixels_{key}"):
         st.image(enlarged(digit.image), width="stretch", alt=f"What the network saw, read as {digit.text}")
         st.caption("What the network saw")
