@@ -173,7 +173,19 @@ class Recognizer:
             if _mean_trust(turned[best]) >= UPRIGHT and _is_writing(turned[best]):
                 look, turns = turned[best], best
         page = ink.shape if turns == 0 else ink.shape[::-1]
-        return self._without_frame(self._look_closer(look), page), turns
+        rows = self._look_closer(look)
+        marks = [hypothesis for row in rows for hypothesis in row]
+        if not any(mark.trust >= self._trusted_from(marks) for mark in marks):
+            rows = self._as_one(look) or rows
+        return self._without_frame(rows, page), turns
+
+    def _as_one(self, look: list[_Row]) -> list[list[_Hypothesis]] | None:
+        """All marks of a page as one broken digit, if that is what they are; asked where nothing else could be read."""
+        marks = [mark for row, _ in look for mark in row]
+        if not 1 < len(marks) <= segmentation.MOST_PIECES:
+            return None
+        found = self._best([Grouping(0, 1, segmentation.join(marks), 0.0)])
+        return [found] if self._trusts(found[0]) else None
 
     def _look(self, ink: np.ndarray) -> list[_Row]:
         """A page's rows of marks, and the best way through each; no mark is cut yet.
@@ -192,9 +204,14 @@ class Recognizer:
         if not self._judge or sum(len(marks) for marks in doubtful) > MOST_DOUBTFUL:
             return [found for _, found in look]
         return [
-            self._best(segmentation.groupings(segmentation.pieces(row, marks))) if marks else found
-            for (row, found), marks in zip(look, doubtful, strict=True)
+            self._cut(row, found, marks) if marks else found for (row, found), marks in zip(look, doubtful, strict=True)
         ]
+
+    def _cut(self, row: list[Mark], found: list[_Hypothesis], doubtful: set[int]) -> list[_Hypothesis]:
+        """The best way through a row whose doubtful marks are cut; what gives hardly a digit stays whole."""
+        cut = self._best(segmentation.groupings(segmentation.pieces(row, doubtful)))
+        digits = sum(self._trusts(hypothesis) for hypothesis in cut)
+        return cut if digits > len(cut) / 2 else found
 
     def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
         """Rows without what is no digit and reaches the picture's edge (a desk, a shadow, a line), or is mere dirt."""

@@ -9,6 +9,17 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _little():
+    """Few examples: enough to see that it learns."""
+    from digit_core import trust
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, count in {"NUMBERS": 150, "GENERATED": 1500, "TAKEN_APART": 100, "BROKEN": 300}.items():
+            patch.setattr(trust, name, count)
+        yield
+
+
 @pytest.fixture(scope="module")
 def fitted():
     from digit_core import datasets, trust
