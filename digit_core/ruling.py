@@ -35,33 +35,41 @@ class _Line:
 
 def without_lines(ink: np.ndarray) -> np.ndarray:
     """The ink without ruled lines, level or upright; where a stroke crosses one it stays whole."""
-    if min(ink.shape) < SMALLEST:
+    height, width = ink.shape
+    if min(height, width) < SMALLEST:
         return ink
-    rest = _without_level_lines(ink)
-    rest = np.ascontiguousarray(_without_level_lines(np.ascontiguousarray(rest.T)).T)
-    return rest if rest is ink or _is_written(rest) else ink
+    x, y, w, h = cv2.boundingRect((ink > INK).astype(np.uint8))
+    part = np.s_[y : y + h, x : x + w]
+    lesser = _without_level_lines(ink[part], width) if w >= SHORTER * width else ink[part]
+    if h >= SHORTER * height:
+        lesser = _without_level_lines(np.ascontiguousarray(lesser.T), height).T
+    if lesser.base is ink or np.array_equal(lesser, ink[part]) or not _is_written(lesser):
+        return ink
+    rest = ink.copy()
+    rest[part] = lesser
+    return rest
 
 
-def _without_level_lines(ink: np.ndarray) -> np.ndarray:
-    lines = _level_lines(ink)
+def _without_level_lines(ink: np.ndarray, page: int) -> np.ndarray:
+    """`page`: the whole page's width."""
+    lines = _level_lines(ink, page)
     rest = ink.copy() if lines else ink
     for line in lines:
         _take_out(rest, line)
     return rest
 
 
-def _level_lines(ink: np.ndarray) -> list[_Line]:
-    height, width = ink.shape
+def _level_lines(ink: np.ndarray, page: int) -> list[_Line]:
     solid = cv2.threshold(ink, INK, 255, cv2.THRESH_BINARY)[1]
     runs = cv2.morphologyEx(solid, cv2.MORPH_OPEN, np.ones((1, RUN), np.uint8))
     joined = cv2.dilate(runs, np.ones((3, 2 * GAP + 1), np.uint8))
     if not joined.any():
         return []
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    wide = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] >= SHORTER * width)
-    found = [line for label in wide if (line := _fit(runs, labels, label, stats[label], max(height, width)))]
+    wide = 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_WIDTH] >= SHORTER * page)
+    found = [line for label in wide if (line := _fit(runs, labels, label, stats[label], page))]
     several = len(found) > 1
-    return [line for line in found if line.last - line.first >= (SHORTER if several else ACROSS) * width]
+    return [line for line in found if line.last - line.first >= (SHORTER if several else ACROSS) * page]
 
 
 def _fit(runs: np.ndarray, labels: np.ndarray, label: int, stats: np.ndarray, page: int) -> _Line | None:
@@ -78,7 +86,7 @@ def _fit(runs: np.ndarray, labels: np.ndarray, label: int, stats: np.ndarray, pa
         near = np.abs(middles - start - slope * columns) <= thickness / 2 + STRAIGHT
         if near.sum() < 2:
             return None
-    if thickness > max(THINNEST, THIN * page) or near.sum() < SHORTER * runs.shape[1]:
+    if thickness > max(THINNEST, THIN * page) or near.sum() < SHORTER * page:
         return None
     everywhere = y + start + slope * (np.arange(runs.shape[1]) - x)
     return _Line(everywhere, x + int(columns[near][0]), x + int(columns[near][-1]) + 1, thickness)
