@@ -28,6 +28,7 @@ STRANGERS = 1 / 3  # share of a page's marks that are many
 MOST_DOUBTFUL = 40  # marks of a page that are cut into pieces; where more are in doubt it is no writing
 FEW_MARKS = 4  # fewer marks are not a page
 UPRIGHT = 0.7  # mean trust from which a page is taken for upright
+LIKELY = 0.5  # trust from which all marks of a page are taken for one broken digit
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
 SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
 _reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures looked through at the same time
@@ -185,7 +186,7 @@ class Recognizer:
         if not 1 < len(marks) <= segmentation.MOST_PIECES:
             return None
         found = self._best([Grouping(0, 1, segmentation.join(marks), 0.0)])
-        return [found] if self._trusts(found[0]) else None
+        return [found] if found[0].trust >= LIKELY else None
 
     def _look(self, ink: np.ndarray) -> list[_Row]:
         """A page's rows of marks, and the best way through each; no mark is cut yet.
