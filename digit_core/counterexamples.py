@@ -18,6 +18,7 @@ from digit_core.segmentation import Mark
 SYMBOL = 10  # class of what is neither a digit nor part of one
 CLASSES = 12
 PIECES = 11  # class of what is too little or too much for one digit
+RARE = 0.05  # how often whole marks are pieces, against the share of pieces among the examples
 HEIGHT = 84  # pixels of a digit in a number
 WHOLE = 0.82  # intersection over union from which ink is one digit's
 PARTIAL = 0.65  # below this it is not
@@ -30,6 +31,18 @@ FONTS = (
     cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
     cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
 )
+
+
+def digit_share(classes: np.ndarray, whole: np.ndarray | bool) -> np.ndarray:
+    """The probability of being a digit, whichever, float (n,), for probabilities of the classes (n, 12).
+
+    Args:
+        whole: (n,), whether the picture is a mark that was not cut and is no wider than a digit. Such a
+            mark is hardly ever pieces, and here counts as such `RARE` times as often as among the examples.
+    """
+    digit = classes[..., :SYMBOL].sum(-1)
+    pieces = np.where(whole, RARE, 1.0) * classes[..., PIECES]
+    return digit / np.maximum(digit + classes[..., SYMBOL] + pieces, 1e-9)
 
 
 def numbers(

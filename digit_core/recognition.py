@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
-from digit_core.counterexamples import CLASSES, PIECES, SYMBOL
+from digit_core.counterexamples import CLASSES, PIECES, SYMBOL, digit_share
 from digit_core.litert import Network
 from digit_core.segmentation import Grouping, Mark
 
@@ -112,7 +112,7 @@ class _Hypothesis:
     @property
     def trust(self) -> float:
         """Probability of being a digit, whichever."""
-        return float(self.classes[:SYMBOL].sum())
+        return float(digit_share(self.classes, self.grouping.entire and self.grouping.room == 1))
 
 
 _Row = tuple[list[Mark], list[_Hypothesis]]  # a row's marks and the best way through them

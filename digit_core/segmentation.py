@@ -140,11 +140,11 @@ def groupings(row: Sequence[Piece]) -> list[Grouping]:
                 break
             whole_mark = len(run) == 1 or (one_mark and entire)
             width, tall = _extent([piece.mark for piece in run])
-            if whole_mark or (_may_be_one(run, width, height) and budget > 0):
+            if whole_mark or (_may_be_one(run, width, max(tall, height)) and budget > 0):
                 budget -= 0 if len(run) == 1 else width * tall
                 joined = join([piece.mark for piece in run]) if len(run) > 1 else run[0].mark
                 little = ALONE_COST * (len(run) == 1 and small[first])
-                odds = _join_odds(run, height) - little
+                odds = _join_odds(run, max(tall, height)) - little
                 found.append(Grouping(first, last, joined, odds, entire, _room(joined, height)))
             whole = [piece.mark for piece, little in zip(run, small[first:last], strict=True) if not little]
             if len(whole) == 1 < len(run) <= MOST_PIECES and entire:
@@ -300,10 +300,11 @@ def _extent(marks: Sequence[Mark]) -> tuple[int, int]:
 
 
 def _room(mark: Mark, height: float) -> float:
-    return max(mark.width / (WIDTH * height), 1.0)
+    return max(mark.width / (WIDTH * max(mark.height, height)), 1.0)
 
 
 def _may_be_one(run: Sequence[Piece], width: int, height: float) -> bool:
+    """`height`: of the row, or of what is joined where that is higher, for a digit may be all in pieces."""
     return width <= WIDEST * height and _widest_gap(run) <= FARTHEST * height
 
 

@@ -101,7 +101,7 @@ def fit(
     judge = build_judge()  # in float32, whatever it was trained in
     judge.set_weights(model.get_weights())
     measured = {part: _examples(data, symbols, part, rng) for part in ("validation", "test")}
-    trust = {part: _trust(judge, found.pictures) for part, found in measured.items()}
+    trust = {part: _trust(judge, found) for part, found in measured.items()}
     threshold = _threshold(measured["validation"], trust["validation"])
     rates = {part: _rates(found, trust[part] >= threshold) for part, found in measured.items()}
     return Trust(judge, threshold, rates, time.monotonic() - started)
@@ -200,11 +200,11 @@ def _joined(examples: Sequence[Examples]) -> Examples:
     return Examples(*(np.concatenate(arrays) for arrays in zip(*(vars(e).values() for e in examples), strict=True)))
 
 
-def _trust(judge: keras.Model, pictures: np.ndarray) -> np.ndarray:
-    """Probability of being a digit, whichever, float (n,)."""
-    chunks = [pictures[start : start + 2000] for start in range(0, len(pictures), 2000)]
+def _trust(judge: keras.Model, examples: Examples) -> np.ndarray:
+    """Probability of being a digit, whichever, float (n,); what was cut out of numbers counts as cut."""
+    chunks = [examples.pictures[start : start + 2000] for start in range(0, len(examples.pictures), 2000)]
     classes = np.concatenate([judge.predict(batch(chunk), batch_size=500, verbose=0) for chunk in chunks])
-    return classes[:, :SYMBOL].sum(1)
+    return counterexamples.digit_share(classes, ~np.char.endswith(examples.origins, CUT))
 
 
 def _threshold(examples: Examples, trust: np.ndarray) -> float:

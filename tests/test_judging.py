@@ -5,7 +5,7 @@ import pytest
 from drawing import DIGITS, draw, number, placed
 
 from digit_core import Recognizer, model_store, recognition
-from digit_core.counterexamples import PIECES, SYMBOL
+from digit_core.counterexamples import SYMBOL
 
 
 class Judge:
@@ -62,7 +62,7 @@ def test_among_much_that_is_no_digit_more_trust_is_needed():
 
     def classes(digits):
         found = Judge(_is_tall)(digits)
-        found[found[:, 0] > 0.5, 0], found[found[:, 0] > 0.5, PIECES] = 0.8, 0.2
+        found[found[:, 0] > 0.5, 0], found[found[:, 0] > 0.5, SYMBOL] = 0.8, 0.2
         return found
 
     reader = _reader(_is_tall)
