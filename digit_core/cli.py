@@ -1,4 +1,4 @@
-"""The command line: `python -m digit_core predict | train | trust | evaluate | export | models`.
+"""The command line: `python -m digit_core predict | train | trust | lines | evaluate | export | models`.
 
 People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
 with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from digit_core import datasets, evaluation, export, images, model_store, paths, training_command
+from digit_core import datasets, evaluation, export, images, lines, model_store, paths, training_command
 from digit_core.checkpoints import CheckpointError
 from digit_core.datasets import DatasetError
 from digit_core.export import ExportError
@@ -59,14 +59,20 @@ def _parser() -> argparse.ArgumentParser:
 
     training_command.add_parser(commands)
 
-    trust = commands.add_parser("trust", help="fit a judge that tells what is no digit, and add it to a model")
-    trust.add_argument("--model", help="name of the model (see the command models)")
-    trust.add_argument("--data", default="mnist", help="digits, as for train; several joined by '+'")
-    trust.add_argument("--symbols", type=Path, metavar="PATH", help="pen strokes of what is no digit, as JSON lines")
-    trust.add_argument("--epochs", type=_positive, default=8, help="passes over the examples")
-    trust.add_argument("--into", type=Path, help="folder of models that the model lies in (default $DIGIT_HOME/models)")
-    trust.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
-    trust.set_defaults(run=_trust)
+    for name, run, purpose in (
+        ("trust", _trust, "fit a judge that tells what is no digit, and add it to a model"),
+        ("lines", _lines, "fit a line reader, which reads rows of digits that touch, and add it to a model"),
+    ):
+        companion = commands.add_parser(name, help=purpose)
+        companion.add_argument("--model", help="name of the model (see the command models)")
+        companion.add_argument("--data", default="mnist", help="digits, as for train; several joined by '+'")
+        companion.add_argument("--symbols", type=Path, metavar="PATH", help="pen strokes of no digits, as JSON lines")
+        companion.add_argument("--epochs", type=_positive, default=8, help="passes over the examples")
+        companion.add_argument(
+            "--into", type=Path, help="folder of models that the model lies in (default $DIGIT_HOME/models)"
+        )
+        companion.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
+        companion.set_defaults(run=run)
 
     evaluate = commands.add_parser("evaluate", help="read a data set's test digits and count what is misread")
     evaluate.add_argument("--model", help="name of the model (see the command models)")
@@ -151,10 +157,56 @@ def _for_people(file: Path, answer: dict) -> str:
     return f"{file}: {answer['text']}  ({least:.0%} sure)"
 
 
-# ---- trust
+# ---- trust, lines
 
 
 def _trust(options: argparse.Namespace) -> int:
+    model, data, symbols = _examples(options)
+    from digit_core import trust  # seconds, and only this command needs it
+
+    fitted = trust.fit(data, symbols, options.epochs, options.precision, _tell)
+    about = {
+        "threshold": fitted.threshold,
+        "trusted": fitted.rates,
+        "parameters": fitted.judge.count_params(),
+        "sources": _sources(data, symbols),
+        "seconds": round(fitted.seconds, 1),
+    }
+    litert, verification = export.verified_litert(fitted.judge, data[0].validation.images)
+    model_store.add_companion(model, model_store.JUDGE_FILE, litert, {**about, "export": asdict(verification)})
+    for part, rates in fitted.rates.items():
+        for kind, rate in rates.items():
+            print(f"{part:11}{rate:8.2%} trusted of {kind}")
+    print(f"Stored in {model.folder}")
+    return 0
+
+
+def _lines(options: argparse.Namespace) -> int:
+    model, data, symbols = _examples(options)
+    from digit_core import line_training  # seconds, and only this command needs it
+
+    fitted = line_training.fit(data, symbols, options.epochs, options.precision, _tell)
+    about = {
+        "exact": fitted.exact,
+        "parameters": fitted.model.count_params(),
+        "sources": _sources(data, symbols),
+        "seconds": round(fitted.seconds, 1),
+    }
+    rows = np.random.default_rng(1).random((4, lines.HEIGHT, 5 * lines.BLOCK, 1), np.float32)
+    litert = export.litert_of_rows(fitted.model, rows)
+    model_store.add_companion(model, model_store.LINES_FILE, litert, about)
+    for part, share in fitted.exact.items():
+        print(f"{part:11}{share:8.2%} of the made rows of digits read without a mistake")
+    print(f"Stored in {model.folder}")
+    return 0
+
+
+def _examples(options: argparse.Namespace) -> tuple[model_store.StoredModel, list, datasets.Dataset | None]:
+    """The model that gets a companion, and the digits and symbols to fit it on.
+
+    Raises:
+        ModelError, DatasetError: one of them cannot be had, or the model lies elsewhere.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     model = model_store.find(options.model)
     target = model_store.check_target(model.name, options.into or paths.home() / "models")
@@ -163,24 +215,12 @@ def _trust(options: argparse.Namespace) -> int:
     data = [datasets.load(name, progress=True) for name in _names(options.data)]
     symbols = datasets.load_symbols(options.symbols) if options.symbols else None
     _tell("Starting TensorFlow ...")
-    from digit_core import trust  # seconds, and only this command needs it
+    return model, data, symbols
 
-    fitted = trust.fit(data, symbols, options.epochs, options.precision, _tell)
-    sources = [source for dataset in (*data, *([symbols] if symbols else [])) for source in dataset.sources]
-    about = {
-        "threshold": fitted.threshold,
-        "trusted": fitted.rates,
-        "parameters": fitted.judge.count_params(),
-        "sources": list(dict.fromkeys(sources)),
-        "seconds": round(fitted.seconds, 1),
-    }
-    litert, verification = export.verified_litert(fitted.judge, data[0].validation.images)
-    model_store.add_judge(model, litert, {**about, "export": asdict(verification)})
-    for part, rates in fitted.rates.items():
-        for kind, rate in rates.items():
-            print(f"{part:11}{rate:8.2%} trusted of {kind}")
-    print(f"Stored in {model.folder}")
-    return 0
+
+def _sources(data: list, symbols: datasets.Dataset | None) -> list[str]:
+    """Whose work the examples are, each once."""
+    return list(dict.fromkeys(s for dataset in (*data, *([symbols] if symbols else [])) for s in dataset.sources))
 
 
 def _names(data: str) -> list[str]:

@@ -57,7 +57,7 @@ def numbers(
     Returns:
         pictures uint8 (m, 28, 28) and their classes, 0..9 or `PIECES`, uint8 (m,).
     """
-    by_pen = np.argsort([_pen(image) for image in images], kind="stable")
+    by_pen = np.argsort([pen(image) for image in images], kind="stable")
     pictures, classes = [], []
     for _ in range(count):
         start = rng.integers(max(len(images) - 400, 0) + 1)
@@ -146,7 +146,7 @@ def _enlarged(image: np.ndarray, height: float) -> np.ndarray:
     return cv2.convertScaleAbs(cv2.subtract(large, 64), alpha=2.2)
 
 
-def _pen(image: np.ndarray) -> float:
+def pen(image: np.ndarray) -> float:
     """Roughly the width of a digit's strokes: ink over the length of its outline."""
     solid = (image > segmentation.INK).astype(np.uint8)
     outline = cv2.countNonZero(solid) - cv2.countNonZero(cv2.erode(solid, np.ones((3, 3), np.uint8)))

@@ -10,6 +10,7 @@ import csv
 import gzip
 import json
 import re
+import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -62,6 +63,24 @@ def read(path: Path) -> dict[str, Digits]:
         if name.endswith(suffixes):
             return reader(path)
     raise DigitFileError(f"{path} has no known form: IDX, NPZ, CSV, strokes (.jsonl), or a folder of pictures.")
+
+
+def check_unpacked_size(path: Path, most: int) -> None:
+    """Raises DigitFileError if a file holds more than `most` bytes once unpacked, having read no further."""
+    size = path.stat().st_size
+    try:
+        if path.name.endswith(".npz"):
+            with zipfile.ZipFile(path) as archive:
+                size = sum(member.file_size for member in archive.infolist())
+        elif path.name.endswith(".gz"):
+            with gzip.open(path) as file:
+                size = 0
+                while size <= most and (block := len(file.read(1 << 20))):
+                    size += block
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise DigitFileError(f"The file cannot be unpacked: {error}.") from error
+    if size > most:
+        raise DigitFileError(f"The file is larger than {most // 1_000_000:,} MB once it is unpacked.")
 
 
 # ---- IDX
@@ -224,17 +243,11 @@ def _read_strokes(path: Path) -> dict[str, Digits]:
     Lines whose label is no digit are passed over. Each digit is drawn once, with one of four pens.
     """
     pictures, labels, writers = [], [], []
-    for number, row in _json_lines(path):
-        try:
-            label = int(row["label"])
-            if not 0 <= label <= 9:
-                continue
-            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"]]
+    for number, label, strokes, writer in _labelled_strokes(path):
+        if 0 <= label <= 9:
             pictures.append(draw_strokes(strokes, PENS[number % len(PENS)]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
-        labels.append(label)
-        writers.append(str(row.get("writer", "")))
+            labels.append(label)
+            writers.append(writer)
     digits = _checked(np.array(pictures, np.uint8), np.array(labels), path)
     return {"train": Digits(digits.images, digits.labels, np.array(writers) if any(writers) else None)}
 
@@ -251,18 +264,25 @@ def read_symbols(path: Path) -> Digits:
     if not path.is_file():
         raise DigitFileError(f"There is no file {path}.")
     pictures, writers = [], []
-    for number, row in _json_lines(path):
-        try:
-            if 0 <= int(row["label"]) <= 9:
-                continue
-            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"]]
+    for _, label, strokes, writer in _labelled_strokes(path):
+        if not 0 <= label <= 9:
             pictures += [draw_strokes(strokes, pen) for pen in PENS]
-        except (KeyError, TypeError, ValueError) as error:
-            raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
-        writers += [str(row.get("writer", ""))] * len(PENS)
+            writers += [writer] * len(PENS)
     if not pictures:
         raise DigitFileError(f"{path} holds nothing but digits.")
     return Digits(np.array(pictures), np.zeros(len(pictures), np.uint8), np.array(writers))
+
+
+def _labelled_strokes(path: Path) -> Iterator[tuple[int, int, list[np.ndarray], str]]:
+    """(row, label, strokes of (n, 2), writer) of every row; strokes that cannot be drawn are named by their row."""
+    for number, row in _json_lines(path):
+        try:
+            label = int(row["label"])
+            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"]]
+            _check_strokes(strokes)
+        except (KeyError, TypeError, ValueError) as error:
+            raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
+        yield number, label, strokes, str(row.get("writer", ""))
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
@@ -283,9 +303,8 @@ def draw_strokes(strokes: list[np.ndarray], pen: float) -> np.ndarray:
     Raises:
         ValueError: no points, or points that are no finite numbers.
     """
-    points = np.concatenate(strokes) if strokes else np.zeros((0, 2))
-    if not len(points) or not np.isfinite(points).all():
-        raise ValueError("Strokes need at least one point, and finite numbers.")
+    _check_strokes(strokes)
+    points = np.concatenate(strokes)
     low, extent = points.min(0), max(float(np.ptp(points, 0).max()), 1e-6)
     width = max(1, round(pen * CANVAS))
     canvas = np.zeros((CANVAS + 2 * width,) * 2, np.uint8)
@@ -293,6 +312,12 @@ def draw_strokes(strokes: list[np.ndarray], pen: float) -> np.ndarray:
         path = np.round(((stroke - low) / extent * CANVAS + width) * 16).astype(np.int32)
         cv2.polylines(canvas, [path[[0, *range(len(path))]].reshape(-1, 1, 2)], False, 255, width, cv2.LINE_AA, 4)
     return normalization.normalize(canvas)
+
+
+def _check_strokes(strokes: list[np.ndarray]) -> None:
+    """Raises ValueError if there are no points, or points that are no finite numbers."""
+    if not any(map(len, strokes)) or not all(np.isfinite(stroke).all() for stroke in strokes):
+        raise ValueError("Strokes need at least one point, and finite numbers.")
 
 
 # ---- what all have in common

@@ -100,6 +100,25 @@ def verified_litert(model: "keras.Model", digits: np.ndarray) -> tuple[bytes, Ve
         return file.read_bytes(), verification
 
 
+def litert_of_rows(model: "keras.Model", rows: np.ndarray) -> bytes:
+    """A line reader as a LiteRT file, once it has answered as the model does.
+
+    Args:
+        rows: float32 (n, 32, width, 1) on which they are compared.
+
+    Raises:
+        ExportError: it answers otherwise.
+    """
+    from digit_core.litert import Interpreters
+
+    content = litert(model)
+    [answers] = Interpreters(content).run(rows)
+    difference = float(np.abs(answers - model.predict_on_batch(rows)).max())
+    if not difference < 1e-3:
+        raise ExportError(f"The LiteRT file answers otherwise than the line reader: off by {difference:.2g}.")
+    return content
+
+
 def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
     """The same with 8-bit whole numbers throughout, input and output too (scale and zero point in the file).
 
@@ -122,7 +141,8 @@ def _converter(model: "keras.Model"):
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     call = tf.function(lambda digit: model(digit, training=False))
-    concrete = call.get_concrete_function(tf.TensorSpec((None, 28, 28, 1), tf.float32, name="digit"))
+    shape = (None, *model.inputs[0].shape[1:])  # (n, 28, 28, 1) for digits; the width of rows stays open
+    concrete = call.get_concrete_function(tf.TensorSpec(shape, tf.float32, name=model.inputs[0].name))
     return tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
 
 

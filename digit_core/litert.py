@@ -1,4 +1,4 @@
-"""A network in LiteRT form that many threads may run at once.
+"""Networks in LiteRT form that many threads may run at once.
 
 An interpreter is not thread-safe, so idle ones wait in a pool, and a thread that finds none
 makes one (a millisecond).
@@ -14,6 +14,20 @@ LARGEST_BATCH = 256  # digits that go through the network at once
 
 
 class Network:
+    """Runs a network of digits, whose LiteRT file it is given, on one thread a call."""
+
+    def __init__(self, content: bytes):
+        self._interpreters = Interpreters(content)
+
+    def run(self, digits: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs, each float32 (n, classes), for digits uint8 (n, 28, 28); widest first."""
+        batch = normalization.batch(digits)  # (n, 28, 28, 1)
+        starts = range(0, max(len(batch), 1), LARGEST_BATCH)
+        chunks = [self._interpreters.run(batch[start : start + LARGEST_BATCH]) for start in starts]
+        return [np.concatenate(outputs) for outputs in zip(*chunks, strict=True)]
+
+
+class Interpreters:
     """Runs the LiteRT file whose bytes it is given, on one thread a call."""
 
     def __init__(self, content: bytes):
@@ -21,14 +35,8 @@ class Network:
         self._idle: queue.SimpleQueue = queue.SimpleQueue()
         self._idle.put(self._new_interpreter())
 
-    def run(self, digits: np.ndarray) -> list[np.ndarray]:
-        """The network's outputs, each float32 (n, classes), for digits uint8 (n, 28, 28); widest first."""
-        batch = normalization.batch(digits)  # (n, 28, 28, 1)
-        starts = range(0, max(len(batch), 1), LARGEST_BATCH)
-        chunks = [self._run(batch[start : start + LARGEST_BATCH]) for start in starts]
-        return [np.concatenate(outputs) for outputs in zip(*chunks, strict=True)]
-
-    def _run(self, batch: np.ndarray) -> list[np.ndarray]:
+    def run(self, batch: np.ndarray) -> list[np.ndarray]:
+        """The outputs, each float32 with the batch first, widest first; the sizes left open may differ every time."""
         interpreter = self._take_interpreter()
         try:
             [entry], exits = interpreter.get_input_details(), interpreter.get_output_details()

@@ -1,6 +1,7 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
-Beside these a model may have `judge.tflite`: a small network that tells digits from what is none.
+Beside these a model may have `judge.tflite`, a small network that tells digits from what is none
+(`trust`), and `lines.tflite`, one that reads along rows of them (`lines`).
 
 Shipped models stand in the project's `models/`, a user's own under
 `$DIGIT_HOME/models/`; a shipped name cannot be taken. Only names are taken from outside, never paths, and a
@@ -29,6 +30,8 @@ DEFAULT_MODEL = "inkling"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 FILES = ("model.keras", "model.tflite")
 JUDGE_FILE = "judge.tflite"
+LINES_FILE = "lines.tflite"
+COMPANIONS = {JUDGE_FILE: "judge", LINES_FILE: "lines"}  # -> what the card says about each stands under that name
 
 
 class ModelError(Exception):
@@ -76,6 +79,18 @@ class StoredModel:
             ModelError: it is missing or not the file that the card speaks of.
         """
         return self._checked(JUDGE_FILE)
+
+    @property
+    def has_lines(self) -> bool:
+        return LINES_FILE in self.card["files"]
+
+    def lines_bytes(self) -> bytes:
+        """The LiteRT file of the line reader of a model that `has_lines`, checked against the card.
+
+        Raises:
+            ModelError: it is missing or not the file that the card speaks of.
+        """
+        return self._checked(LINES_FILE)
 
     def load_keras(self) -> "keras.Model":
         """The Keras model, for what LiteRT cannot do; loads TensorFlow.
@@ -201,26 +216,56 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
         raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
 
 
-def add_judge(model: StoredModel, litert: bytes, about: dict[str, Any]) -> StoredModel:
-    """Add `judge.tflite` and what the card says about it, all at once or not at all.
+def add_companion(model: StoredModel, file: str, litert: bytes, about: dict[str, Any]) -> StoredModel:
+    """Add `judge.tflite` or `lines.tflite` and what the card says about it, all at once or not at all.
 
     Args:
-        about: "threshold", the probability of being a digit from which a mark is trusted, and what was measured.
+        file: a key of `COMPANIONS`.
+        about: what was measured; of a judge also "threshold", the probability of being a digit from
+            which a mark is trusted.
 
     Raises:
         ModelError: the model's files are not those of its card, or the folder cannot be written.
     """
     try:
         with paths.replacing_folder(model.folder) as scratch:
-            model = _read(model.folder)  # as it is now: fitting the judge took a while
-            for file in FILES:
-                (scratch / file).write_bytes(model._checked(file))
-            (scratch / JUDGE_FILE).write_bytes(litert)
-            files = {file: _fingerprint(scratch / file) for file in (*FILES, JUDGE_FILE)}
-            _write_card({**model.card, "judge": about, "files": files}, scratch)
+            model = _read(model.folder)  # as it is now: fitting the companion took a while
+            for kept in model.card["files"]:
+                (scratch / kept).write_bytes(model._checked(kept))
+            (scratch / file).write_bytes(litert)
+            files = {**model.card["files"], file: _fingerprint(scratch / file)}
+            _write_card({**model.card, COMPANIONS[file]: about, "files": files}, scratch)
     except OSError as error:
         raise ModelError(f"The model cannot be written to {model.folder}: {error.strerror or error}.") from error
     return _read(model.folder)
+
+
+def read(folder: Path) -> StoredModel:
+    """The model in a folder that is not one of the stored ones, such as a run's.
+
+    Raises:
+        ModelError: its card cannot be read.
+    """
+    return _read(folder)
+
+
+def copy(model: StoredModel, name: str) -> StoredModel:
+    """Keep a copy of a model under another name in `$DIGIT_HOME/models`; one that is there already stays.
+
+    Raises:
+        ModelError: the name will not do, the model is damaged, or the folder cannot be written.
+    """
+    folder = check_target(name)
+    if os.path.isfile(folder / "card.json"):
+        return _read(folder)
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            for file in model.card["files"]:
+                (scratch / file).write_bytes(model._checked(file))
+            _write_card({**model.card, "name": name}, scratch)
+    except OSError as error:
+        raise ModelError(f"The model cannot be written to {folder}: {error.strerror or error}.") from error
+    return _read(folder)
 
 
 def _write_card(card: dict[str, Any], folder: Path) -> None:
@@ -255,10 +300,11 @@ def _check_card(card: dict) -> None:
         card["files"][file]["sha256"], card["files"][file]["bytes"]
     card["settings"]["architecture"], card["parameters"], card["created"]
     card["data"]["name"], card["metrics"]["test_accuracy"]
-    if JUDGE_FILE in card["files"]:
-        card["files"][JUDGE_FILE]["sha256"]
-        if not 0 <= float(card["judge"]["threshold"]) <= 1:
-            raise ValueError("A threshold is a probability.")
+    for file in COMPANIONS:
+        if file in card["files"]:
+            card["files"][file]["sha256"]
+    if JUDGE_FILE in card["files"] and not 0 <= float(card["judge"]["threshold"]) <= 1:
+        raise ValueError("A threshold is a probability.")
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

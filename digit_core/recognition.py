@@ -16,6 +16,7 @@ import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
 from digit_core.counterexamples import CLASSES, PIECES, SYMBOL, digit_share
+from digit_core.lines import LineReader, Seen
 from digit_core.litert import Network
 from digit_core.segmentation import Grouping, Mark
 
@@ -31,10 +32,13 @@ UPRIGHT = 0.7  # mean trust from which a page is taken for upright
 LIKELY = 0.5  # trust from which all marks of a page are taken for one broken digit
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
 SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
-_reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures looked through at the same time
 PIECES_SHARE = 0.3  # share of the probability of being pieces that counts for a symbol as long as nothing is cut
 CUT_WEIGHT = 1.5  # how much more a doubt about a piece weighs than one about a whole mark
+WHOLE_SHARE, CUT_SHARE = 0.5, 0.2  # weight of the model beside the line reader, for whole marks and cut ones
+FAR = 4.0  # log-odds lost by a mark a height away from where the line reader saw it
 WIDE = 2.0  # room from which a mark is not a symbol but several
+
+_reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures looked through at the same time
 
 
 @dataclass(frozen=True)
@@ -101,18 +105,39 @@ class Judge:
 
 @dataclass(frozen=True)
 class _Hypothesis:
-    """A grouping of pieces and what it may be: `classes` (12,); the score is a log-probability."""
+    """A grouping of pieces and what it may be: `classes` (12,); the score is a log-probability.
+
+    `seen` is what the line reader took it for, where it was asked.
+    """
 
     grouping: Grouping
     image: np.ndarray
     classes: np.ndarray
     beats_symbol: bool
     score: float
+    seen: Seen | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one mark, or some, no wider than a digit, of which nothing was cut off."""
+        return self.grouping.entire and self.grouping.room == 1
 
     @property
     def trust(self) -> float:
-        """Probability of being a digit, whichever."""
-        return float(digit_share(self.classes, self.grouping.entire and self.grouping.room == 1))
+        """Probability of being a digit, whichever: the judge's; of what was cut, the line reader's."""
+        judged = float(digit_share(self.classes, self.is_whole))
+        if self.seen is None:
+            return judged
+        along = 1 - float(self.seen.probabilities[SYMBOL])
+        return (judged + along) / 2 if self.is_whole else along
+
+    def merged(self, probabilities: np.ndarray) -> np.ndarray:
+        """The model's probabilities of the ten digits, with what the line reader saw."""
+        if self.seen is None:
+            return probabilities
+        along = self.seen.probabilities[:SYMBOL] / max(float(self.seen.probabilities[:SYMBOL].sum()), 1e-9)
+        own = WHOLE_SHARE if self.is_whole else CUT_SHARE
+        return (own * probabilities + (1 - own) * along).astype(np.float32)
 
 
 _Row = tuple[list[Mark], list[_Hypothesis]]  # a row's marks and the best way through them
@@ -124,22 +149,26 @@ class Recognizer:
     Args:
         litert: the model's LiteRT file.
         judge: tells what is a digit and what is not; without one, only marks of little confidence are doubted.
+        line_reader: reads along rows of marks; without one, these are told apart by cutting alone.
     """
 
-    def __init__(self, litert: bytes, name: str = "", judge: Judge | None = None):
+    def __init__(
+        self, litert: bytes, name: str = "", judge: Judge | None = None, line_reader: LineReader | None = None
+    ):
         self.name = name
         self._network = Network(litert)
         self._judge = judge
+        self._line_reader = line_reader
 
     @classmethod
     def load(cls, name: str | None = None) -> "Recognizer":
-        """The model of that name, by default the project's own; where it has no judge, the default's is asked.
+        """The model of that name, by default the project's own; where it has no companions, the default's help.
 
         Raises:
             ModelError: there is no such model, or its files are damaged.
         """
         model = model_store.find(name)
-        return cls(model.litert_bytes(), model.name, _judge_for(model))
+        return cls(model.litert_bytes(), model.name, _judge_for(model), _line_reader_for(model))
 
     def read(self, picture: np.ndarray) -> Reading:
         """Read a picture: one digit, a number, or rows of them.
@@ -205,14 +234,32 @@ class Recognizer:
         if not self._judge or sum(len(marks) for marks in doubtful) > MOST_DOUBTFUL:
             return [found for _, found in look]
         return [
-            self._cut(row, found, marks) if marks else found for (row, found), marks in zip(look, doubtful, strict=True)
+            self._closer(row, found, marks) if marks or len(found) > 1 else found
+            for (row, found), marks in zip(look, doubtful, strict=True)
         ]
 
-    def _cut(self, row: list[Mark], found: list[_Hypothesis], doubtful: set[int]) -> list[_Hypothesis]:
-        """The best way through a row whose doubtful marks are cut; what gives hardly a digit stays whole."""
-        cut = self._best(segmentation.groupings(segmentation.pieces(row, doubtful)))
+    def _closer(self, row: list[Mark], found: list[_Hypothesis], doubtful: set[int]) -> list[_Hypothesis]:
+        """The best way through a row whose doubtful marks are cut; what gives hardly a digit stays whole.
+
+        The line reader tells how many marks there are, and what it took them for.
+        """
+        hypotheses = self._scored(segmentation.groupings(segmentation.pieces(row, doubtful)))
+        along = self._aligned(row, hypotheses)
+        if along:
+            return along
+        cut = _best_way(hypotheses)
         digits = sum(self._trusts(hypothesis) for hypothesis in cut)
         return cut if digits > len(cut) / 2 else found
+
+    def _aligned(self, row: list[Mark], hypotheses: list[_Hypothesis]) -> list[_Hypothesis] | None:
+        """The hypotheses that fit best what the line reader saw, if it saw several marks, mostly digits."""
+        whole = segmentation.join(row)
+        seen = self._line_reader(whole.ink) if self._line_reader else []
+        if len(seen) < 2 or sum(mark.value == SYMBOL for mark in seen) > len(seen) / 2:
+            return None
+        scores = np.array([[_fit(hypothesis, mark, whole) for mark in seen] for hypothesis in hypotheses])
+        path = segmentation.aligned_path([h.grouping for h in hypotheses], scores)
+        return path and [replace(hypotheses[index], seen=mark) for index, mark in zip(path, seen, strict=True)]
 
     def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
         """Rows without what is no digit and reaches the picture's edge (a desk, a shadow, a line), or is mere dirt."""
@@ -238,10 +285,13 @@ class Recognizer:
         return max(COMPANY, self._judge.threshold) if many else self._judge.threshold
 
     def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
-        """Score every candidate in one batch, and keep the best way through."""
+        """Score every candidate, and keep the best way through."""
+        return _best_way(self._scored(candidates))
+
+    def _scored(self, candidates: list[Grouping]) -> list[_Hypothesis]:
+        """Every candidate judged, in one batch."""
         pictures = np.stack([normalization.normalize(candidate.mark.ink) for candidate in candidates])
-        hypotheses = [_hypothesis(*parts) for parts in zip(candidates, pictures, self._judged(pictures), strict=True)]
-        return [hypotheses[i] for i in segmentation.best_path(candidates, [h.score for h in hypotheses])]
+        return [_hypothesis(*parts) for parts in zip(candidates, pictures, self._judged(pictures), strict=True)]
 
     def _judged(self, pictures: np.ndarray) -> np.ndarray:
         if self._judge:
@@ -254,6 +304,7 @@ class Recognizer:
         return [self._digit(h, p, trusted_from) for h, p in zip(row, probabilities, strict=True)]
 
     def _digit(self, hypothesis: _Hypothesis, probabilities: np.ndarray, trusted_from: float) -> Digit:
+        probabilities = hypothesis.merged(probabilities)
         value = int(probabilities.argmax())
         confidence = float(probabilities[value])
         return Digit(
@@ -278,6 +329,34 @@ def _judge_for(model: model_store.StoredModel) -> Judge | None:
             raise
         log.exception("There is no judge for %s", model.name)
         return None
+
+
+def _line_reader_for(model: model_store.StoredModel) -> LineReader | None:
+    """A model's own line reader, or the default model's; None where that cannot be had."""
+    try:
+        reading = model if model.has_lines else model_store.find()
+        return LineReader(reading.lines_bytes()) if reading.has_lines else None
+    except model_store.ModelError:
+        if model.has_lines:
+            raise
+        log.exception("There is no line reader for %s", model.name)
+        return None
+
+
+def _best_way(hypotheses: Sequence[_Hypothesis]) -> list[_Hypothesis]:
+    """The hypotheses that cover a row once with the highest score."""
+    path = segmentation.best_path([h.grouping for h in hypotheses], [h.score for h in hypotheses])
+    return [hypotheses[index] for index in path]
+
+
+def _fit(hypothesis: _Hypothesis, mark: Seen, row: Mark) -> float:
+    """How well a grouping would be a mark that the line reader saw: by the judge, and by its place."""
+    grouping = hypothesis.grouping
+    middle = (grouping.mark.left + grouping.mark.right) / 2
+    away = abs(row.left + mark.place * row.width - middle) / row.height
+    classes = hypothesis.classes
+    share = classes[mark.value] if mark.value < SYMBOL else classes[SYMBOL] + PIECES_SHARE * classes[PIECES]
+    return grouping.log_odds + grouping.room * _log(share) - FAR * away**2
 
 
 def _hypothesis(grouping: Grouping, image: np.ndarray, classes: np.ndarray) -> _Hypothesis:

@@ -43,7 +43,7 @@ def without_lines(ink: np.ndarray) -> np.ndarray:
     lesser = _without_level_lines(ink[part], width) if w >= SHORTER * width else ink[part]
     if h >= SHORTER * height:
         lesser = _without_level_lines(np.ascontiguousarray(lesser.T), height).T
-    if lesser.base is ink or np.array_equal(lesser, ink[part]) or not _is_written(lesser):
+    if np.array_equal(lesser, ink[part]) or not _is_written(lesser):
         return ink
     rest = ink.copy()
     rest[part] = lesser

@@ -185,6 +185,33 @@ def best_path(candidates: Sequence[Grouping], scores: Sequence[float]) -> list[i
     return path[::-1]
 
 
+def aligned_path(candidates: Sequence[Grouping], scores: np.ndarray) -> list[int] | None:
+    """Indices of groupings that cover a row once, as many as there are known marks, with the highest sum of scores.
+
+    Args:
+        scores: float (candidates, marks): how well each grouping would be each mark, in order from the left.
+
+    Returns:
+        For every mark its grouping, or None where the row cannot be covered so.
+    """
+    end, count = max(candidate.last for candidate in candidates), scores.shape[1]
+    best = np.full((count + 1, end + 1), -np.inf)  # after so many marks, at so many pieces
+    step = np.zeros((count + 1, end + 1), int)
+    best[0, 0] = 0.0
+    for mark in range(count):
+        for index, candidate in enumerate(candidates):
+            total = best[mark, candidate.first] + scores[index, mark]
+            if total > best[mark + 1, candidate.last]:
+                best[mark + 1, candidate.last], step[mark + 1, candidate.last] = total, index
+    if best[count, end] == -np.inf:
+        return None
+    path, place = [], end
+    for mark in range(count, 0, -1):
+        path.append(int(step[mark, place]))
+        place = candidates[path[-1]].first
+    return path[::-1]
+
+
 def join(marks: Sequence[Mark]) -> Mark:
     """Several marks as one."""
     left, top = min(m.left for m in marks), min(m.top for m in marks)
