@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 from digit_core import Recognizer, architectures, datasets, evaluation, export, model_store, normalization
+from digit_core.settings import settings_from
 
 CHEAP = ("lenet5", "simple_cnn", "resnet")
 TIMED = 500  # readings of one digit
@@ -67,7 +68,7 @@ def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
     for architecture in CHEAP:
         results = []
         for seed in seeds:
-            settings = training.settings_from("standard", architecture=architecture, data=data, seed=seed)
+            settings = settings_from("standard", architecture=architecture, data=data, seed=seed)
             checkpoint = checkpoints and checkpoints / f"{architecture}-{data}-{seed}.npz"
             results.append(training.train(settings, checkpoint=checkpoint))
         tests = [100 * result.test_accuracy for result in results]

@@ -20,6 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from digit_core.progress import BatchEnd, EpochEnd
+from digit_core.settings import TrainingSettings, settings_from
+
 TARGET = 0.99
 EVERY = 50  # steps between two looks at the accuracy
 USUAL = {  # the recipe of most tutorials
@@ -56,7 +59,6 @@ def main() -> None:
 
 def speed(options: argparse.Namespace) -> None:
     """Both recipes in turn, seed by seed, from the same process; looking at the accuracy stops the clock."""
-    from digit_core.training import TrainingSettings, settings_from
 
     recipes = {
         "usual recipe": lambda seed: TrainingSettings(**USUAL, seed=seed),
@@ -144,7 +146,7 @@ def _epoch_by_fit(seed: int) -> float:
 
     from digit_core import datasets, training
 
-    settings = training.settings_from("standard", epochs=2, seed=seed)
+    settings = settings_from("standard", epochs=2, seed=seed)
     dataset = datasets.load(settings.data)
     keras.utils.set_random_seed(seed)
     model = training.ARCHITECTURES[settings.architecture]()
@@ -173,11 +175,12 @@ def _epoch_by_train(seed: int) -> float:
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "events", "w") as events:
 
         def note(event):
-            events.write(json.dumps(asdict(event)) + "\n")
-            if isinstance(event, training.EpochEnd):
+            if isinstance(event, BatchEnd | EpochEnd):
+                events.write(json.dumps(asdict(event)) + "\n")
+            if isinstance(event, EpochEnd):
                 times.append(time.monotonic())
 
-        settings = training.settings_from("standard", epochs=2, seed=seed)
+        settings = settings_from("standard", epochs=2, seed=seed)
         training.train(settings, note, lambda: False, Path(folder) / "state.npz")
     return times[1] - times[0]
 
@@ -211,14 +214,21 @@ def images_per_second(steps: int = 60) -> float:
     times = []
 
     def note(event):
-        times.append(time.monotonic())
+        if isinstance(event, BatchEnd):
+            times.append(time.monotonic())
+        if len(times) > steps + 10:
+            raise _EnoughError
 
-    settings = training.settings_from("best", epochs=1)
+    settings = settings_from("best", epochs=1)
     try:
-        training.train(settings, note, lambda: len(times) > steps + 10)
-    except training.StoppedEarlyError:
+        training.train(settings, note)
+    except _EnoughError:
         return steps * settings.batch_size / (times[steps + 10] - times[10])
-    raise AssertionError("it was to be stopped in its first epoch")
+    raise AssertionError("it was to end in its first epoch")
+
+
+class _EnoughError(Exception):
+    """Ends a training that was only to be timed."""
 
 
 def _spread(values: list[float], form: str) -> str:

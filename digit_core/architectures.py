@@ -2,7 +2,8 @@
 
 Every network takes a batch `float32 (n, 28, 28, 1)` in 0..1 and answers ten
 probabilities a digit, `float32 (n, 10)`. Augmentation stays outside, so that
-what is exported is what reads.
+what is exported is what reads. `dropout` is the share of the activations that are dropped
+while training, before dense layers.
 """
 
 import keras
@@ -12,7 +13,7 @@ INPUT_SHAPE = (28, 28, 1)
 CLASSES = 10
 
 
-def build_lenet5() -> keras.Model:
+def build_lenet5(dropout: float = 0.0) -> keras.Model:
     """LeNet-5 after LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning (1998), figure 2.
 
     Trainable sub-sampling is plain average pooling and the RBF output a softmax, as
@@ -26,10 +27,11 @@ def build_lenet5() -> keras.Model:
     x = layers.Flatten(name="flatten")(x)  # (n, 400)
     x = layers.Dense(120, activation="tanh", name="c5")(x)
     x = layers.Dense(84, activation="tanh", name="f6")(x)
+    x = _dropped(x, dropout)
     return keras.Model(digit, _probabilities(x), name="lenet5")
 
 
-def build_simple_cnn() -> keras.Model:
+def build_simple_cnn(dropout: float = 0.4) -> keras.Model:
     """Two convolutions, two poolings, one hidden layer: the network of most first courses."""
     digit = x = _input()
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)  # (n, 26, 26, 32)
@@ -37,13 +39,13 @@ def build_simple_cnn() -> keras.Model:
     x = layers.Conv2D(64, 3, activation="relu", name="conv2")(x)  # (n, 11, 11, 64)
     x = layers.MaxPooling2D(2, name="pool2")(x)
     x = layers.Flatten(name="flatten")(x)  # (n, 1600)
-    x = layers.Dropout(0.4, name="dropout1")(x)
+    x = layers.Dropout(dropout, name="dropout1")(x)
     x = layers.Dense(64, activation="relu", name="dense")(x)
-    x = layers.Dropout(0.2, name="dropout2")(x)
+    x = layers.Dropout(dropout / 2, name="dropout2")(x)
     return keras.Model(digit, _probabilities(x), name="simple_cnn")
 
 
-def build_resnet() -> keras.Model:
+def build_resnet(dropout: float = 0.0) -> keras.Model:
     """A small residual network after He, Zhang, Ren, Sun: Deep Residual Learning (2015); it learns fastest.
 
     Maps are pooled before they are normalised, which leaves a quarter of the work to do; the
@@ -57,10 +59,11 @@ def build_resnet() -> keras.Model:
     x = residual(residual(x, "block1"), "block2")
     x = convolution(x, 64, "widen2")  # (n, 7, 7, 64)
     x = layers.GlobalMaxPooling2D(name="strongest")(x)
+    x = _dropped(x, dropout)
     return keras.Model(digit, _probabilities(x), name="resnet")
 
 
-def build_inkling() -> keras.Model:
+def build_inkling(dropout: float = 0.2) -> keras.Model:
     """Our own: under 500,000 parameters, well under a millisecond a digit on a phone's core.
 
     Two thin layers see the strokes at full size, where layers cost most; each halving of the
@@ -74,7 +77,7 @@ def build_inkling() -> keras.Model:
     x = layers.MaxPooling2D(2, name="pool2")(x)
     x = residual(convolution(x, 128, "widen2"), "block2")  # (n, 7, 7, 128)
     x = layers.GlobalAveragePooling2D(name="mean")(x)
-    x = layers.Dropout(0.2, name="dropout")(x)
+    x = _dropped(x, dropout)
     return keras.Model(digit, _probabilities(x), name="inkling")
 
 
@@ -98,8 +101,25 @@ def multiply_adds(model: keras.Model) -> int:
     return total
 
 
+def outline(model: keras.Model) -> list[dict]:
+    """Its layers in order, in plain values: name, kind, the shape of what comes out, parameters."""
+    return [
+        {
+            "name": layer.name,
+            "kind": type(layer).__name__,
+            "shape": list(layer.output.shape[1:]),
+            "parameters": layer.count_params(),
+        }
+        for layer in model.layers
+    ]
+
+
 def _input() -> keras.KerasTensor:
     return keras.Input(INPUT_SHAPE, name="digit")
+
+
+def _dropped(x: keras.KerasTensor, share: float) -> keras.KerasTensor:
+    return layers.Dropout(share, name="dropout")(x) if share else x
 
 
 def _probabilities(x: keras.KerasTensor) -> keras.KerasTensor:

@@ -4,11 +4,19 @@ Colours are those of Okabe and Ito (Color Universal Design, 2008), which colour-
 people can tell apart, here in shades that stand out on light and on dark pages.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import plotly.graph_objects as go
 
+from digit_core.progress import EpochEnd
+
 ACCENT = "#4c7de0"
 QUIET = "rgba(128, 136, 156, 0.45)"
+GRID = "rgba(128, 136, 156, 0.25)"
+PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
+MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
 
 
 def probability_bars(probabilities: np.ndarray) -> go.Figure:
@@ -47,3 +55,229 @@ def probability_text(probabilities: np.ndarray) -> str:
     order = np.argsort(probabilities)[::-1]
     named = [f"{digit}: {probabilities[digit]:.0%}" for digit in order if probabilities[digit] >= 0.005]
     return "Probabilities. " + ", ".join(named)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve of a training.
+
+    Attributes:
+        name: what stands in the legend.
+        x: epochs, as decimal numbers.
+        y: loss, or accuracy 0..1.
+        points: shown as points joined by a line rather than as a line alone.
+        run: number of the training that it belongs to; each has its colour.
+    """
+
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+    points: bool = False
+    run: int = 0
+
+
+def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epochs: int) -> dict:
+    """Loss or accuracy over epochs, as a plain figure: it is drawn anew every second.
+
+    Args:
+        quantity: "loss" or "accuracy".
+        identity: as long as it stays the same, so does what people zoomed to.
+        epochs: how many there are to be.
+    """
+    share = quantity == "accuracy"
+    best = max((max(curve.y, default=0.0) for curve in curves), default=0.0)
+    traces = [_trace(curve, share) for curve in curves]
+    layout = {
+        "height": 260,
+        "margin": {"l": 48, "r": 10, "t": 30, "b": 40},
+        "uirevision": identity,
+        "showlegend": True,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "xaxis": {"title": {"text": "epoch"}, "range": [0, 1.02 * epochs], "gridcolor": GRID, "zeroline": False},
+        "yaxis": {
+            "title": {"text": quantity},
+            "gridcolor": GRID,
+            "zeroline": False,
+            **({"tickformat": ".1~%", "range": [_floor(best), 1.005]} if share else {"type": "log", "nticks": 5}),
+        },
+        "hovermode": "x",
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _floor(best: float) -> float:
+    """Where the axis of accuracy begins: once much is read right, only the last steps can be told apart."""
+    return 0.9 if best >= 0.98 else 0.7 if best >= 0.9 else 0.0
+
+
+def run_curves(
+    told: np.ndarray, epochs: Sequence[EpochEnd], quantity: str, run: int = 0, name: str = ""
+) -> list[Curve]:
+    """The curves of one run: training by the batch, validation by the epoch.
+
+    Args:
+        told: float (n, 3): epochs, loss, accuracy (`run_events.Story.curve`).
+        run: its number among those shown; `name` stands before its curves' names.
+    """
+    column = 1 if quantity == "loss" else 2
+    ends = [getattr(event, f"validation_{quantity}") for event in epochs]
+    prefix = f"{name}: " if name else ""
+    return [
+        Curve(f"{prefix}training", told[:, 0], told[:, column], run=run),
+        Curve(f"{prefix}validation", [event.epoch for event in epochs], ends, points=True, run=run),
+    ]
+
+
+def _trace(curve: Curve, share: bool) -> dict:
+    x, y = thinned(np.asarray(curve.x, float), np.asarray(curve.y, float))
+    colour = PALETTE[(2 * curve.run + curve.points) % len(PALETTE)]
+    return {
+        "type": "scatter",
+        "name": curve.name,
+        "x": x.round(4).tolist(),
+        "y": y.round(5).tolist(),
+        "mode": "lines+markers" if curve.points else "lines",
+        "line": {"color": colour, "width": 2.5 if curve.points else 1.5},
+        "marker": {"size": 7, "symbol": "circle"},
+        "hovertemplate": "%{y:.2%}" if share else "%{y:.4f}",
+    }
+
+
+def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """At most `most` points: means over neighbours, the last point as it is."""
+    if len(x) <= most:
+        return x, y
+    edges = np.linspace(0, len(x) - 1, most).astype(int)
+    counts = np.diff(edges)
+    return (
+        np.append(np.add.reduceat(x[:-1], edges[:-1]) / counts, x[-1]),
+        np.append(np.add.reduceat(y[:-1], edges[:-1]) / counts, y[-1]),
+    )
+
+
+def confusion(counts: np.ndarray, dim_diagonal: bool = True, shares: bool = False) -> go.Figure:
+    """Which digit was read as which: rows are true digits from 0 at the top, columns what was read.
+
+    Args:
+        counts: int (10, 10), row: true digit, column: predicted.
+        dim_diagonal: leave what is right without colour, so that mistakes stand out.
+        shares: show each cell as a share of its row.
+    """
+    counts = np.asarray(counts)
+    totals = np.maximum(counts.sum(1, keepdims=True), 1)
+    values = counts / totals if shares else counts.astype(float)
+    coloured = values.copy()
+    if dim_diagonal:
+        np.fill_diagonal(coloured, 0)
+    texts = [[_cell(values[t, p], shares) for p in range(10)] for t in range(10)]
+    strength = np.sqrt(coloured / max(coloured.max(), 1e-9))  # few mistakes are to be seen beside many
+    heat = {
+        "type": "heatmap",
+        "z": strength.tolist(),
+        "x": list(range(10)),
+        "y": list(range(10)),
+        "text": texts,
+        "texttemplate": "%{text}",
+        "customdata": counts.tolist(),
+        "hovertemplate": "%{y} read as %{x}: %{customdata}<extra></extra>",
+        "colorscale": [[0, "rgba(76, 125, 224, 0.05)"], [0.5, "rgba(224, 123, 31, 0.55)"], [1, "rgb(200, 88, 10)"]]
+        if dim_diagonal
+        else [[0, "rgba(76, 125, 224, 0.05)"], [1, "rgba(76, 125, 224, 0.9)"]],
+        "zmin": 0,
+        "zmax": 1,
+        "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
+    }
+    axis = {"dtick": 1, "fixedrange": True, "showgrid": False, "zeroline": False, "constrain": "domain"}
+    layout = {
+        "height": 420,
+        "margin": {"l": 40, "r": 8, "t": 36, "b": 8},
+        "xaxis": {**axis, "title": {"text": "read as"}, "side": "top", "range": [-0.5, 9.5]},
+        "yaxis": {**axis, "title": {"text": "true digit"}, "range": [9.5, -0.5]},
+    }
+    return go.Figure({"data": [heat], "layout": layout})
+
+
+KINDS = {  # of layers: how they are called, and their colour's place in the palette
+    "Conv2D": ("convolution", 0),
+    "MaxPooling2D": ("pooling", 1),
+    "AveragePooling2D": ("pooling", 1),
+    "GlobalMaxPooling2D": ("pooling", 1),
+    "GlobalAveragePooling2D": ("pooling", 1),
+    "Add": ("sum with what came in", 2),
+    "Dense": ("dense", 3),
+}
+
+
+def layers_picture(outline: Sequence[dict]) -> go.Figure:
+    """A network as a row of blocks: as high as its pictures, the wider the more maps there are.
+
+    Args:
+        outline: layers as `outlines.outlines()` gives them.
+    """
+    shapes, marks, left = [], [], 0.0
+    shown = [layer for layer in outline if layer["kind"] in KINDS]
+    for layer in shown:
+        height = layer["shape"][0] if len(layer["shape"]) == 3 else min(28.0, 2 + layer["shape"][0] / 10)
+        width = 0.5 + (np.log2(layer["shape"][-1]) / 4 if len(layer["shape"]) == 3 else 0.2)
+        called, colour = KINDS[layer["kind"]]
+        size = "×".join(map(str, layer["shape"]))
+        shapes.append({"type": "rect", "x0": left, "x1": left + width, "y0": -height / 2, "y1": height / 2,
+                       "fillcolor": PALETTE[colour], "opacity": 0.85, "line": {"width": 0}})  # fmt: skip
+        marks.append((left + width / 2, size, called, layer["parameters"]))
+        left += width + 0.35
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [mark[0] for mark in marks],
+        "y": [0] * len(marks),
+        "text": [mark[1] for mark in marks],
+        "customdata": [mark[2:] for mark in marks],
+        "hovertemplate": "%{customdata[0]}, %{text}: %{customdata[1]:,} parameters<extra></extra>",
+        "marker": {"opacity": 0},
+        "showlegend": False,
+    }
+    notes = [
+        {"x": x, "y": 15, "text": size, "showarrow": False, "textangle": -60, "xanchor": "left", "yanchor": "bottom",
+         "font": {"size": 11}}
+        for x, size, *_ in marks
+    ]  # fmt: skip
+    keys = [
+        {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name,
+         "marker": {"size": 11, "symbol": "square", "color": PALETTE[place]}}
+        for name, place in dict.fromkeys(KINDS[layer["kind"]] for layer in shown)
+    ]  # fmt: skip
+    hidden = {"visible": False, "fixedrange": True}
+    layout = {
+        "height": 230,
+        "margin": {"l": 4, "r": 30, "t": 4, "b": 4},
+        "shapes": shapes,
+        "annotations": notes,
+        "xaxis": {**hidden, "range": [-0.3, left + 1.2]},
+        "yaxis": {**hidden, "range": [-16, 30]},
+        "legend": {"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0},
+    }
+    return go.Figure({"data": [points, *keys], "layout": layout})
+
+
+def layers_text(outline: Sequence[dict]) -> str:
+    """The same in words."""
+    shown = [layer for layer in outline if layer["kind"] in KINDS]
+    total = sum(layer["parameters"] for layer in outline)
+    said = ", ".join(f"{KINDS[layer['kind']][0]} {'×'.join(map(str, layer['shape']))}" for layer in shown)
+    return f"A network of {total:,} parameters: {said}."
+
+
+def _cell(value: float, share: bool) -> str:
+    if not value:
+        return ""
+    return f"{value:.1%}" if share else f"{value:.0f}"
+
+
+def confusion_text(counts: np.ndarray) -> str:
+    """The mistakes in words, the commonest first."""
+    counts = np.asarray(counts)
+    pairs = sorted(((n, t, p) for (t, p), n in np.ndenumerate(counts) if t != p and n), key=lambda pair: -pair[0])
+    said = ", ".join(f"{t} as {p}: {n}" for n, t, p in pairs[:10])
+    return f"Which digit was read as which. {counts.diagonal().sum():,} right. Mistakes: {said or 'none'}."

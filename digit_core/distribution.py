@@ -75,6 +75,11 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
     return strategy.cluster_resolver is None or strategy.cluster_resolver.task_id in (None, 0)
 
 
+def has_many(model: keras.Model) -> bool:
+    """Whether several devices train copies of this model side by side."""
+    return model.distribute_strategy is not None and model.distribute_strategy.num_replicas_in_sync > 1
+
+
 def fit_for(strategy: tf.distribute.Strategy, model: keras.Model) -> keras.Model:
     """The model in a form that `fit` can train under this strategy."""
     if isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):

@@ -28,6 +28,8 @@ from digit_core.datasets import Dataset, Split
 from digit_core.evaluation import Evaluation, evaluate
 from digit_core.model_store import ModelError, StoredModel
 from digit_core.normalization import batch
+from digit_core.progress import BatchEnd, EpochEnd, Glimpse, OnEvent, Started
+from digit_core.settings import TrainingSettings
 
 LOSSES = {
     "sparse": keras.losses.SparseCategoricalCrossentropy,  # labels 0..9
@@ -39,142 +41,8 @@ OPTIMIZERS = {
     "sgd": lambda rate, **options: keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, **options),
 }
 PARTS = ("train", "validation", "test")
-SCHEDULES = ("cosine", "constant")
+WATCH_EVERY = 1.0  # seconds between glimpses at the watched digits
 PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # -> Keras' name of the policy
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """All that decides a training.
-
-    Attributes:
-        architecture: a name in `ARCHITECTURES`.
-        data: a name for `datasets.load`.
-        epochs: passes over the training part, at least 1.
-        batch_size: digits a step.
-        optimizer: a name in `OPTIMIZERS`.
-        learning_rate: the highest step size.
-        schedule: "cosine" (falls to 0 along a cosine) or "constant"; either after the warm-up.
-        warmup: epochs, or a part of one, over which the step size rises from 0.
-        weight_decay: share by which weights shrink a step, times the step size.
-        label_smoothing: share of the probability spread over all ten digits, 0..1; wants loss "one_hot".
-        averaging: momentum of the exponential moving average of the weights, 0..1; 0 for none.
-            The averaged weights are the ones that are validated and kept.
-        augmentation: a name in `DISTORTIONS`; training digits are distorted anew every epoch.
-        loss: "sparse" or "one_hot", the form of the labels.
-        patience: epochs without a lower validation loss after which training ends; 0 for never.
-        precision: "float32", or "bfloat16" for half the memory traffic where the processor knows
-            it; the stored network is float32 either way.
-        seed: for weights, dropout, order and distortion.
-        start_from: name of a stored model of the same architecture whose weights come first, or ""
-            for random ones; so a network goes on to learn from other data, or one's own hand.
-        blend: share of those first weights in the ones that are kept, 0..1. The mean of a network
-            before and after such a training often reads better than either (Wortsman et al.:
-            Robust Fine-Tuning of Zero-Shot Models, 2022).
-    """
-
-    architecture: str = "simple_cnn"
-    data: str = "mnist"
-    epochs: int = 12
-    batch_size: int = 128
-    optimizer: str = "adamw"
-    learning_rate: float = 2e-3
-    schedule: str = "cosine"
-    warmup: float = 0.5
-    weight_decay: float = 0.01
-    label_smoothing: float = 0.0
-    averaging: float = 0.0
-    augmentation: str = "gentle"
-    loss: str = "one_hot"
-    patience: int = 0
-    precision: str = "float32"
-    seed: int = 1
-    start_from: str = ""
-    blend: float = 0.0
-
-    def __post_init__(self) -> None:
-        choices = {
-            "architecture": ARCHITECTURES,
-            "optimizer": OPTIMIZERS,
-            "schedule": SCHEDULES,
-            "augmentation": DISTORTIONS,
-            "loss": LOSSES,
-            "precision": PRECISIONS,
-        }
-        for setting, known in choices.items():
-            if getattr(self, setting) not in known:
-                raise ValueError(f"There is no {setting} called {getattr(self, setting)!r}: {', '.join(known)}.")
-        if not (self.epochs >= 1 and self.batch_size >= 1 and 0 < self.learning_rate < np.inf):
-            raise ValueError("Epochs, batch size and learning rate must be greater than zero.")
-        if not (0 <= self.label_smoothing < 1 and 0 <= self.averaging < 1):
-            raise ValueError("Label smoothing and averaging must lie between 0 and 1, and below 1.")
-        if not (0 <= self.warmup < np.inf and 0 <= self.weight_decay < np.inf and self.patience >= 0):
-            raise ValueError("Warm-up, weight decay and patience must not be negative.")
-        if self.label_smoothing and self.loss != "one_hot":
-            raise ValueError("Label smoothing needs the loss one_hot.")
-        if not 0 <= self.blend < 1 or (self.blend and not self.start_from):
-            raise ValueError("Blend must lie between 0 and 1, and needs a model to start from.")
-        if not 0 <= self.seed < 2**32:
-            raise ValueError("The seed must be a whole number from 0 to 4294967295.")
-
-
-PRESETS = {
-    "quick": TrainingSettings(architecture="resnet", epochs=2, learning_rate=2e-2, warmup=0.15, augmentation="none"),
-    "standard": TrainingSettings(),
-    "best": TrainingSettings(
-        architecture="inkling",
-        epochs=25,
-        learning_rate=4e-3,
-        weight_decay=0.05,
-        label_smoothing=0.05,
-        averaging=0.998,
-    ),
-}
-
-
-def settings_from(preset: str, **changes) -> TrainingSettings:
-    """A preset's settings with some of them changed.
-
-    Raises:
-        ValueError: there is no such preset, or a setting cannot be.
-    """
-    if preset not in PRESETS:
-        raise ValueError(f"There is no preset called {preset!r}: {', '.join(PRESETS)}.")
-    return replace(PRESETS[preset], **changes)
-
-
-@dataclass(frozen=True)
-class BatchEnd:
-    """After a step: `step` of `steps` in this `epoch` of `epochs` (all from 1), running means.
-
-    `seconds_left` counts to the end of the last epoch; it and `images_per_second` are None until known.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    loss: float
-    accuracy: float
-    images_per_second: float | None = None
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True)
-class EpochEnd:
-    """After an epoch: means over the training part, and over the validation part; what it took."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy: float
-    validation_loss: float
-    validation_accuracy: float
-    seconds: float = 0.0
-    seconds_left: float = 0.0
-
-
-OnEvent = Callable[[BatchEnd | EpochEnd], None]
 
 
 @dataclass(frozen=True)
@@ -182,8 +50,8 @@ class Trained:
     """A trained network with what is worth knowing about it.
 
     `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
-    the one with the lowest validation loss. `start` is the model whose weights came first.
-    `stopped` tells that it was asked to end early.
+    the one with the lowest validation loss, or 0 where training was stopped in its first epoch.
+    `start` is the model whose weights came first. `stopped` tells that it was asked to end early.
     `temperature` is what its last layer was divided by to make its confidence honest.
     `validation` and `test` are of the network that is kept.
     """
@@ -209,10 +77,6 @@ class TrainingError(Exception):
     """A training cannot go on; the text says why, in words for people."""
 
 
-class StoppedEarlyError(TrainingError):
-    """Training was asked to stop before its first epoch had ended: there is nothing to keep."""
-
-
 class DivergedError(TrainingError):
     """The loss is no longer a number."""
 
@@ -227,8 +91,9 @@ def train(
     """Train one network, on all GPUs of this machine or with the workers that `TF_CONFIG` names.
 
     Args:
-        on_event: called after every step and every epoch, in this thread.
-        should_stop: asked after every step; once it says True, training ends with the best epoch so far.
+        on_event: told of everything in `progress`, in this thread.
+        should_stop: asked after every step; once it says True, training ends with the best epoch so far,
+            in the first epoch with what was learnt up to then.
         checkpoint: file that holds the state after every epoch. If it is there already, training goes
             on from it and ends as it would have without the break.
         progress: show a bar on stderr while data are downloaded.
@@ -237,7 +102,6 @@ def train(
         DatasetError: the data cannot be had.
         ModelError: the model to start from cannot be had, or is another kind of network.
         CheckpointError: the checkpoint belongs to another training, or cannot be read or written.
-        StoppedEarlyError: stopped in the first epoch.
         DivergedError: the loss is no longer a number.
         DistributionError: the workers do not come together, or one of them has gone.
     """
@@ -246,9 +110,9 @@ def train(
     distribution.make_repeatable()
     strategy = distribution.strategy()
     start = _start(settings)
-    dataset = datasets.load(settings.data, progress)
+    dataset = datasets.load(settings.data, progress, settings.validation_share)
     with strategy.scope(), computing_in(settings.precision):
-        model = distribution.fit_for(strategy, ARCHITECTURES[settings.architecture]())
+        model = distribution.fit_for(strategy, build(settings))
         first_weights = _copied_weights(start, model) if start else None
         _compile(model, settings, len(dataset.train))
     course = _Course(settings, dataset, on_event, should_stop, checkpoint if distribution.is_chief(strategy) else None)
@@ -258,9 +122,13 @@ def train(
     distribution.check_in_step(strategy, len(course.history))
     if not course.finished():
         _fit(model, course)
-    if not course.history:
-        raise StoppedEarlyError("Stopped before the first epoch had ended: there is nothing to keep.")
     return _result(course, time.monotonic() - started)
+
+
+def build(settings: TrainingSettings) -> keras.Model:
+    """The network that the settings name, with random weights."""
+    options = {} if settings.dropout is None else {"dropout": settings.dropout}
+    return ARCHITECTURES[settings.architecture](**options)
 
 
 def settings_of(checkpoint: Path) -> TrainingSettings:
@@ -355,6 +223,12 @@ def calibrate(model: keras.Model, validation: Split) -> float:
     return temperature
 
 
+def _one_of_each(split: Split) -> Split:
+    """The first of every digit that there is, from 0 to 9."""
+    digits, places = np.unique(split.labels, return_index=True)
+    return Split(split.images[places], digits)
+
+
 def _arrays(split: Split, settings: TrainingSettings) -> tuple[np.ndarray, np.ndarray]:
     return batch(split.images), _targets(split, settings)
 
@@ -438,6 +312,7 @@ def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.opti
 def _fit(model: keras.Model, course: "_Course") -> None:
     """Train up to the last epoch, the end of patience, or the wish to stop."""
     averaging = [keras.callbacks.SwapEMAWeights()] if course.settings.averaging else []
+    course.on_event(course.started())
     with distribution.noticing_lost_workers(), contextlib.suppress(_StopError):
         model.fit(
             course.batches,
@@ -483,6 +358,12 @@ class _Course(keras.callbacks.Callback):
         self.seconds_before = 0.0  # that trainings before this one took, where it goes on from a checkpoint
         self.stopped = False
         self.clock = _Clock()
+        self.watched = _one_of_each(dataset.validation)
+        self.looked = 0.0  # when the network last read the watched digits
+
+    def started(self) -> Started:
+        digits = {part: len(getattr(self.dataset, part)) for part in PARTS}
+        return Started(digits, self.watched.images, self.watched.labels)
 
     def finished(self) -> bool:
         """Whether the last epoch is done, or patience is at its end."""
@@ -509,9 +390,19 @@ class _Course(keras.callbacks.Callback):
         )
         if not math.isfinite(logs["loss"]):
             raise DivergedError("The loss is no longer a number. Try a smaller learning rate.")
+        self._glimpse(step + 1)
         if self.should_stop():
             self.stopped = True
+            if not self.history:
+                self.best_weights = self.model.get_weights()
             raise _StopError
+
+    def _glimpse(self, step: int) -> None:
+        """Let the network, as it is now, read the watched digits; every second or so."""
+        if time.monotonic() - self.looked >= WATCH_EVERY and not distribution.has_many(self.model):
+            probabilities = np.asarray(self.model(batch(self.watched.images), training=False))
+            self.on_event(Glimpse(len(self.history) + 1, step, probabilities))
+            self.looked = time.monotonic()
 
     def on_test_end(self, logs=None):
         self.validated = self.model.get_weights()
@@ -610,7 +501,7 @@ def _restore(model: keras.Model, course: _Course, state: Checkpoint) -> None:
 def _result(course: _Course, seconds: float) -> Trained:
     """The best epoch's network, in float32, and its one reading of the test part."""
     settings, dataset = course.settings, course.dataset
-    model = ARCHITECTURES[settings.architecture]()
+    model = build(settings)
     model.set_weights(course.best_weights)
     if settings.blend:
         pairs = zip(course.first_weights, course.best_weights, strict=True)

@@ -23,6 +23,8 @@ from digit_core import checkpoints, export, model_store, paths
 from digit_core.checkpoints import CheckpointError
 from digit_core.datasets import DATASETS
 from digit_core.export import ExportError
+from digit_core.progress import BatchEnd, EpochEnd
+from digit_core.settings import TrainingSettings, settings_from
 
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 
@@ -49,6 +51,8 @@ def add_parser(commands) -> None:
     train.add_argument("--augmentation", help="none, slight, gentle or strong: how far digits are distorted")
     train.add_argument("--loss", choices=("sparse", "one_hot"), help="the form of the labels")
     train.add_argument("--patience", type=int, help="stop after so many epochs without gain; 0 for never")
+    train.add_argument("--dropout", type=float, help="share of activations dropped before dense layers")
+    train.add_argument("--validation-share", type=float, help="share of the training digits that only choose")
     train.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16: faster where supported")
     train.add_argument("--seed", type=int, help="for weights, dropout, order and distortion")
     train.add_argument("--start-from", help="model of the same architecture whose weights come first")
@@ -56,6 +60,7 @@ def add_parser(commands) -> None:
     train.add_argument("--name", help="name of the model (default: the architecture and the time)")
     train.add_argument("--into", type=Path, help="folder of models to write to (default $DIGIT_HOME/models)")
     train.add_argument("--resume", action="store_true", help="go on with the training of that --name")
+    train.add_argument("--run", metavar="ID", dest="run_id", help=argparse.SUPPRESS)  # the app's own workers
     train.set_defaults(run=run)
 
 
@@ -65,6 +70,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError, DatasetError, CheckpointError, ExportError: with a sentence for people.
     """
+    if options.run_id:
+        from digit_core import run_worker
+
+        return run_worker.work(options.run_id)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     print("Starting TensorFlow ...", file=sys.stderr)
     from digit_core import distribution, training  # seconds, and only this command needs them
@@ -81,10 +90,13 @@ def run(options: argparse.Namespace) -> int:
             trained = training.train(settings, bar.show, asked.is_set, checkpoint_of(name), progress=True)
     except (training.TrainingError, distribution.DistributionError) as error:
         print(error, file=sys.stderr)
-        return STOPPED if isinstance(error, training.StoppedEarlyError) else 1
+        return 1
     if not distribution.is_chief(distribution.strategy()):
         return 0  # worker 0 stores the model
     _store(trained, name, options.into)
+    if trained.stopped and not trained.history:
+        print("Stopped in the first epoch: what was learnt is stored, and cannot be gone on with.", file=sys.stderr)
+        return STOPPED
     if trained.stopped:
         into = f" --into {options.into}" if options.into else ""
         print(f"Stopped. To go on: python -m digit_core train --resume --name {name}{into}", file=sys.stderr)
@@ -111,9 +123,7 @@ def _new(options: argparse.Namespace):
         CheckpointError: a training of that name is unfinished.
         ModelError: a model of that name is there already.
     """
-    from digit_core import training
-
-    settings = training.settings_from(options.preset or "standard", **_given(options))
+    settings = settings_from(options.preset or "standard", **_given(options))
     own = f"{settings.architecture}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     name = options.name or (settings.architecture if options.into else own)
     if os.path.exists(checkpoint_of(name)):
@@ -144,9 +154,7 @@ def _resumed(options: argparse.Namespace):
 
 def _given(options: argparse.Namespace) -> dict:
     """The settings that were given on the command line."""
-    from digit_core import training
-
-    fields = [field.name for field in dataclasses.fields(training.TrainingSettings)]
+    fields = [field.name for field in dataclasses.fields(TrainingSettings)]
     return {field: getattr(options, field) for field in fields if getattr(options, field) is not None}
 
 
@@ -209,11 +217,11 @@ class _Bar:
     def show(self, event) -> None:
         if self.bar is None:
             self.bar = tqdm(unit="batch", file=sys.stderr, mininterval=0.5)
-        if hasattr(event, "step"):
+        if isinstance(event, BatchEnd):
             self.bar.total = event.epochs * event.steps
             self.bar.update((event.epoch - 1) * event.steps + event.step - self.bar.n)
             self.bar.set_postfix_str(f"loss {event.loss:.4f}, accuracy {event.accuracy:.2%}", refresh=False)
-        else:
+        elif isinstance(event, EpochEnd):
             self.bar.write(
                 f"epoch {event.epoch}/{event.epochs}: training {event.accuracy:.2%}, "
                 f"validation {event.validation_accuracy:.2%} (loss {event.validation_loss:.4f})",

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from digit_core import wording
-from ui import canvas, components, frame, resources, uploads
+from ui import canvas, components, frame, model_choice, resources, uploads
 
 frame.require()
 
 st.html('<h1 class="ink-title">Inkling <span>reads the numbers you write.</span></h1>')
+model_choice.show()
 
 
 @st.fragment
@@ -15,7 +16,7 @@ def draw() -> None:
     """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
     picture = canvas.drawing()
-    reading = None if picture is None else resources.recognizer().read(picture)
+    reading = None if picture is None else resources.chosen_recognizer().read(picture)
     read = reading is not None and reading.digits
     with right:
         card = st.container(key="reading")

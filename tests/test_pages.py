@@ -10,7 +10,7 @@ from drawing import DIGITS, draw, number, placed
 from streamlit.testing.v1 import AppTest
 
 from digit_core import images
-from ui import samples, uploads
+from ui import components, samples, uploads
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
@@ -185,7 +185,7 @@ def test_a_page_opened_alone_brings_the_frame():
 def test_a_file_name_cannot_become_a_formula_or_markup():
     assert uploads._safe_cell("=1+1") == "'=1+1"
     assert uploads._safe_cell("7.png") == "7.png"
-    assert uploads._plain("*[x](y)*") == "\\*\\[x\\]\\(y\\)\\*"
+    assert components.plain("*[x](y)*") == "\\*\\[x\\]\\(y\\)\\*"
 
 
 @pytest.mark.parametrize("sample", range(len(samples.NUMBERS)))

@@ -35,7 +35,7 @@ def test_events_tell_every_batch_and_every_epoch(trained):
     steps = len(result.dataset.train) // 32
     assert [(e.epoch, e.step) for e in batches] == [(e, s) for e in range(1, 7) for s in range(1, steps + 1)]
     assert [e for e in events if isinstance(e, EpochEnd)] == list(result.history)
-    assert {e.epochs for e in events} == {6}
+    assert {e.epochs for e in batches} == {6}
     left = [e.seconds_left for e in batches if e.seconds_left is not None]
     assert left[-1] < left[0]
     assert batches[-1].images_per_second > 0
@@ -145,12 +145,12 @@ def unbroken():
 
 
 def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbroken, tmp_path):
-    from digit_core.training import train
+    from digit_core.training import BatchEnd, train
 
     seen, checkpoint = [], tmp_path / "state.npz"
 
     def note(event):
-        if hasattr(event, "step"):
+        if isinstance(event, BatchEnd):
             seen.append((event.epoch, event.step))
 
     first = train(_everything_at_once(), note, lambda: seen[-1] == (2, 7), checkpoint)
@@ -212,11 +212,44 @@ def test_a_training_that_diverges_says_so():
         train(settings)
 
 
-def test_stopping_in_the_first_epoch_leaves_nothing_to_keep():
-    from digit_core.training import StoppedEarlyError, TrainingSettings, train
+def test_stopping_in_the_first_epoch_keeps_what_was_learnt():
+    from digit_core.training import TrainingSettings, train
 
-    with pytest.raises(StoppedEarlyError, match="nothing to keep"):
-        train(TrainingSettings(architecture="lenet5", data="builtin", epochs=1), should_stop=lambda: True)
+    settings = TrainingSettings(architecture="resnet", data="builtin", epochs=50, batch_size=16, learning_rate=0.01)
+    batches = []
+    trained = train(settings, batches.append, should_stop=lambda: len(batches) > 60)
+    assert trained.stopped
+    assert not trained.history
+    assert trained.best_epoch == 0
+    assert trained.validation.accuracy > 0.3  # chance: 0.1
+
+
+def test_events_begin_with_the_watched_digits_and_glimpse_at_them(trained):
+    from digit_core.progress import Glimpse, Started
+
+    result, events = trained
+    first = events[0]
+    assert isinstance(first, Started)
+    assert first.digits == {part: len(getattr(result.dataset, part)) for part in ("train", "validation", "test")}
+    assert list(first.labels) == list(range(10))
+    for image, label in zip(first.watched, first.labels, strict=True):
+        split = result.dataset.validation
+        assert (split.images[split.labels == label][0] == image).all()
+    glimpses = [event for event in events if isinstance(event, Glimpse)]
+    assert glimpses
+    assert all(np.allclose(glimpse.probabilities.sum(1), 1, atol=1e-5) for glimpse in glimpses)
+
+
+@pytest.mark.parametrize("architecture", ["lenet5", "simple_cnn", "resnet", "inkling"])
+def test_dropout_is_where_it_is_asked_for(architecture):
+    from digit_core.training import TrainingSettings, build
+
+    def shares(dropout):
+        model = build(TrainingSettings(architecture=architecture, dropout=dropout))
+        return [layer.rate for layer in model.layers if hasattr(layer, "rate")]
+
+    assert max(shares(0.3)) == 0.3
+    assert not any(shares(0.0))
 
 
 def test_patience_ends_a_training_that_no_longer_gains():

@@ -2,6 +2,7 @@
 
 import html
 import time
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -92,6 +93,17 @@ def enlarged(picture: np.ndarray) -> np.ndarray:
     """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
     factor = -(-112 // max(picture.shape[:2]))
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
+
+
+def sprite(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Rows of equally many digits, each uint8 (n, 28, 28), as one picture with a little room between them."""
+    lines = [np.concatenate([np.pad(digit, 2) for digit in row], axis=1) for row in rows]
+    return cv2.resize(np.concatenate(lines), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+
+
+def plain(text: str) -> str:
+    """A text from outside without what Markdown would make of it."""
+    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 
 def _shown_width(picture: np.ndarray) -> int:

@@ -11,7 +11,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 STYLE = """
 <style>
 [data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar that comes must not resize the canvas */
-.block-container { max-width: 1120px; padding-top: 3.2rem; padding-bottom: 3rem; }
+.block-container { max-width: 1120px; padding-top: 4.4rem; padding-bottom: 3rem; }
 h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
 .ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
 .ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
@@ -24,7 +24,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 @media (max-width: 640px) {
-  .block-container { padding: 2.6rem 1rem 2rem; }
+  .block-container { padding: 4rem 1rem 2rem; }
   .ink-title span { display: block; }
 }
 </style>
@@ -33,7 +33,11 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 
 def page_list() -> list:
     """The pages that exist, the first one at `/`."""
-    return [st.Page(PROJECT / "pages" / "predict.py", title="Predict", icon=":material/draw:", default=True)]
+    pages = PROJECT / "pages"
+    return [
+        st.Page(pages / "predict.py", title="Predict", icon=":material/draw:", default=True),
+        st.Page(pages / "train.py", title="Train", icon=":material/school:"),
+    ]
 
 
 def show() -> None:

@@ -1,11 +1,18 @@
 """The only caches round the core: what all visitors share."""
 
 import logging
+from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
-from digit_core import Recognizer
+from digit_core import Recognizer, charts, datasets, run_events
+from digit_core.datasets import Split
 from digit_core.model_store import ModelError
+from digit_core.outlines import outlines
+from digit_core.run_events import Story
+from digit_core.runs import Run
+from ui import state
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +20,58 @@ log = logging.getLogger(__name__)
 @st.cache_resource(show_spinner=False)
 def _load(name: str | None) -> Recognizer:
     return Recognizer.load(name)
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def story(folder: Path) -> Story:
+    """What a run has told; all who watch it share one, and `update` reads on where another left off."""
+    return Story(folder)
+
+
+@st.cache_resource(show_spinner=False, max_entries=40)
+def _figures(folder: Path, quantity: str) -> dict:
+    """The newest figure of a curve, under "version" and "figure"."""
+    return {}
+
+
+def figure(told: Story, quantity: str, run: Run) -> dict:
+    """A run's curves of loss or accuracy; drawn once for all who watch."""
+    newest = _figures(told.folder, quantity)
+    if newest.get("version") != told.version:
+        drawn = charts.training_curves(
+            charts.run_curves(told.curve(), told.epochs, quantity), quantity, run.id, run.settings.epochs
+        )
+        newest |= {"figure": drawn, "version": told.version}
+    return newest["figure"]
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _watched(folder: Path) -> np.ndarray:
+    found = run_events.watched(folder)
+    if found is None:
+        raise LookupError(folder)  # not remembered
+    return found
+
+
+def watched(folder: Path) -> np.ndarray | None:
+    """The digits that a run watches, uint8 (n, 28, 28), once it has chosen them."""
+    try:
+        return _watched(folder)
+    except LookupError:
+        return None
+
+
+@st.cache_resource(show_spinner=False)
+def some_digits() -> Split:
+    """One built-in digit of each kind, to show what is done to digits."""
+    split = datasets.load("builtin").train
+    places = [int(np.flatnonzero(split.labels == digit)[1]) for digit in range(10)]
+    return Split(split.images[places], split.labels[places])
+
+
+def outline(architecture: str) -> list[dict]:
+    """The layers of a network."""
+    return outlines()[architecture]
 
 
 def recognizer(name: str | None = None) -> Recognizer:
@@ -26,3 +85,16 @@ def recognizer(name: str | None = None) -> Recognizer:
         log.exception("The recognizer cannot be loaded")
         st.error(f"{error} Nothing can be read until that is mended.", icon=":material/error:")
         st.stop()
+
+
+def chosen_recognizer() -> Recognizer:
+    """The one that the visitor reads with; the default one where that has gone."""
+    name = state.get("model")
+    if name is not None:
+        try:
+            return _load(name)
+        except ModelError as error:
+            log.warning("A chosen model cannot be loaded: %s", error)
+            state.put("model", None)
+            st.warning(f"The model {name} is no longer there. Inkling's own reads instead.")
+    return recognizer()

@@ -12,6 +12,8 @@ DEFAULTS: dict[str, Any] = {
     "framed": False,  # the entry has run in this session (see ui.frame)
     "run": 0,  # number of this run of a whole page; a fragment's run has none of its own
     "shown_in_run": 0,  # the run in which the canvas was shown last
+    "model": None,  # name of the model that the visitor reads with; None for the default one
+    "model_asked": False,  # the address has been asked for one
     "width": None,  # of the canvas, in pixels, when it was shown last
     "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
     "seed": {"objects": []},  # the drawing that the canvas was last told to show

@@ -88,7 +88,7 @@ def _summary(file) -> Summary:
 def _read(file) -> tuple[np.ndarray, Reading]:
     """A file's picture and reading, which are at hand from now on as `_opened`."""
     picture = images.decode(file.getvalue())
-    reading = resources.recognizer().read(picture)
+    reading = resources.chosen_recognizer().read(picture)
     state.put("opened", (_digest(file), images.working_size(picture), reading))
     return picture, reading
 
@@ -122,11 +122,11 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
             left, right = st.columns([2, 3], gap="medium")
             left.image(summary.boxed, width="stretch", alt=_alternative(summary))
             with right:
-                st.caption(_plain(file.name))
+                st.caption(components.plain(file.name))
                 with st.container(key=f"reading_{number}"):
                     _say(summary)
                 if summary.text and st.toggle(
-                    f"Look closer at {_plain(file.name)}", key=f"closer_{_digest(file)}_{number}"
+                    f"Look closer at {components.plain(file.name)}", key=f"closer_{_digest(file)}_{number}"
                 ):
                     components.details(*_opened(file), f"uploaded_{number}", boxes=False)
 
@@ -139,7 +139,7 @@ def _say(summary: Summary) -> None:
 
 
 def _complain(file, summary: Summary) -> None:
-    st.error(f"**{_plain(file.name)}**: {summary.error}", icon=":material/broken_image:")
+    st.error(f"**{components.plain(file.name)}**: {summary.error}", icon=":material/broken_image:")
 
 
 def _table(files: list, summaries: list[Summary]) -> None:
@@ -167,11 +167,6 @@ def _row(file, summary: Summary) -> dict[str, str]:
 def _safe_cell(value: str) -> str:
     """A cell that no spreadsheet takes for a formula, whatever the file was called."""
     return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-
-
-def _plain(name: str) -> str:
-    """A file's name without what Markdown would make of it."""
-    return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in name)
 
 
 def _alternative(summary: Summary) -> str:

@@ -1,0 +1,53 @@
+"""The training page: start a network, and watch it learn to read."""
+
+import streamlit as st
+
+from digit_core import run_wording, runs
+from digit_core.limits import limits
+from digit_core.runs import Run, RunError
+from ui import components, frame, run_list, run_view, training_form
+
+frame.require()
+
+st.html('<h1 class="ink-title">Train <span>a network, and watch it learn to read.</span></h1>')
+st.html(run_view.STYLE)
+
+
+def asked_for() -> Run | None:
+    """The run that the address names."""
+    run_id = st.query_params.get("run")
+    if not run_id:
+        return None
+    try:
+        return runs.find(run_id)
+    except RunError as error:
+        st.warning(str(error))
+        return None
+
+
+allowed = limits()
+if not allowed.training:
+    st.info(
+        "Training is switched off on this server, to leave its strength to reading. "
+        "Inkling on your own machine trains.",
+        icon=":material/school:",
+    )
+known = runs.list_runs()
+running = [run for run in known if run.is_running]
+run = asked_for() or (running[0] if running else None)
+if notice := st.session_state.pop("train_notice", None):
+    st.warning(notice, icon=":material/hourglass_top:")
+
+if run:
+    other = running[0] if running and run.id != running[0].id else None
+    if other and st.button(f"{components.plain(run_wording.title(other))} is training: watch it"):
+        st.query_params["run"] = other.id
+        st.rerun()
+    run_view.show(run)
+if allowed.training and len(running) < allowed.at_once:
+    with st.container(border=True, key="new_run"):
+        st.subheader("New training" if run else "Choose how thorough to be", anchor=False)
+        training_form.show(allowed)
+elif allowed.training:
+    st.caption("One training at a time: the next can start when this one has ended.")
+st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()

@@ -1,0 +1,335 @@
+"""Runs on disk, and their worker for real on the built-in digits."""
+
+import dataclasses
+import json
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from digit_core import run_events, run_wording, runs
+from digit_core.limits import Limits, limits
+from digit_core.progress import BatchEnd, EpochEnd, Glimpse, Started
+from digit_core.runs import BusyError, RunError
+from digit_core.settings import TrainingSettings, settings_from
+
+SMALL = TrainingSettings(architecture="lenet5", data="builtin", epochs=2, batch_size=32, augmentation="none")
+LONG = dataclasses.replace(SMALL, epochs=60)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    yield
+    for run in runs.list_runs():
+        if run.is_running:
+            runs.stop(run)
+            _wait(run)
+
+
+@pytest.fixture
+def worker(monkeypatch):
+    """Stands in for the process: takes the lock as a worker does, and nothing more."""
+    held = []
+
+    def launch(folder):
+        runs.write_status(folder, {"state": "training"})
+        lock = runs.lock_of(folder)
+        lock.acquire()
+        held.append(lock)
+
+    monkeypatch.setattr(runs, "_launch", launch)
+    yield held
+    for lock in held:
+        lock.release()
+
+
+def _wait(run, until=lambda run: not run.is_running, seconds=90):
+    end = time.monotonic() + seconds
+    while not until(run := runs.find(run.id)):
+        assert time.monotonic() < end, f"{run.state}: {runs.log_tail(run)}"
+        time.sleep(0.05)
+    return run
+
+
+# ---- on disk
+
+
+def test_a_run_is_alive_as_long_as_its_lock_is_held(worker):
+    run = runs.start(SMALL, "  my  first ")
+    assert run.state == "training"
+    assert run.title == "my first"
+    assert runs.find(run.id).settings == SMALL
+    worker[0].release()
+    ended = runs.find(run.id)
+    assert ended.state == "interrupted"
+    assert ended.can_resume
+
+
+def test_only_one_trains_at_a_time(worker, monkeypatch):
+    first = runs.start(SMALL)
+    with pytest.raises(BusyError) as busy:
+        runs.start(SMALL)
+    assert busy.value.run.id == first.id
+    monkeypatch.setenv("DIGIT_RUNS_AT_ONCE", "2")
+    assert runs.start(SMALL).is_running
+
+
+def test_two_who_start_at_the_same_moment_get_one_run(worker):
+    barrier, got = threading.Barrier(4), []
+
+    def press():
+        barrier.wait()
+        try:
+            got.append(runs.start(SMALL).id)
+        except BusyError as busy:
+            got.append(busy.run.id)
+
+    threads = [threading.Thread(target=press) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 4
+    assert len(set(got)) == 1
+    assert len(runs.list_runs()) == 1
+
+
+def test_what_the_host_forbids_is_refused(worker, monkeypatch):
+    monkeypatch.setenv("DIGIT_MOST_EPOCHS", "5")
+    with pytest.raises(RunError, match="At most 5 epochs"):
+        runs.start(LONG)
+    monkeypatch.setenv("DIGIT_ALLOW_TRAINING", "False")
+    with pytest.raises(RunError, match="switched off"):
+        runs.start(SMALL)
+    assert not runs.list_runs()
+
+
+def test_limits_that_cannot_be_stay_as_they_were(monkeypatch):
+    monkeypatch.setenv("DIGIT_MOST_EPOCHS", "many")
+    monkeypatch.setenv("DIGIT_MOST_RUNS", "0")
+    monkeypatch.setenv("DIGIT_MOST_MINUTES", "7")
+    assert limits() == dataclasses.replace(Limits(), minutes=7)
+
+
+def test_the_oldest_without_a_star_go_first(worker, monkeypatch):
+    monkeypatch.setenv("DIGIT_MOST_RUNS", "2")
+    ids = []
+    for number in range(4):
+        monkeypatch.setattr(runs.secrets, "token_hex", lambda n, number=number: f"000{number}")
+        run = runs.start(SMALL)
+        if number == 0:
+            runs.star(run, True)
+        worker[-1].release()
+        ids.append(run.id)
+    assert {run.id for run in runs.list_runs()} == {ids[0], ids[3]}
+
+
+def test_a_run_is_renamed_and_deleted_but_not_while_it_trains(worker):
+    run = runs.start(SMALL)
+    runs.rename(run, "x" * 200)
+    assert runs.find(run.id).title == "x" * runs.LONGEST_TITLE
+    with pytest.raises(RunError, match="Stop it first"):
+        runs.delete(run)
+    worker[0].release()
+    runs.delete(run)
+    with pytest.raises(RunError, match="no such run"):
+        runs.find(run.id)
+
+
+@pytest.mark.parametrize("name", ["", "..", "../models", "20260101-000000-zzzz", "20260101-000000-abcd"])
+def test_a_name_from_an_address_is_no_path(name):
+    with pytest.raises(RunError, match="no such run"):
+        runs.find(name)
+
+
+def test_a_damaged_run_hides_only_itself(worker):
+    run = runs.start(SMALL)
+    worker[0].release()
+    (run.folder / "about.json").write_text("{")
+    assert runs.list_runs() == []
+    with pytest.raises(RunError, match="cannot be read"):
+        runs.find(run.id)
+
+
+def test_a_folder_that_cannot_be_written_is_told(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "file"))
+    with pytest.raises(RunError, match="Nothing can be written"):
+        runs.start(SMALL)
+
+
+# ---- events
+
+
+def _batch(epoch, step, loss=1.0, accuracy=0.5):
+    return BatchEnd(epoch, 2, step, 4, loss, accuracy, 100.0, 9.0)
+
+
+def _epoch(epoch):
+    return EpochEnd(epoch, 2, 0.5, 0.8, 0.4, 0.9, 3.0, 3.0)
+
+
+def test_a_story_is_told_as_it_was_recorded(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_events, "EVERY", 0.0)
+    recorder, story = run_events.Recorder(tmp_path), run_events.Story(tmp_path)
+    watched = np.arange(10 * 28 * 28, dtype=np.uint8).reshape(10, 28, 28)
+    recorder(Started({"train": 8, "validation": 2, "test": 1}, watched, np.arange(10, dtype=np.uint8)))
+    recorder(_batch(1, 1))
+    assert len(story.update().batches) == 1
+    recorder(Glimpse(1, 1, np.eye(10, dtype=np.float32)))
+    recorder(_batch(1, 4))
+    recorder(_epoch(1))
+    story.update()
+    assert [place for place, _, _ in story.batches] == [0.25, 1.0]
+    assert story.epochs == [_epoch(1)]
+    assert story.last == _batch(1, 4)
+    assert (story.glimpse.argmax(1) == np.arange(10)).all()
+    assert story.digits["train"] == 8
+    assert (run_events.watched(tmp_path) == watched).all()
+    version = story.version
+    assert story.update().version == version
+
+
+def test_going_on_forgets_what_came_after_the_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr(run_events, "EVERY", 0.0)
+    recorder, story = run_events.Recorder(tmp_path), run_events.Story(tmp_path)
+    for event in (_batch(1, 4), _epoch(1), _batch(2, 1), _batch(2, 2)):
+        recorder(event)
+    with open(tmp_path / run_events.FILE, "a") as file:
+        file.write('{"kind": "batch", "ep')  # killed in the middle of a line
+    assert len(story.update().batches) == 3
+    again = run_events.Recorder(tmp_path, epochs_done=1)
+    again(_batch(2, 1, loss=9.0))
+    assert [loss for _, loss, _ in story.update().batches] == [1.0, 9.0]
+
+
+def test_few_batches_are_kept(tmp_path):
+    recorder = run_events.Recorder(tmp_path)
+    for step in range(1, 5):
+        recorder(_batch(1, step))
+    kept = [json.loads(line)["step"] for line in (tmp_path / run_events.FILE).read_text().splitlines()]
+    assert kept == [1, 4]
+
+
+def test_the_curve_is_what_was_reached_between_two_batches(tmp_path):
+    story = run_events.Story(tmp_path)
+    story.batches = [(0.25, 4.0, 0.0), (0.5, 3.0, 0.25), (1.0, 2.0, 0.5), (1.5, 1.0, 0.9)]
+    expected = [(0.25, 4.0, 0.0), (0.5, 2.0, 0.5), (1.0, 1.0, 0.75), (1.5, 1.0, 0.9)]
+    assert story.curve() == pytest.approx(np.array(expected))
+    assert run_events.Story(tmp_path).curve().shape == (0, 3)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (61, "61 s"), (600, "10 min"), (7200, "2.0 h")])
+def test_durations_are_rounded_as_people_would(seconds, said):
+    assert run_wording.duration(seconds) == said
+
+
+# ---- the worker
+
+
+@pytest.mark.slow
+def test_a_run_trains_in_a_process_of_its_own_and_leaves_a_model():
+    run = runs.start(SMALL)
+    assert run.is_running
+    run = _wait(run)
+    assert run.state == "finished", runs.log_tail(run)
+    story = run_events.Story(run.folder).update()
+    assert [event.epoch for event in story.epochs] == [1, 2]
+    assert story.batches[-1][0] == 2.0
+    best = max(event.validation_accuracy for event in story.epochs)
+    assert run.status["best_validation_accuracy"] == pytest.approx(best, abs=1e-6)
+    model = runs.model(run)
+    assert model.card["metrics"]["test_accuracy"] == pytest.approx(run.result["test"], abs=1e-4)
+    assert sum(map(sum, run.result["test_confusion"])) == run.result["test_digits"]
+    assert not (run.folder / "checkpoint.npz").exists()
+    assert any((run.folder / "tensorboard" / "validation").iterdir())
+    assert not run.can_resume
+    kept = runs.keep_model(run)
+    assert kept.name == run.model_name
+    runs.delete(run)
+    from digit_core import Recognizer
+
+    assert Recognizer.load(kept.name).name == kept.name  # it outlives its run
+
+
+@pytest.mark.slow
+def test_stopped_and_resumed_it_ends_where_an_unbroken_run_does(monkeypatch):
+    settings = dataclasses.replace(SMALL, epochs=12, batch_size=8)
+    monkeypatch.setenv("DIGIT_RUNS_AT_ONCE", "2")
+    unbroken = runs.start(settings)
+    run = runs.start(settings)
+    _wait(run, lambda run: run.status.get("epoch", 0) >= 2 or not run.is_running)
+    runs.stop(run)
+    stopped = _wait(run)
+    assert stopped.state == "stopped"
+    assert stopped.result["validation"] > 0.3  # what was learnt is kept
+    resumed = _wait(runs.resume(stopped))
+    assert resumed.state == "finished", runs.log_tail(resumed)
+    unbroken = _wait(unbroken)
+    for field in ("validation", "test", "test_confusion"):
+        assert resumed.result[field] == unbroken.result[field]
+    curves = [run_events.Story(r.folder).update().epochs for r in (unbroken, resumed)]
+    assert [e.validation_loss for e in curves[0]] == [e.validation_loss for e in curves[1]]
+    with pytest.raises(RunError, match="its end"):
+        runs.resume(resumed)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_seen_and_its_run_goes_on():
+    run = runs.start(dataclasses.replace(SMALL, epochs=8, batch_size=16))
+    _wait(run, lambda run: run.status.get("epoch", 0) >= 1)
+    [worker] = [p for p in psutil.process_iter(["cmdline"]) if run.id in (p.info["cmdline"] or [])]
+    os.kill(worker.pid, signal.SIGKILL)
+    killed = _wait(run, seconds=5)
+    assert killed.state == "interrupted"
+    assert "process" in runs.log_tail(killed)
+    done = killed.status["epoch"]
+    resumed = _wait(runs.resume(killed))
+    assert resumed.state == "finished", runs.log_tail(resumed)
+    assert [e.epoch for e in run_events.Story(run.folder).update().epochs] == list(range(1, 9))
+    assert resumed.status["seconds"] > 0
+    assert done >= 1
+
+
+@pytest.mark.slow
+def test_own_digits_travel_with_the_run(tmp_path, rng):
+    images = rng.integers(0, 255, (200, 28, 28), dtype=np.uint8)
+    np.savez(tmp_path / "x.npz", x_train=images, y_train=np.arange(200) % 10)
+    run = runs.start(SMALL, data=("own.npz", (tmp_path / "x.npz").read_bytes()))
+    assert run.settings.data == str(run.folder / "own.npz")
+    assert _wait(run).state == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"DIGIT_DATA_DIR": "/nowhere", "https_proxy": "http://127.0.0.1:9"}, "MNIST is not on this machine"),
+        ({"DIGIT_MOST_MINUTES": "1", "INKLING_TEST": "disk"}, "disk"),
+        ({"INKLING_TEST": "memory"}, "memory"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_a_failed_run(environment, said, monkeypatch):
+    from digit_core import run_worker
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    if (lack := environment.get("INKLING_TEST")) is None:
+        run = _wait(runs.start(settings_from("quick")), seconds=120)
+    else:  # in this process, with less than there is
+        monkeypatch.setattr(runs, "_launch", lambda folder: runs.write_status(folder, {"state": "starting"}))
+        monkeypatch.setattr(run_worker, "LEAST_DISK" if lack == "disk" else "LEAST_MEMORY", 10**18)
+        monkeypatch.setattr(run_worker, "_make_way", lambda: None)
+        handler = signal.getsignal(signal.SIGTERM)
+        run = runs.start(SMALL)
+        assert run_worker.work(run.id) == 1
+        signal.signal(signal.SIGTERM, handler)
+        run = runs.find(run.id)
+    assert run.state == "failed"
+    assert said in run.message
+    assert "Traceback" not in run.message

@@ -1,0 +1,153 @@
+"""The training page without a browser."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from digit_core import runs
+from digit_core.progress import BatchEnd, EpochEnd, Glimpse, Started
+from digit_core.run_events import Recorder
+from digit_core.settings import settings_from
+
+ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
+PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "train.py")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Runs that are started do not train: their settings are what matters here."""
+    monkeypatch.setattr(
+        runs, "_launch", lambda folder: runs.write_status(folder, {"state": "failed", "message": "No."})
+    )
+
+
+def _app():
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    app.session_state["framed"] = True
+    return app.run()
+
+
+def _button(app, key):
+    return next((button for button in app.button if button.key == key), None)
+
+
+def _unfold(app):
+    app.session_state["settings"] = True
+    return app.run()
+
+
+def test_a_preset_and_a_button_are_enough(launched):
+    app = _app()
+    assert not app.exception
+    _button(app, "train_start").click().run()
+    assert not app.exception
+    [run] = runs.list_runs()
+    assert run.settings == settings_from("quick")
+    assert app.query_params["run"] in (run.id, [run.id])
+    assert "No." in app.error[0].value
+
+
+def test_what_is_chosen_is_what_trains(launched):
+    app = _unfold(_app())
+    app.number_input(key="epochs_quick").set_value(3)
+    app.selectbox(key="data_quick").set_value("builtin")
+    app.selectbox(key="network_quick").set_value("lenet5").run()
+    app.number_input(key="dropout_lenet5_quick").set_value(0.25)
+    app.select_slider(key="augmentation_quick").set_value("strong")
+    app.text_input(key="run_title").set_value("Mine").run()
+    assert not app.exception
+    _button(app, "train_start").click().run()
+    [run] = runs.list_runs()
+    assert (run.title, run.settings.architecture, run.settings.data) == ("Mine", "lenet5", "builtin")
+    assert (run.settings.epochs, run.settings.dropout, run.settings.augmentation) == (3, 0.25, "strong")
+
+
+def test_each_preset_begins_with_its_own_values():
+    app = _unfold(_app())
+    assert app.number_input(key="epochs_quick").value == 2
+    next(group for group in app.get("button_group") if group.key == "preset").set_value("best").run()
+    assert app.number_input(key="epochs_best").value == 25
+    assert app.selectbox(key="network_best").value == "inkling"
+
+
+def test_limits_bound_the_form(monkeypatch, launched):
+    monkeypatch.setenv("DIGIT_MOST_EPOCHS", "1")
+    app = _app()
+    _button(app, "train_start").click().run()
+    assert runs.list_runs()[0].settings.epochs == 1
+    assert _unfold(app).number_input(key="epochs_quick").max == 1
+
+
+def test_where_training_is_switched_off_it_is_hidden_with_a_word(monkeypatch):
+    monkeypatch.setenv("DIGIT_ALLOW_TRAINING", "false")
+    app = _app()
+    assert not app.exception
+    assert "switched off" in app.info[0].value
+    assert _button(app, "train_start") is None
+
+
+def test_a_run_that_is_gone_is_told():
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    app.session_state["framed"] = True
+    app.query_params["run"] = "20260101-000000-abcd"
+    app.run()
+    assert not app.exception
+    assert "no such run" in app.warning[0].value
+    assert _button(app, "train_start") is not None
+
+
+@pytest.fixture
+def training(monkeypatch):
+    """A run that trains: two epochs of four steps, the second under way."""
+    locks = []
+
+    def launch(folder):
+        runs.write_status(folder, {"state": "training", "epoch": 1})
+        locks.append(runs.lock_of(folder))
+        locks[-1].acquire()
+        recorder = Recorder(folder)
+        watched = np.zeros((10, 28, 28), np.uint8)
+        recorder(Started({"train": 8, "validation": 2, "test": 1}, watched, np.arange(10, dtype=np.uint8)))
+        recorder(BatchEnd(1, 2, 4, 4, 0.5, 0.9))
+        recorder(EpochEnd(1, 2, 0.5, 0.9, 0.4, 0.91))
+        recorder(Glimpse(2, 1, np.eye(10)[[0, 1, 2, 3, 4, 5, 6, 7, 8, 8]].astype(np.float32)))
+        recorder(BatchEnd(2, 2, 4, 4, 0.25, 0.95, images_per_second=1234.0, seconds_left=65.0))
+
+    monkeypatch.setattr(runs, "_launch", launch)
+    yield runs.start(settings_from("quick"), "*Under way*")
+    for lock in locks:
+        lock.release()
+
+
+def test_whoever_comes_sees_the_run_that_trains(training):
+    app = _app()
+    assert not app.exception
+    assert _button(app, "train_start") is None
+    assert app.subheader[0].value == "\\*Under way\\*"
+    [progress] = app.get("progress")
+    assert progress.proto.text == "Epoch 2 of 2 · 1,234 digits a second · 65 s left"
+    html = "\n".join(element.proto.body for element in app.get("html"))
+    assert "9 of 10 digits" in html
+    assert html.count('class="ink-glimpse wrong"') == 1
+    _button(app, "train_stop").click().run()
+    assert (training.folder / "stop").exists()
+    assert _button(app, "train_stop").disabled
+
+
+def test_a_worker_that_is_gone_shows_its_log_and_can_be_resumed(training):
+    runs.lock_of(training.folder)
+    (training.folder / "log.txt").write_text("Epoch one\nKilled\n")
+    runs.write_status(training.folder, {"state": "interrupted", "message": "Gone."})
+    app = _app()
+    app.query_params["run"] = training.id
+    app.run()
+    assert "Interrupted. Gone." in app.info[0].value
+    assert "Killed" in app.code[0].value
+    assert _button(app, "train_resume") is not None

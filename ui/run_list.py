@@ -1,0 +1,110 @@
+"""All training runs: a table, the curves of several laid over each other, and what may be done with one."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from digit_core import charts, run_wording, runs
+from digit_core.runs import Run, RunError
+from ui import components, resources
+
+EVERY = 5.0  # seconds between looks at the runs while one trains
+
+
+def show() -> None:
+    """The runs, the newest first; those that are chosen are compared."""
+    known = runs.list_runs()
+    if not known:
+        return
+    st.subheader("All runs", anchor=False)
+    st.caption("Choose one to rename, star or delete it; choose several to lay their curves over each other.")
+    table = st.dataframe(
+        [_row(run) for run in known],
+        hide_index=True,
+        width="stretch",
+        key="runs",
+        on_select="rerun",
+        selection_mode="multi-row",
+        column_config={
+            "Best validation": st.column_config.NumberColumn(format="percent"),
+            "Test": st.column_config.NumberColumn(format="percent"),
+        },
+    )
+    chosen = [known[place] for place in table.selection.rows if place < len(known)]
+    if len(chosen) == 1:
+        _one(chosen[0])
+    elif chosen:
+        _compare(chosen[: len(charts.PALETTE) // 2])
+
+
+def _row(run: Run) -> dict:
+    status = run.status
+    return {
+        "": "★" if run.starred else "",
+        "Run": run_wording.title(run),
+        "State": run.state,
+        "Network": run_wording.NETWORKS[run.settings.architecture],
+        "Digits": run_wording.data(run.settings),
+        "Epochs": f"{status.get('epoch', 0)} of {run.settings.epochs}",
+        "Best validation": status.get("best_validation_accuracy"),
+        "Test": (run.result or {}).get("test"),
+        "Took": run_wording.duration(status["seconds"]) if status.get("seconds") else "",
+        "Settings": run_wording.settings(run.settings),
+    }
+
+
+def _one(run: Run) -> None:
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        title = st.text_input("Name", run.title, max_chars=runs.LONGEST_TITLE, key=f"title_{run.id}", width=280)
+        if st.button("Rename", key=f"rename_{run.id}", disabled=title.strip() == run.title):
+            _do(lambda: runs.rename(run, title))
+        if st.button("Open", key=f"open_{run.id}", icon=":material/visibility:"):
+            st.query_params["run"] = run.id
+            st.rerun()
+        if st.button("Unstar" if run.starred else "Star", key=f"star_{run.id}", icon=":material/star:",
+                     help="Runs with a star are not removed when there are many"):  # fmt: skip
+            _do(lambda: runs.star(run, not run.starred))
+        _delete(run)
+
+
+def _delete(run: Run) -> None:
+    """Asked twice."""
+    if run.is_running:
+        return
+    with st.popover("Delete", icon=":material/delete:", key=f"delete_{run.id}"):
+        st.write(f"Delete **{components.plain(run_wording.title(run))}** with its curves and its model?")
+        if st.button("Yes, delete it", key=f"really_{run.id}", type="primary"):
+            if st.query_params.get("run") == run.id:
+                del st.query_params["run"]
+            _do(lambda: runs.delete(run))
+
+
+def _do(action) -> None:
+    try:
+        action()
+    except RunError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def _compare(chosen: Sequence[Run]) -> None:
+    """The curves of several runs, each in its colours."""
+    stories = [resources.story(run.folder).update() for run in chosen]
+    epochs = max(run.settings.epochs for run in chosen)
+    for place, quantity in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        curves = [
+            curve
+            for number, (run, story) in enumerate(zip(chosen, stories, strict=True))
+            for curve in charts.run_curves(story.curve(), story.epochs, quantity, number, run_wording.title(run))
+        ]
+        said = "; ".join(
+            f"{run_wording.title(run)}: {run_wording.curve(story.epochs, quantity)}"
+            for run, story in zip(chosen, stories, strict=True)
+        )
+        place.plotly_chart(
+            charts.training_curves(curves, quantity, "compared", epochs),
+            key=f"compared_{quantity}",
+            config={"displayModeBar": False},
+            alt=said,
+        )

@@ -1,0 +1,202 @@
+"""One training run: its progress while it trains, and what it reached in the end."""
+
+import base64
+import csv
+import io
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from digit_core import charts, run_wording, runs
+from digit_core.limits import limits
+from digit_core.run_events import Story
+from digit_core.runs import Run, RunError
+from ui import components, model_choice, resources
+
+EVERY = 1.0  # seconds between looks at a run that trains
+ICONS = {"finished": ":material/check_circle:", "stopped": ":material/pause_circle:", "failed": ":material/error:",
+         "interrupted": ":material/power_off:"}  # fmt: skip
+
+
+def show(run: Run) -> None:
+    """The run, anew every second as long as it trains."""
+    st.subheader(components.plain(run_wording.title(run)), anchor=False)
+    st.caption(run_wording.settings(run.settings))
+    watching = st.fragment(run_every=EVERY if run.is_running else None)(_live)
+    watching(run.id, run.state)
+    if not run.is_running:
+        _reached(run)
+
+
+def _live(run_id: str, state_before: str) -> None:
+    """What changes while it trains. Once it has ended, the whole page is shown anew."""
+    try:
+        run = runs.find(run_id)
+    except RunError as error:
+        st.info(str(error))
+        return
+    if run.is_running != (state_before in runs.RUNNING):
+        st.rerun()
+    story = resources.story(run.folder).update()
+    with st.container(key="train_progress"):
+        _progress(run, story)
+    _buttons(run)
+    if story.batches:
+        _curves(run, story)
+    if story.glimpse is not None:
+        _watched(run, story)
+
+
+def _progress(run: Run, story: Story) -> None:
+    said = run_wording.state(run, story.last, story.digits)
+    if run.is_running:
+        share = run_wording.share(story.last) if run.state == "training" else 0.0 if run.state == "starting" else 1.0
+        st.progress(share, said)
+    elif run.state == "failed":
+        st.error(said, icon=ICONS[run.state])
+    else:
+        st.info(said, icon=ICONS[run.state])
+    if run.state in ("failed", "interrupted") and (tail := runs.log_tail(run)):
+        with st.expander("The log's last lines", icon=":material/notes:"):
+            st.code(tail, language=None, wrap_lines=True)
+
+
+def _buttons(run: Run) -> None:
+    if run.is_running:
+        asked = (run.folder / "stop").exists()
+        st.button(
+            "Stopping ..." if asked else "Stop and keep what was learnt",
+            key="train_stop",
+            icon=":material/stop:",
+            disabled=asked or run.state == "storing",
+            on_click=_try,
+            args=(lambda: runs.stop(run),),
+        )
+    elif run.can_resume and limits().training:
+        pressed = st.button("Resume", key="train_resume", icon=":material/play_arrow:", type="primary")
+        if pressed and _try(lambda: runs.resume(run)):
+            st.rerun()
+
+
+def _try(action) -> bool:
+    """Whether it could be done; if not, the visitor is told why."""
+    try:
+        action()
+    except RunError as error:
+        st.error(str(error), icon=":material/error:")
+        return False
+    return True
+
+
+def _curves(run: Run, story: Story) -> None:
+    """Loss and accuracy, side by side where there is room."""
+    for place, quantity in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
+        place.plotly_chart(
+            resources.figure(story, quantity, run),
+            key=f"curve_{quantity}",
+            config={"displayModeBar": False},
+            alt=run_wording.curve(story.epochs, quantity),
+        )
+
+
+def _watched(run: Run, story: Story) -> None:
+    """Ten validation digits, and what the network makes of them now."""
+    digits = resources.watched(run.folder)
+    if digits is None or len(digits) != len(story.labels):
+        return
+    cells = []
+    for image, label, shares in zip(digits, story.labels, story.glimpse, strict=True):
+        guess = int(shares.argmax())
+        right = guess == label
+        cells.append(
+            f'<div class="ink-glimpse{"" if right else " wrong"}">'
+            f'<img alt="a handwritten {label}" src="{_data_url(image)}">'
+            f"<b>{guess}</b><span>{shares[guess]:.0%}</span></div>"
+        )
+    count = sum(int(s.argmax()) == label for s, label in zip(story.glimpse, story.labels, strict=True))
+    st.html(
+        f'<div class="ink-watch-title">Watch it learn: {count} of {len(cells)} digits that it never trains on</div>'
+        f'<div class="ink-watch">{"".join(cells)}</div>'
+    )
+
+
+def _data_url(image: np.ndarray) -> str:
+    _, png = cv2.imencode(".png", image)
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
+
+
+def _reached(run: Run) -> None:
+    """What the run reached, and what may be done with it."""
+    result = run.result
+    if not result:
+        return
+    model = runs.model(run)
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        first, second = st.columns(2)
+        first.metric("Validation", f"{result['validation']:.2%}", help="Digits that only choose")
+        second.metric("Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits")
+        if model:
+            pressed = st.button("Use it on the Predict page", type="primary", icon=":material/draw:", key="train_use")
+            if pressed:
+                _use(run)
+        with st.container(horizontal=True, gap="small"):
+            if model:
+                _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
+                _download(model.litert_file, "LiteRT", f"{run.model_name}.tflite")
+            st.download_button(
+                "Log as CSV", lambda: _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
+                key="train_csv", on_click="ignore",
+            )  # fmt: skip
+    with right:
+        counts = np.array(result["test_confusion"])
+        st.plotly_chart(
+            charts.confusion(counts),
+            key="train_confusion",
+            config={"displayModeBar": False},
+            alt=charts.confusion_text(counts),
+        )
+
+
+def _download(path, label: str, name: str) -> None:
+    st.download_button(label, lambda: path.read_bytes(), name, icon=":material/download:", key=f"train_{label}",
+                       on_click="ignore")  # fmt: skip
+
+
+def _use(run: Run) -> None:
+    """Keep the model beyond the run, and read with it."""
+    try:
+        name = runs.keep_model(run).name
+    except (RunError, runs.model_store.ModelError) as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    model_choice.use(name)
+    st.switch_page("pages/predict.py")
+
+
+def _csv(run: Run) -> bytes:
+    """All that was told, a row a batch or epoch."""
+    story = Story(run.folder).update()
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["epoch", "loss", "accuracy", "validation_loss", "validation_accuracy"])
+    rows = [(place, loss, accuracy, "", "") for place, loss, accuracy in story.batches]
+    rows += [(e.epoch, e.loss, e.accuracy, e.validation_loss, e.validation_accuracy) for e in story.epochs]
+    writer.writerows(sorted(rows, key=lambda row: (row[0], row[3] != "")))
+    return text.getvalue().encode()
+
+
+STYLE = """
+<style>
+.ink-watch-title { font-weight: 600; margin: 0.4rem 0 0.5rem; }
+.ink-watch { display: grid; grid-template-columns: repeat(10, minmax(0, 1fr)); gap: 0.5rem; }
+.ink-glimpse { text-align: center; border-radius: 0.6rem; padding: 0.35rem; background: rgba(128, 136, 156, 0.12); }
+.ink-glimpse img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; display: block; }
+.ink-glimpse b { display: block; font-size: 1.7rem; line-height: 1.3; }
+.ink-glimpse span { font-size: 0.8rem; opacity: 0.8; }
+.ink-glimpse.wrong { outline: 2px solid #e07b1f; }
+.ink-glimpse.wrong b { text-decoration: line-through; color: #e07b1f; }
+@media (max-width: 640px) { .ink-watch { grid-template-columns: repeat(5, minmax(0, 1fr)); } }
+</style>
+"""

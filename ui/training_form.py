@@ -1,0 +1,204 @@
+"""The form of a new training: a preset and a button; everything else is folded away."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from digit_core import augmentation, charts, datasets, digit_files, runs
+from digit_core.datasets import DatasetError
+from digit_core.digit_files import DigitFileError
+from digit_core.limits import Limits
+from digit_core.settings import ARCHITECTURES, OPTIMIZERS, PRESETS, SCHEDULES, TrainingSettings, settings_from
+from ui import components, resources
+
+PRESET_NAMES = {"quick": "Quick look", "standard": "Standard", "best": "Best"}
+PRESET_WORDS = {
+    "quick": "A small network, two passes over the digits: about a minute.",
+    "standard": "The usual network of first courses, trained with care: some minutes.",
+    "best": "Inkling's own network, as it was made: an hour or more.",
+}
+NETWORKS = {"lenet5": "LeNet-5 (1998)", "simple_cnn": "Simple CNN", "resnet": "Small residual", "inkling": "Inkling"}
+DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
+DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
+OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
+LARGEST_UNPACKED = 400_000_000  # bytes of an upload
+OWN_NAMES = (".npz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the form says: settings, a title, and the file to train on where it is the visitor's own."""
+
+    settings: TrainingSettings
+    title: str
+    data: tuple[str, bytes] | None
+
+
+def show(allowed: Limits) -> None:
+    """The form, and its button; starting opens the run."""
+    preset = st.segmented_control(
+        "Preset", list(PRESETS), format_func=PRESET_NAMES.get, default="quick", required=True, key="preset"
+    )
+    st.caption(PRESET_WORDS[preset])
+    begin = st.container()
+    with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
+        wish = _settings(preset, allowed) if unfolded.open else Wish(_within(PRESETS[preset], allowed), "", None)
+    pressed = begin.button(
+        "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=wish is None
+    )
+    if pressed and wish:
+        _start(wish)
+
+
+def _start(wish: Wish) -> None:
+    try:
+        with st.spinner("Starting ..."):
+            run = runs.start(wish.settings, wish.title, wish.data)
+    except runs.BusyError as busy:
+        st.session_state["train_notice"] = f"{busy} You can watch it here."
+        run = busy.run
+    except runs.RunError as error:
+        st.error(str(error), icon=":material/error:")
+        return
+    st.query_params["run"] = run.id
+    st.rerun()
+
+
+def _within(settings: TrainingSettings, allowed: Limits) -> TrainingSettings:
+    return settings_from_dict(settings, epochs=min(settings.epochs, allowed.epochs))
+
+
+def settings_from_dict(settings: TrainingSettings, **changes) -> TrainingSettings:
+    return TrainingSettings(**{**vars(settings), **changes})
+
+
+def _settings(preset: str, allowed: Limits) -> Wish | None:
+    """All that may be chosen; None as long as the own file cannot be used."""
+    base = PRESETS[preset]
+
+    def key(name: str) -> str:
+        return f"{name}_{preset}"  # each preset begins with its own values
+
+    title = st.text_input("Name of this run", max_chars=runs.LONGEST_TITLE, key="run_title", placeholder="Optional")
+    left, right = st.columns(2, gap="medium")
+    architecture = left.selectbox(
+        "Network", ARCHITECTURES, ARCHITECTURES.index(base.architecture), format_func=NETWORKS.get, key=key("network")
+    )
+    data = right.selectbox("Digits", list(DATA), format_func=DATA.get, key=key("data"))
+    outline = resources.outline(architecture)
+    st.plotly_chart(
+        charts.layers_picture(outline),
+        key=f"layers_{architecture}",
+        config={"displayModeBar": False},
+        alt=charts.layers_text(outline),
+    )
+    own = _own_file(allowed) if data == "own" else None
+    first, second, third = st.columns(3, gap="medium")
+    changes = {
+        "architecture": architecture,
+        "data": "mnist" if data == "own" else data,
+        "epochs": first.number_input(
+            "Epochs", 1, allowed.epochs, min(base.epochs, allowed.epochs), key=key("epochs"),
+            help="How often every digit is seen",
+        ),
+        "batch_size": second.number_input(
+            "Batch size", 8, 1024, base.batch_size, step=8, key=key("batch"), help="Digits a step"
+        ),
+        "learning_rate": third.number_input(
+            "Learning rate", 0.00001, 1.0, base.learning_rate, step=0.0005, format="%.5f", key=key("rate"),
+            help="How far a step goes at most",
+        ),
+        "optimizer": first.selectbox("Optimizer", OPTIMIZERS, OPTIMIZERS.index(base.optimizer), key=key("optimizer")),
+        "schedule": second.selectbox(
+            "Schedule", SCHEDULES, SCHEDULES.index(base.schedule), key=key("schedule"),
+            help="cosine: steps get smaller towards the end",
+        ),
+        "dropout": third.number_input(
+            "Dropout", 0.0, 0.9, _dropout(architecture), step=0.05, key=key(f"dropout_{architecture}"),
+            help="Share of the activations that are dropped before dense layers while training",
+        ),
+        "validation_share": first.number_input(
+            "Validation share", 0.01, 0.5, 0.08, step=0.01, key=key("validation"),
+            help="Share of the training digits that are kept aside, to see how it does on digits it did not learn",
+        ),
+        "patience": second.number_input(
+            "Early stopping", 0, 50, base.patience, key=key("patience"),
+            help="Epochs without gain after which training ends; 0: never",
+        ),
+        "seed": third.number_input("Seed", 0, 2**32 - 1, base.seed, key=key("seed"), help="Same seed, same run"),
+    }  # fmt: skip
+    changes["augmentation"] = _augmentation(base, key("augmentation"))
+    if data == "own" and not own:
+        return None
+    return Wish(settings_from(preset, **changes), title, own)
+
+
+def _dropout(architecture: str) -> float:
+    return {"simple_cnn": 0.4, "inkling": 0.2}.get(architecture, 0.0)
+
+
+def _augmentation(base: TrainingSettings, key: str) -> str:
+    """How far digits are distorted, with a look at some."""
+    chosen = st.select_slider("Distortion of the training digits", list(DISTORTION), base.augmentation,
+                              format_func=DISTORTION.get, key=key)  # fmt: skip
+    digits = resources.some_digits()
+    rng = np.random.default_rng(st.session_state.setdefault("preview", 0))
+    rows = [digits.images] + [
+        augmentation.distort(digits.images, digits.labels, augmentation.DISTORTIONS[chosen], rng) for _ in range(2)
+    ]
+    with st.container(key="pixels_preview"):
+        st.image(
+            components.sprite(rows),
+            width="stretch",
+            alt=f"Ten digits, and under each what training makes of it: {DISTORTION[chosen].lower()} distortion",
+        )
+    if st.button("Distort again", icon=":material/casino:", key="preview_again", type="tertiary"):
+        st.session_state["preview"] += 1
+        st.rerun()
+    return chosen
+
+
+def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
+    """The visitor's own digits, once they were found to be ones."""
+    file = st.file_uploader(
+        "NPZ with x_train and y_train, CSV with the label first, or pen strokes as JSON lines; gzipped or not",
+        OWN_TYPES,
+        key="own_digits",
+        max_upload_size=allowed.upload,
+    )
+    if not file:
+        st.caption("Choose a file to train on.")
+        return None
+    suffix = next((end for end in reversed(OWN_NAMES) if file.name.lower().endswith(end)), None)
+    if not suffix:
+        st.error("This is no file of digits that can be read here.", icon=":material/error:")
+        return None
+    content = file.getvalue()
+    try:
+        counts = _counts(f"own{suffix}", content)
+    except (DatasetError, DigitFileError) as error:
+        st.error(str(error), icon=":material/error:")
+        return None
+    st.success(f"{counts['train']:,} digits to train on, {counts['test']:,} to test on.", icon=":material/check:")
+    return f"own{suffix}", content
+
+
+@st.cache_data(show_spinner="Looking through your digits ...", max_entries=4)
+def _counts(name: str, content: bytes) -> dict[str, int]:
+    """How many digits each part of an upload holds.
+
+    Raises:
+        DatasetError, DigitFileError: it is not what it should be.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        digit_files.check_unpacked_size(path, LARGEST_UNPACKED)
+        try:
+            dataset = datasets.load(str(path))
+        except DatasetError as error:
+            raise DatasetError(str(error).replace(str(path), "Your file")) from error
+    return {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
