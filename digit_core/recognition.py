@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 
 LEAST_CONFIDENCE = 0.4  # below it no mark is called a digit, whatever the judge says
 UNKNOWN = "?"
-COMPANY = 0.9  # the trust that a digit needs where many marks of the page are no digits
+COMPANY = 0.98  # the trust that a digit needs where many marks of the page are no digits
 STRANGERS = 1 / 3  # share of a page's marks that are many
 MOST_DOUBTFUL = 40  # marks of a page that are cut into pieces; where more are in doubt it is no writing
 FEW_MARKS = 4  # fewer marks are not a page
 UPRIGHT = 0.7  # mean trust from which a page is taken for upright
-LIKELY = 0.5  # trust from which all marks of a page are taken for one broken digit
+LIKELY = 0.5  # trust below which a mark may be a piece of a broken digit, and from which all together may be one
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
 SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
 PIECES_SHARE = 0.3  # share of the probability of being pieces that counts for a symbol as long as nothing is cut
@@ -193,6 +193,15 @@ class Recognizer:
         """Ten probabilities each, float32 (n, 10), for digits uint8 (n, 28, 28), normalised as MNIST."""
         return self._network.run(digits)[0]
 
+    def trusts(self, digits: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        """Whether each of these digits, uint8 (n, 28, 28), would be called one if it stood alone, bool (n,).
+
+        Args:
+            probabilities: of the digits, as `classify` gives them.
+        """
+        sure = probabilities.max(1) >= LEAST_CONFIDENCE
+        return sure & (digit_share(self._judge(digits), True) >= self._judge.threshold) if self._judge else sure
+
     def _read_upright(self, ink: np.ndarray) -> tuple[list[list[_Hypothesis]], int]:
         """Rows, and the quarter turns to the left after which they read best; most pages stand upright."""
         look, turns = self._look(ink), 0
@@ -204,18 +213,20 @@ class Recognizer:
                 look, turns = turned[best], best
         page = ink.shape if turns == 0 else ink.shape[::-1]
         rows = self._look_closer(look)
-        marks = [hypothesis for row in rows for hypothesis in row]
-        if not any(mark.trust >= self._trusted_from(marks) for mark in marks):
-            rows = self._as_one(look) or rows
-        return self._without_frame(rows, page), turns
+        return self._without_frame(self._as_one(look, rows) or rows, page), turns
 
-    def _as_one(self, look: list[_Row]) -> list[list[_Hypothesis]] | None:
-        """All marks of a page as one broken digit, if that is what they are; asked where nothing else could be read."""
-        marks = [mark for row, _ in look for mark in row]
-        if not 1 < len(marks) <= segmentation.MOST_PIECES:
+    def _as_one(self, look: list[_Row], rows: list[list[_Hypothesis]]) -> list[list[_Hypothesis]] | None:
+        """All marks of a page as one broken digit, if that is likelier than what was found.
+
+        It is asked where one of them is no likely digit, and must be all the likelier where another is one.
+        """
+        pieces = [mark for row, _ in look for mark in row]
+        marks = [hypothesis for row in rows for hypothesis in row]
+        if not 1 < len(pieces) <= segmentation.MOST_PIECES or min(mark.trust for mark in marks) >= LIKELY:
             return None
-        found = self._best([Grouping(0, 1, segmentation.join(marks), 0.0)])
-        return [found] if found[0].trust >= LIKELY else None
+        found = self._best([Grouping(0, 1, segmentation.join(pieces), 0.0)])
+        needed = SURE if any(mark.trust >= self._trusted_from(marks) for mark in marks) else LIKELY
+        return [found] if found[0].trust >= needed else None
 
     def _look(self, ink: np.ndarray) -> list[_Row]:
         """A page's rows of marks, and the best way through each; no mark is cut yet.
@@ -241,15 +252,18 @@ class Recognizer:
     def _closer(self, row: list[Mark], found: list[_Hypothesis], doubtful: set[int]) -> list[_Hypothesis]:
         """The best way through a row whose doubtful marks are cut; what gives hardly a digit stays whole.
 
-        The line reader tells how many marks there are, and what it took them for.
+        The line reader tells how many marks there are, and what it took them for; it is not believed
+        where it leaves more marks unread than the judge does, nor where the judge is sure of one digit.
         """
         hypotheses = self._scored(segmentation.groupings(segmentation.pieces(row, doubtful)))
-        along = self._aligned(row, hypotheses)
-        if along:
+        along, cut = self._aligned(row, hypotheses), _best_way(hypotheses)
+        one = len(cut) == 1 and cut[0].trust >= SURE
+        if along and not one and self._untrusted(along) <= self._untrusted(cut):
             return along
-        cut = _best_way(hypotheses)
-        digits = sum(self._trusts(hypothesis) for hypothesis in cut)
-        return cut if digits > len(cut) / 2 else found
+        return cut if self._untrusted(cut) < len(cut) / 2 else found
+
+    def _untrusted(self, marks: Sequence[_Hypothesis]) -> int:
+        return sum(not self._trusts(mark) for mark in marks)
 
     def _aligned(self, row: list[Mark], hypotheses: list[_Hypothesis]) -> list[_Hypothesis] | None:
         """The hypotheses that fit best what the line reader saw, if it saw several marks, mostly digits."""
