@@ -15,6 +15,7 @@ from digit_core.progress import EpochEnd
 ACCENT = "#4c7de0"
 QUIET = "rgba(128, 136, 156, 0.45)"
 GRID = "rgba(128, 136, 156, 0.25)"
+QUIET_TEXT = "#7b849b"  # on light and on dark
 PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
 MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
 
@@ -155,13 +156,19 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.n
     )
 
 
-def confusion(counts: np.ndarray, dim_diagonal: bool = True, shares: bool = False) -> go.Figure:
+def confusion(
+    counts: np.ndarray, dim_diagonal: bool = True, shares: bool = False, chosen: tuple[int, int] | None = None
+) -> go.Figure:
     """Which digit was read as which: rows are true digits from 0 at the top, columns what was read.
+
+    An invisible marker lies over each cell, for heat maps tell nothing of clicks; its `customdata` is
+    [true, predicted, count].
 
     Args:
         counts: int (10, 10), row: true digit, column: predicted.
         dim_diagonal: leave what is right without colour, so that mistakes stand out.
         shares: show each cell as a share of its row.
+        chosen: the cell (true, predicted) that is framed.
     """
     counts = np.asarray(counts)
     totals = np.maximum(counts.sum(1, keepdims=True), 1)
@@ -169,17 +176,13 @@ def confusion(counts: np.ndarray, dim_diagonal: bool = True, shares: bool = Fals
     coloured = values.copy()
     if dim_diagonal:
         np.fill_diagonal(coloured, 0)
-    texts = [[_cell(values[t, p], shares) for p in range(10)] for t in range(10)]
     strength = np.sqrt(coloured / max(coloured.max(), 1e-9))  # few mistakes are to be seen beside many
     heat = {
         "type": "heatmap",
         "z": strength.tolist(),
         "x": list(range(10)),
         "y": list(range(10)),
-        "text": texts,
-        "texttemplate": "%{text}",
-        "customdata": counts.tolist(),
-        "hovertemplate": "%{y} read as %{x}: %{customdata}<extra></extra>",
+        "hoverinfo": "skip",
         "colorscale": [[0, "rgba(76, 125, 224, 0.05)"], [0.5, "rgba(224, 123, 31, 0.55)"], [1, "rgb(200, 88, 10)"]]
         if dim_diagonal
         else [[0, "rgba(76, 125, 224, 0.05)"], [1, "rgba(76, 125, 224, 0.9)"]],
@@ -189,14 +192,36 @@ def confusion(counts: np.ndarray, dim_diagonal: bool = True, shares: bool = Fals
         "xgap": 2,
         "ygap": 2,
     }
+    places = [(t, p) for t in range(10) for p in range(10)]
+    cells = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "text": [_cell(values[t, p], shares) for t, p in places],
+        "textfont": {"color": ["#ffffff" if strength[t, p] > 0.6 else QUIET_TEXT for t, p in places]},
+        "x": [p for _, p in places],
+        "y": [t for t, _ in places],
+        "customdata": [[t, p, int(counts[t, p])] for t, p in places],
+        "hovertemplate": "%{customdata[0]} read as %{customdata[1]}: %{customdata[2]}<extra></extra>",
+        "marker": {"symbol": "square", "size": 30, "opacity": 0},
+        "selected": {"marker": {"opacity": 0}},
+        "unselected": {"marker": {"opacity": 0}},
+        "showlegend": False,
+    }
+    frame = []
+    if chosen:
+        t, p = chosen
+        frame = [{"type": "rect", "x0": p - 0.48, "x1": p + 0.48, "y0": t - 0.48, "y1": t + 0.48,
+                  "line": {"color": ACCENT, "width": 3}}]  # fmt: skip
     axis = {"dtick": 1, "fixedrange": True, "showgrid": False, "zeroline": False, "constrain": "domain"}
     layout = {
         "height": 420,
+        "shapes": frame,
+        "dragmode": False,
         "margin": {"l": 40, "r": 8, "t": 36, "b": 8},
         "xaxis": {**axis, "title": {"text": "read as"}, "side": "top", "range": [-0.5, 9.5]},
         "yaxis": {**axis, "title": {"text": "true digit"}, "range": [9.5, -0.5]},
     }
-    return go.Figure({"data": [heat], "layout": layout})
+    return go.Figure({"data": [heat, cells], "layout": layout})
 
 
 KINDS = {  # of layers: how they are called, and their colour's place in the palette
@@ -281,3 +306,119 @@ def confusion_text(counts: np.ndarray) -> str:
     pairs = sorted(((n, t, p) for (t, p), n in np.ndenumerate(counts) if t != p and n), key=lambda pair: -pair[0])
     said = ", ".join(f"{t} as {p}: {n}" for n, t, p in pairs[:10])
     return f"Which digit was read as which. {counts.diagonal().sum():,} right. Mistakes: {said or 'none'}."
+
+
+def per_digit(precision: np.ndarray, recall: np.ndarray) -> go.Figure:
+    """Two points a digit, 0 to 9: how much of it was found, and how much of what was found is it.
+
+    Args:
+        precision, recall: (10,), 0..1, NaN where there are none.
+    """
+    pairs = (("recall: of its pictures, read as it", recall, 0), ("precision: of what was read as it", precision, 1))
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "name": name,
+            "x": (np.arange(10) + (0.12 if place else -0.12)).tolist(),
+            "y": np.asarray(values, float).tolist(),
+            "marker": {"size": 11, "color": PALETTE[place], "symbol": ("circle", "diamond")[place]},
+            "customdata": list(range(10)),
+            "hovertemplate": "%{customdata}: %{y:.2%}<extra></extra>",
+        }
+        for name, values, place in pairs
+    ]
+    lowest = float(np.nanmin([*precision, *recall, 1.0]))
+    layout = {
+        "height": 300,
+        "margin": {"l": 56, "r": 8, "t": 36, "b": 36},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "xaxis": {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "zeroline": False,
+                  "title": {"text": "digit"}},
+        "yaxis": {"range": [max(lowest - 0.1 * (1.02 - lowest), 0), 1.002], "fixedrange": True, "gridcolor": GRID,
+                  "tickformat": ".1%"},
+    }  # fmt: skip
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def reliability(bands: Sequence[dict]) -> go.Figure:
+    """What was said against what was true, a point a band of confidence; on the line, they agree.
+
+    Args:
+        bands: as `evaluation.Evaluation.reliability` gives them.
+    """
+    line = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "honest", "hoverinfo": "skip",
+            "line": {"color": QUIET, "dash": "dot"}}  # fmt: skip
+    sizes = np.sqrt([band["digits"] for band in bands])
+    points = {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "measured",
+        "x": [band["confidence"] for band in bands],
+        "y": [band["accuracy"] for band in bands],
+        "customdata": [band["digits"] for band in bands],
+        "hovertemplate": "said %{x:.0%}, right %{y:.0%}, %{customdata} digits<extra></extra>",
+        "marker": {"size": (7 + 15 * sizes / max(sizes.max(initial=1), 1)).tolist(), "color": ACCENT},
+    }
+    share = {"range": [-0.03, 1.06], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False}
+    layout = {
+        "height": 340,
+        "margin": {"l": 56, "r": 8, "t": 36, "b": 44},
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "xaxis": {**share, "title": {"text": "confidence"}},
+        "yaxis": {**share, "title": {"text": "share read right"}},
+    }
+    return go.Figure({"data": [line, points], "layout": layout})
+
+
+def coverage(unread: np.ndarray, misread: np.ndarray, most: float = 0.05) -> go.Figure:
+    """What is gained by leaving the least sure digits unread.
+
+    Args:
+        unread: share left unread, rising, 0..1; `misread` the share misread among the rest.
+        most: where the axis ends.
+    """
+    shown = unread <= most
+    x, y = thinned(unread[shown], misread[shown])
+    trace = {"type": "scatter", "mode": "lines", "x": x.tolist(), "y": y.tolist(), "line": {"color": ACCENT},
+             "fill": "tozeroy", "fillcolor": "rgba(76, 125, 224, 0.15)",
+             "hovertemplate": "%{x:.1%} unread: %{y:.2%} of the rest misread<extra></extra>"}  # fmt: skip
+    layout = {
+        "height": 340,
+        "margin": {"l": 64, "r": 8, "t": 36, "b": 44},
+        "xaxis": {"title": {"text": "least sure digits left unread"}, "tickformat": ".0%", "range": [0, most],
+                  "fixedrange": True, "gridcolor": GRID, "zeroline": False},
+        "yaxis": {"title": {"text": "misread among the rest"}, "tickformat": ".2~%", "rangemode": "tozero",
+                  "fixedrange": True, "gridcolor": GRID, "zeroline": False},
+    }  # fmt: skip
+    return go.Figure({"data": [trace], "layout": layout})
+
+
+def robustness(curves: Sequence, names: Sequence[str], title: str) -> go.Figure:
+    """Accuracy under one growing distortion, a curve a model, with its 95 % interval.
+
+    Args:
+        curves: `robustness.Curve`, one a model, all of the same distortion; `names` the models.
+    """
+    traces = []
+    for place, (curve, name) in enumerate(zip(curves, names, strict=True)):
+        colour = PALETTE[place % len(PALETTE)]
+        low, high = zip(*curve.intervals, strict=True)
+        accuracy = np.array(curve.accuracies)
+        traces.append({
+            "type": "scatter", "mode": "lines+markers", "name": name, "x": list(curve.amounts),
+            "y": accuracy.tolist(), "line": {"color": colour}, "marker": {"size": 7},
+            "error_y": {"type": "data", "array": (np.array(high) - accuracy).tolist(),
+                        "arrayminus": (accuracy - np.array(low)).tolist(), "thickness": 1, "width": 3},
+            "hovertemplate": "%{x}: %{y:.1%}<extra>" + name + "</extra>",
+        })  # fmt: skip
+    layout = {
+        "title": {"text": title, "font": {"size": 15}, "x": 0},
+        "height": 230,
+        "margin": {"l": 48, "r": 8, "t": 34, "b": 40},
+        "showlegend": len(traces) > 1,
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+        "xaxis": {"title": {"text": curves[0].unit}, "fixedrange": True, "gridcolor": GRID, "zeroline": False},
+        "yaxis": {"range": [0, 1.04], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False},
+    }
+    return go.Figure({"data": traces, "layout": layout})

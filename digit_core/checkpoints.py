@@ -6,13 +6,13 @@ checkpoint or the one before.
 """
 
 import json
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from digit_core import paths
 
 
 class CheckpointError(Exception):
@@ -48,14 +48,8 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     arrays = {f"{group}/{i:04d}": a for group in GROUPS for i, a in enumerate(getattr(checkpoint, group))}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-            try:
-                np.savez(file, about=np.array(json.dumps(checkpoint.about)), **arrays)
-                file.close()
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
+        with paths.replacing_file(path) as file:
+            np.savez(file, about=np.array(json.dumps(checkpoint.about)), **arrays)
     except OSError as error:
         raise CheckpointError(f"The checkpoint cannot be written to {path}: {error.strerror or error}.") from error
 

@@ -19,7 +19,18 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from digit_core import datasets, evaluation, export, images, lines, model_store, paths, training_command
+from digit_core import (
+    assessment,
+    datasets,
+    evaluation,
+    export,
+    images,
+    lines,
+    model_store,
+    paths,
+    robustness,
+    training_command,
+)
 from digit_core.checkpoints import CheckpointError
 from digit_core.datasets import DatasetError
 from digit_core.export import ExportError
@@ -78,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", help="name of the model (see the command models)")
     evaluate.add_argument("--data", default="mnist", help="data set or path, as for train (default mnist)")
     evaluate.add_argument("--json", action="store_true", help="one JSON object")
+    evaluate.add_argument("--robustness", action="store_true", help="also read the digits under growing distortion")
+    evaluate.add_argument("--out", type=Path, metavar="PATH", help="write the figures to this file, as JSON")
     evaluate.set_defaults(run=_evaluate)
 
     export_ = commands.add_parser("export", help="write a model in a form in which others run it, and verify it")
@@ -242,32 +255,66 @@ def _tell(text: str) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    recognizer = Recognizer.load(options.model)
+    name = model_store.find(options.model).name
     dataset = datasets.load(options.data, progress=True)
-    result = evaluation.evaluate(recognizer.classify(dataset.test.images), dataset.test.labels)
+    with tqdm(total=1.0, unit="", disable=options.json or not sys.stderr.isatty(), leave=False) as bar:
+
+        def tell(share: float) -> None:
+            bar.update(share - bar.n)
+
+        result = assessment.assess(name, dataset.test, tell)
+        curves = robustness.measure(name, dataset.test, tell) if options.robustness else []
+    about = {"model": name, "data": dataset.name, **_evaluation_as_dict(result)}
+    if curves:
+        about["robustness"] = [asdict(curve) for curve in curves]
+    if options.out:
+        _write_json(options.out, about)
     if options.json:
-        print(json.dumps({"model": recognizer.name, "data": dataset.name, **_evaluation_as_dict(result)}))
-        return 0
-    print(f"{recognizer.name} on the {result.digits:,} test digits of {dataset.name}:")
-    print(f"{result.accuracy:.2%} right, {result.errors} wrong, cross-entropy {result.log_loss:.4f}")
+        print(json.dumps(about))
+    else:
+        _print_evaluation(name, dataset.name, result)
+        for curve in curves:
+            steps = zip(curve.amounts, curve.accuracies, strict=True)
+            print(f"{curve.name:10} " + "  ".join(f"{amount:g}: {share:.1%}" for amount, share in steps))
+    return 0
+
+
+def _write_json(path: Path, content: dict) -> None:
+    try:
+        with paths.replacing_file(path) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
+    except OSError as error:
+        raise ExportError(f"The figures cannot be written to {path}: {error.strerror}.") from error
+
+
+def _print_evaluation(model: str, data: str, result: evaluation.Evaluation) -> None:
+    low, high = result.interval
+    print(f"{model} on the {result.digits:,} test digits of {data}:")
+    print(f"{result.accuracy:.2%} right ({low:.2%} to {high:.2%} in 95 of 100 cases), {result.errors} wrong")
+    print(f"{result.top2:.2%} among the first two guesses, cross-entropy {result.log_loss:.4f}")
     print(f"Confidence is off by {result.calibration_error:.2%} on average (expected calibration error).")
+    if result.rejected is not None:
+        print(f"{result.rejected:.2%} would be called no digit.")
     print("digit   " + "".join(f"{digit:8d}" for digit in range(10)))
-    print("recall  " + "".join(f"{share:8.2%}" for share in result.recall))
-    print("precise " + "".join(f"{share:8.2%}" for share in result.precision))
+    for title, shares in (("recall  ", result.recall), ("precise ", result.precision), ("F1      ", result.f1)):
+        print(title + "".join(f"{share:8.2%}" for share in shares))
     for true, predicted, count in result.confusions()[:5]:
         print(f"{count} x {true} read as {predicted}")
-    return 0
 
 
 def _evaluation_as_dict(result: evaluation.Evaluation) -> dict:
     return {
         "digits": result.digits,
         "accuracy": round(result.accuracy, 6),
+        "interval": [round(end, 6) for end in result.interval],
         "errors": result.errors,
+        "top2": round(result.top2, 6),
         "log_loss": round(result.log_loss, 6),
         "calibration_error": round(result.calibration_error, 6),
+        "rejected": None if result.rejected is None else round(result.rejected, 6),
         "recall": [_rounded(share) for share in result.recall],
         "precision": [_rounded(share) for share in result.precision],
+        "f1": [_rounded(share) for share in result.f1],
         "confusion": result.confusion.tolist(),
     }
 

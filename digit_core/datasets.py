@@ -7,6 +7,7 @@ a fixed seed, so that it is the same on every machine; the test part is never
 touched by anything that chooses. Where files name the writers, no writer stands in two parts.
 """
 
+import functools
 import hashlib
 import logging
 import os
@@ -44,7 +45,11 @@ MNIST_IDX = {
     "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
 }
 REPEATED = re.compile(r"([1-9]|[1-9]\d)\*([^*]+)")  # how often, what
+OWN_ENDS = (".npz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")  # of files that hold digits
 DOWNLOAD_TIMEOUT = 20  # seconds without an answer
+
+# Test digits whose label is wrong or cannot be decided: at most two of five annotators gave it.
+DISPUTED = frozenset((947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729))
 
 SOURCES = {  # whose work a data set is; a file's is known by its name
     "mnist": "MNIST: Y. LeCun, C. Cortes, C. Burges",
@@ -75,6 +80,10 @@ class Split:
 
     def digest(self) -> str:
         """SHA-256 of images and labels: two splits with one digest are the same data."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
         return hashlib.sha256(_bytes(self.images) + _bytes(self.labels)).hexdigest()
 
 
@@ -114,6 +123,21 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
     if repeated := REPEATED.fullmatch(name):
         return _repeated(load(repeated[2], progress, validation_share), int(repeated[1]))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
+
+
+def at_hand() -> list[str]:
+    """Names for `load`: the known data sets, and the files of digits in `$DIGIT_DATA_DIR`."""
+    folder = paths.data_dir()
+    files = sorted(folder.iterdir()) if folder and os.path.isdir(folder) and os.access(folder, os.R_OK) else []
+    own = [str(file) for file in files if file.name.endswith(OWN_ENDS) and file.name != "mnist.npz"]
+    return [*DATASETS, *own]
+
+
+def has_mnist() -> bool:
+    """Whether MNIST is on this machine, so that nothing must be fetched."""
+    cache = paths.home() / "data"
+    whole = any(folder and os.path.exists(folder / "mnist.npz") for folder in (paths.data_dir(), cache))
+    return whole or all(os.path.exists(cache / file) for file, _ in MNIST_IDX.values())
 
 
 def load_symbols(path: Path) -> Dataset:

@@ -270,15 +270,8 @@ def copy(model: StoredModel, name: str) -> StoredModel:
 
 def _write_card(card: dict[str, Any], folder: Path) -> None:
     """Write it all at once or not at all."""
-    handle, scratch = tempfile.mkstemp(prefix=".card-", dir=folder)
-    try:
-        with open(handle, "w") as file:
-            file.write(json.dumps(card, indent=2) + "\n")
-        os.chmod(scratch, 0o644)  # mkstemp makes it private
-        os.replace(scratch, folder / "card.json")
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    with paths.replacing_file(folder / "card.json") as file:
+        file.write((json.dumps(card, indent=2) + "\n").encode())
 
 
 def _roots() -> tuple[Path, ...]:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_MODELS = PROJECT / "models"
@@ -25,6 +26,24 @@ def data_dir() -> Path | None:
     """Folder in which data sets may already lie (`$DIGIT_DATA_DIR`), or None if unset."""
     folder = os.environ.get("DIGIT_DATA_DIR")
     return Path(os.path.expanduser(folder)) if folder else None
+
+
+@contextlib.contextmanager
+def replacing_file(target: Path) -> Iterator[BinaryIO]:
+    """Give a file to write; when the block ends well it takes `target`'s place, else nothing has changed.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    handle, scratch = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+    try:
+        with open(handle, "wb") as file:
+            yield file
+        os.chmod(scratch, 0o644)  # mkstemp makes it private
+        os.replace(scratch, target)
+    except BaseException:
+        os.unlink(scratch)
+        raise
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ all are. Several may read while one writes: a line counts once its end is there.
 import dataclasses
 import json
 import os
-import tempfile
 import threading
 import time
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from digit_core import paths
 from digit_core.progress import BatchEnd, EpochEnd, Event, Glimpse, Started
 
 FILE = "events.jsonl"
@@ -162,8 +162,7 @@ def _keep_epochs(path: Path, epochs: int) -> None:
         lines = path.read_bytes().splitlines()
     except OSError:
         return
-    handle, scratch = tempfile.mkstemp(prefix=".events-", dir=path.parent)
-    with open(handle, "wb") as file:
+    with paths.replacing_file(path) as file:
         for line in lines:
             try:
                 kept = json.loads(line).get("epoch", 0) <= epochs
@@ -171,4 +170,3 @@ def _keep_epochs(path: Path, epochs: int) -> None:
                 continue
             if kept:
                 file.write(line + b"\n")
-    os.replace(scratch, path)

@@ -27,7 +27,6 @@ import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -303,14 +302,8 @@ def lock_of(folder: Path) -> filelock.FileLock:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     """All at once or not at all."""
-    handle, scratch = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with open(handle, "w") as file:
-            json.dump(content, file)
-        os.replace(scratch, path)
-    except BaseException:
-        os.unlink(scratch)
-        raise
+    with paths.replacing_file(path) as file:
+        file.write(json.dumps(content).encode())
 
 
 def _change(run: Run, **changes: Any) -> None:

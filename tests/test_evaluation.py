@@ -56,3 +56,72 @@ def test_reliability_and_calibration_error_worked_out_by_hand():
     assert low == {"confidence": pytest.approx(0.6), "accuracy": 1.0, "digits": 2}
     assert high == {"confidence": pytest.approx(0.9), "accuracy": 0.5, "digits": 2}
     assert result.calibration_error == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
+
+
+def test_the_wilson_interval_is_the_textbooks():
+    """Newcombe (1998), table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
+    from digit_core.evaluation import wilson
+
+    for right, of, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611),
+                                 (1, 29, 0.0061, 0.1718)):  # fmt: skip
+        assert wilson(right, of) == pytest.approx((low, high), abs=5e-5)
+    with pytest.raises(ValueError, match="nothing"):
+        wilson(0, 0)
+
+
+def test_every_number_is_scikit_learns(rng):
+    from sklearn import metrics
+
+    labels = rng.integers(0, 10, 500)
+    probabilities = rng.dirichlet(np.full(10, 0.3), 500)
+    probabilities[range(500), labels] += 0.4
+    probabilities /= probabilities.sum(1, keepdims=True)
+    result = evaluate(probabilities, labels)
+    precision, recall, f1, _ = metrics.precision_recall_fscore_support(labels, result.predictions)
+    assert result.accuracy == pytest.approx(metrics.accuracy_score(labels, result.predictions))
+    assert result.log_loss == pytest.approx(metrics.log_loss(labels, probabilities))
+    assert result.top2 == pytest.approx(metrics.top_k_accuracy_score(labels, probabilities, k=2))
+    assert (result.confusion == metrics.confusion_matrix(labels, result.predictions)).all()
+    for mine, theirs in ((result.precision, precision), (result.recall, recall), (result.f1, f1)):
+        assert mine == pytest.approx(theirs)
+
+
+def _sure(confidences, right):
+    """Two classes; each digit is a 0, read as one or not."""
+    probabilities = np.zeros((len(right), 10))
+    for row, (confidence, is_right) in enumerate(zip(confidences, right, strict=True)):
+        probabilities[row, 0 if is_right else 1] = confidence
+        probabilities[row, 1 if is_right else 0] = 1 - confidence
+    return evaluate(probabilities, np.zeros(len(right), int))
+
+
+def test_leaving_the_least_sure_unread_worked_out():
+    unread, misread = _sure([0.9, 0.6, 0.8, 0.7], [True, False, True, True]).coverage()
+    assert unread == pytest.approx([0, 0.25, 0.5, 0.75])
+    assert misread == pytest.approx([0.25, 0, 0, 0])
+
+
+def test_the_rejected_share_is_known_only_where_it_was_asked_for():
+    labels = np.zeros(4, int)
+    assert evaluate(np.eye(10)[labels], labels).rejected is None
+    assert evaluate(np.eye(10)[labels], labels, np.array([True, True, True, False])).rejected == 0.25
+
+
+def test_two_models_compared_worked_out():
+    """McNemar's exact test is a coin thrown as often as exactly one of them is right: 1 and 5 of 6, p = 14/64."""
+    from digit_core.evaluation import compare
+
+    labels = np.arange(10)
+    right = np.eye(10)[labels]
+    wrong = np.roll(right, 1, axis=1)
+    first, second = right.copy(), right.copy()
+    first[:5], second[5] = wrong[:5], wrong[5]
+    first[9] = second[9] = wrong[9]
+    found = compare(evaluate(first, labels), evaluate(second, labels))
+    assert found.only_first.tolist() == [5]
+    assert found.only_second.tolist() == [0, 1, 2, 3, 4]
+    assert found.both_wrong.tolist() == [9]
+    assert found.p_value == pytest.approx(14 / 64)
+    assert compare(evaluate(right, labels), evaluate(right, labels)).p_value == 1
+    with pytest.raises(ValueError, match="same digits"):
+        compare(evaluate(right, labels), evaluate(right, labels[::-1]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import state
+from ui import resources, state
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +37,7 @@ def page_list() -> list:
     return [
         st.Page(pages / "predict.py", title="Predict", icon=":material/draw:", default=True),
         st.Page(pages / "train.py", title="Train", icon=":material/school:"),
+        st.Page(pages / "evaluate.py", title="Evaluate", icon=":material/fact_check:"),
     ]
 
 
@@ -46,6 +47,7 @@ def show() -> None:
     page = _navigate()
     st.html(STYLE)
     page.run()
+    resources.settle(page.title)
 
 
 def require() -> None:

@@ -1,13 +1,16 @@
 """The only caches round the core: what all visitors share."""
 
+import gc
 import logging
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from digit_core import Recognizer, charts, datasets, run_events
+from digit_core import Recognizer, assessment, charts, datasets, robustness, run_events
+from digit_core.assessment import OnProgress
 from digit_core.datasets import Split
+from digit_core.evaluation import Evaluation
 from digit_core.model_store import ModelError
 from digit_core.outlines import outlines
 from digit_core.run_events import Story
@@ -15,6 +18,17 @@ from digit_core.runs import Run
 from ui import state
 
 log = logging.getLogger(__name__)
+
+
+@st.cache_resource(show_spinner=False)
+def settle(page: str) -> None:
+    """Call when a page has run: what is loaded by now stays, so that nobody need look through it again.
+
+    Streamlit collects garbage after every run, also of a fragment that looks at a training each second; with all
+    modules among what is looked through, that took more time than everything else.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False)
@@ -98,3 +112,44 @@ def chosen_recognizer() -> Recognizer:
             state.put("model", None)
             st.warning(f"The model {name} is no longer there. Inkling's own reads instead.")
     return recognizer()
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _test_digits(data: str) -> Split:
+    split = datasets.load(data).test
+    return Split(split.images.copy(), split.labels.copy())  # without the training part behind it
+
+
+def test_digits(data: str) -> Split:
+    """The test digits of a data set, shared by all visitors.
+
+    Raises:
+        DatasetError: they cannot be had.
+    """
+    return _test_digits(data)
+
+
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _assessed(model: str, key: str, _digits: Split) -> Evaluation:
+    return assessment.assess(model, _digits)
+
+
+def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
+    """How a model reads digits: from memory, from the store, or now, telling how far it is.
+
+    Raises:
+        ModelError: there is no such model.
+    """
+    if not is_assessed(model, digits):
+        assessment.assess(model, digits, tell)
+    return _assessed(model, assessment.key(model, digits.digest()), digits)
+
+
+def is_assessed(model: str, digits: Split) -> bool:
+    """Whether `assessed` would answer at once."""
+    return assessment.is_kept(model, digits)
+
+
+def is_robustness_kept(model: str, digits: Split) -> bool:
+    """Whether the robustness of a model was measured before."""
+    return robustness.is_kept(model, digits)

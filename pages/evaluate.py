@@ -1,0 +1,47 @@
+"""The evaluation page: where a model is right, where it is wrong, and how sure to be."""
+
+import streamlit as st
+
+from ui import address, comparison_view, evaluation_run, evaluation_view, frame, robustness_view
+
+frame.require()
+
+st.html('<h1 class="ink-title">Evaluate <span>where it is right, where it is wrong, and how sure to be.</span></h1>')
+
+NAMES = {
+    "mistakes": "Mistakes",
+    "digits": "Per digit",
+    "confidence": "Confidence",
+    "robustness": "Robustness",
+    "compare": "Compare",
+    "report": "Report",
+}
+
+model, data = evaluation_run.choose()
+digits = evaluation_run.digits(data)
+subject = evaluation_run.subject(model, data, digits)
+evaluation_view.headline(subject)
+
+view = st.segmented_control(
+    "View",
+    address.VIEWS,
+    format_func=NAMES.get,
+    default=address.get("view", address.VIEWS) or "mistakes",
+    required=True,
+    key="view",
+    label_visibility="collapsed",
+)
+address.put(view=None if view == "mistakes" else view)
+if view == "mistakes":
+    evaluation_view.mistakes(subject)
+elif view == "digits":
+    evaluation_view.per_digit(subject)
+elif view == "confidence":
+    evaluation_view.confidence(subject)
+elif view == "robustness":
+    robustness_view.show(subject)
+elif view == "compare":
+    if others := evaluation_run.others(subject):
+        comparison_view.show([subject, *others])
+elif view == "report":
+    robustness_view.offer_report(subject)

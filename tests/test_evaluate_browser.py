@@ -1,0 +1,133 @@
+"""The evaluation page in a browser: clicks on cells, shared addresses, the report."""
+
+import re
+import time
+
+import pytest
+from browser import chromium, serving
+
+pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+        assert "Traceback" not in server.log()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(browser, server):
+    contexts = []
+
+    def new(query="", **options):
+        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 1200}, **options}))
+        page = contexts[-1].new_page()
+        page.goto(f"{server.url}/evaluate?{query}")
+        page.wait_for_selector(".st-key-headline", timeout=60_000)
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+
+
+def _click_cell(page, true, predicted):
+    """In the middle of the cell, as a mouse would."""
+    chart = page.locator("[class*=st-key-confusion_] .js-plotly-plot")
+    chart.wait_for(timeout=20_000)
+    time.sleep(0.5)
+    x, y = chart.evaluate(
+        "(p, [t, c]) => { const l = p._fullLayout, b = p.getBoundingClientRect();"
+        " return [b.x + l.xaxis._offset + l.xaxis.c2p(c), b.y + l.yaxis._offset + l.yaxis.c2p(t)]; }",
+        [true, predicted],
+    )
+    page.mouse.move(x, y)
+    time.sleep(0.2)
+    page.mouse.click(x, y)
+
+
+def _worst_cell(page):
+    text = page.locator("[class*=st-key-pair_] button").first.inner_text()
+    true, predicted = map(int, re.findall(r"\d", text)[:2])
+    count = 1 if "once" in text else int(re.findall(r"(\d+) times", text)[0])
+    return true, predicted, count
+
+
+def test_ten_thousand_digits_from_cold_then_at_once(mnist, open_page):
+    began = time.monotonic()
+    page = open_page("model=inkling&data=mnist")
+    page.wait_for_selector(".st-key-gallery", timeout=60_000)
+    cold = time.monotonic() - began
+    began = time.monotonic()
+    page = open_page("model=inkling&data=mnist")
+    page.wait_for_selector(".st-key-gallery", timeout=60_000)
+    print(f"from cold {cold:.1f} s, then {time.monotonic() - began:.1f} s")
+    assert "10,000 test digits of MNIST" in page.inner_text("body")
+
+
+def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
+    page = open_page("model=lenet5&data=builtin")
+    page.wait_for_selector(".st-key-gallery", timeout=30_000)
+    true, predicted, count = _worst_cell(page)
+    _click_cell(page, true, predicted)
+    page.wait_for_url(re.compile(f"cell={true}{predicted}"), timeout=10_000)
+    page.get_by_text(f"{true} read as {predicted}: {count}", exact=True).wait_for(timeout=10_000)
+    digits = page.locator(".st-key-pixels_gallery [class*=st-key-digit_]")
+    assert digits.count() == count
+    digits.first.locator("button").first.click()
+    page.wait_for_selector(".st-key-opened", timeout=10_000)
+    page.wait_for_url(re.compile("digit="), timeout=10_000)
+    shared = open_page(page.url.split("?")[1])
+    shared.wait_for_selector(".st-key-opened", timeout=20_000)
+    assert shared.locator(".st-key-pixels_gallery [class*=st-key-digit_]").count() == count
+    _click_cell(page, true, predicted)  # once more: it is let go
+    page.get_by_text("Misread digits, the surest mistakes first").wait_for(timeout=10_000)
+    assert "cell=" not in page.url
+
+
+def test_filters_views_and_comparison(open_page):
+    page = open_page("model=lenet5&data=builtin")
+    page.wait_for_selector(".st-key-gallery", timeout=30_000)
+    page.locator(".st-key-f_true").get_by_role("combobox").click()
+    page.get_by_role("option", name="8", exact=True).click()
+    page.wait_for_url(re.compile("true=8"), timeout=10_000)
+    time.sleep(1)
+    labels = page.locator(".st-key-pixels_gallery [class*=st-key-digit_]").all_inner_texts()
+    assert all(text.startswith("8→") for text in labels)
+    page.get_by_role("radio", name="Compare").or_(page.get_by_role("button", name="Compare")).first.click()
+    page.get_by_text("McNemar").first.wait_for(timeout=30_000)
+    page.wait_for_url(re.compile("view=compare"), timeout=10_000)
+
+
+def test_the_report_is_downloaded_and_opens_by_itself(open_page, browser, tmp_path):
+    page = open_page("model=lenet5&data=builtin&view=report")
+    with page.expect_download(timeout=30_000) as download:
+        page.locator(".st-key-report button").click()
+    file = tmp_path / "report.html"
+    download.value.save_as(file)
+    context = browser.new_context(offline=True)
+    opened = context.new_page()
+    opened.goto(file.as_uri())
+    opened.wait_for_selector(".js-plotly-plot .heatmaplayer", timeout=20_000, state="attached")
+    assert "lenet5" in opened.inner_text("h1")
+    assert "Read right" in opened.inner_text("body")
+    context.close()
+
+
+@pytest.mark.parametrize("view", ["mistakes", "digits", "confidence", "compare"])
+def test_nothing_is_clipped_on_a_phone(open_page, view):
+    page = open_page(
+        f"model=lenet5&data=builtin&view={view}", viewport={"width": 390, "height": 844}, color_scheme="dark"
+    )
+    time.sleep(1.5)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for chart in page.locator(".js-plotly-plot").all():
+        box = chart.bounding_box()
+        assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= 391)

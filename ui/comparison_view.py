@@ -1,0 +1,78 @@
+"""Two or more models on the same digits: who is right where the other is wrong."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from digit_core import evaluation
+from ui import components
+from ui.evaluation_view import Subject
+
+MOST_SHOWN = 24
+
+
+def show(subjects: Sequence[Subject]) -> None:
+    """A table of all, then each against the first."""
+    st.dataframe(
+        [
+            {
+                "Model": s.model,
+                "Read right": s.result.accuracy,
+                "Misread": s.result.errors,
+                "Log loss": s.result.log_loss,
+                "Confidence off by": s.result.calibration_error,
+            }
+            for s in subjects
+        ],
+        hide_index=True,
+        width="stretch",
+        column_config={
+            "Read right": st.column_config.NumberColumn(format="percent"),
+            "Log loss": st.column_config.NumberColumn(format="%.4f"),
+            "Confidence off by": st.column_config.NumberColumn(format="percent"),
+        },
+    )
+    for other in subjects[1:]:
+        _against(subjects[0], other)
+
+
+def _against(first: Subject, second: Subject) -> None:
+    found = evaluation.compare(first.result, second.result)
+    a, b = components.plain(first.model), components.plain(second.model)
+    st.subheader(f"{a} and {b}", anchor=False)
+    st.markdown(
+        f"{a} alone is right on **{len(found.only_first)}** digits, {b} alone on **{len(found.only_second)}**; "
+        f"both are wrong on {len(found.both_wrong)}. {verdict(found, first.model, second.model)}"
+    )
+    for title, places, key in (
+        (f"Only {a} is right", found.only_first, "first"),
+        (f"Only {b} is right", found.only_second, "second"),
+    ):
+        if len(places):
+            _digits(title, places, first, second, f"{key}_{second.model}")
+
+
+def verdict(found: evaluation.Comparison, first: str, second: str) -> str:
+    """What McNemar's test says, in words."""
+    said = f"p = {found.p_value:.3f}" if found.p_value >= 0.001 else "p < 0.001"
+    if found.p_value >= 0.05:
+        return f"Such a difference may well be chance (McNemar's exact test, {said})."
+    better = first if len(found.only_first) > len(found.only_second) else second
+    return f"{components.plain(better)} is better, and hardly by chance (McNemar's exact test, {said})."
+
+
+def _digits(title: str, places: np.ndarray, first: Subject, second: Subject, key: str) -> None:
+    more = f", the first {MOST_SHOWN}" if len(places) > MOST_SHOWN else ""
+    st.markdown(f"**{title}: {len(places)}**{more}")
+    with st.container(horizontal=True, gap="small", key=f"pixels_{key}"):
+        for place in places[:MOST_SHOWN]:
+            true = int(first.result.labels[place])
+            reads = int(first.result.predictions[place]), int(second.result.predictions[place])
+            with st.container(width=92, gap=None):
+                st.image(
+                    components.enlarged(first.digits.images[place]),
+                    width="stretch",
+                    alt=f"A {true}: {first.model} reads {reads[0]}, {second.model} reads {reads[1]}",
+                )
+                st.caption(f"{true}: {reads[0]} | {reads[1]}")

@@ -1,0 +1,120 @@
+"""Choosing a model and digits on the evaluation page, and reading the digits with a bar that can be cancelled."""
+
+import logging
+from collections.abc import Callable
+
+import streamlit as st
+
+from digit_core import datasets, model_store
+from digit_core.datasets import DatasetError, Split
+from digit_core.model_store import ModelError
+from ui import address, components, resources, state
+from ui.evaluation_view import Subject
+
+log = logging.getLogger(__name__)
+
+NAMES = {"mnist": "MNIST", "builtin": "the built-in set"}
+
+
+def choose() -> tuple[str, str]:
+    """The model and the data set that the address names, or that are chosen now."""
+    models = [model.name for model in model_store.list_models()]
+    data = datasets.at_hand()
+    asked = st.query_params.get("model")
+    if asked and asked not in models:
+        st.warning(f"The model {components.plain(asked)} is no longer there.")
+    wanted = asked if asked in models else state.get("model")
+    left, right = st.columns(2, gap="medium")
+    model = left.selectbox("Model", models, models.index(wanted) if wanted in models else 0, key="evaluated_model")
+    default = address.get("data", data) or data[0]
+    chosen = right.selectbox("Test digits", data, data.index(default), format_func=name_of, key="evaluated_data")
+    if (model, chosen) != (asked, st.query_params.get("data")):
+        changed = asked in models or st.query_params.get("data") in data
+        if changed and (model != (asked or model) or chosen != default):
+            address.put(cell=None, digit=None, page=None)
+        address.put(model=model, data=chosen)
+    return model, chosen
+
+
+def name_of(data: str) -> str:
+    """For people."""
+    return NAMES.get(data, data.rpartition("/")[2])
+
+
+def digits(data: str) -> Split:
+    """The test digits; where they cannot be had the visitor is told, and the run ends here."""
+    if data == "mnist" and not datasets.has_mnist() and not st.session_state.get("mnist_asked"):
+        _offer_mnist()
+    try:
+        with st.spinner("Loading the digits ..."):
+            return resources.test_digits(data)
+    except DatasetError as error:
+        log.warning("Test digits cannot be had: %s", error)
+        st.session_state["mnist_asked"] = False
+        st.warning(f"{error}" if data != "mnist" else "MNIST could not be fetched: there seems to be no network.")
+        _offer_mnist()
+
+
+def _offer_mnist() -> None:
+    """MNIST is not on this machine: fetch it, or look at what the card recorded."""
+    model = st.query_params.get("model")
+    try:
+        metrics = model_store.find(model).card["metrics"]
+        st.info(
+            f"MNIST is not on this machine. When {components.plain(model)} was made, it read "
+            f"**{metrics['test_accuracy']:.2%}** of its test digits right (log loss {metrics['test_loss']:.4f}). "
+            "To look closer, fetch MNIST, or choose the built-in digits above."
+        )
+    except ModelError as error:
+        st.error(str(error))
+    if st.button("Fetch MNIST, 11 MB", icon=":material/download:", key="fetch_mnist"):
+        st.session_state["mnist_asked"] = True
+        st.rerun()
+    st.stop()
+
+
+def subject(model: str, data: str, test: Split) -> Subject:
+    """The model's reading of the digits, with a bar and a way out where it takes a while."""
+    key = (model, test.digest())
+    if not resources.is_assessed(model, test) and st.session_state.get("cancelled") == key:
+        st.info("Cancelled.")
+        if st.button("Read the digits", key="evaluate_again", icon=":material/play_arrow:"):
+            st.session_state["cancelled"] = None
+            st.rerun()
+        st.stop()
+    try:
+        result = with_bar(
+            f"{model} reads {len(test):,} digits",
+            lambda tell: resources.assessed(model, test, tell),
+            needed=not resources.is_assessed(model, test),
+            cancelled=lambda: st.session_state.update(cancelled=key),
+        )
+    except ModelError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+    return Subject(model, name_of(data), test, result)
+
+
+def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], None]):
+    """Do the work, under a bar with a way out if it needs any time."""
+    if not needed:
+        return work(lambda share: None)
+    place = st.empty()
+    with place.container():
+        bar = st.progress(0.0, f"{label} ...")
+        st.button("Cancel", key=f"evaluate_cancel_{label}", icon=":material/close:", on_click=cancelled)
+    result = work(lambda share: bar.progress(share, f"{label}: {share:.0%}"))
+    place.empty()
+    return result
+
+
+def others(first: Subject) -> list[Subject]:
+    """The models to compare with, kept in the address."""
+    names = [model.name for model in model_store.list_models() if model.name != first.model]
+    if not names:
+        st.info("There is only one model. Train another on the Train page, and compare it here.")
+        return []
+    asked = [name for name in st.query_params.get("with", "").split(",") if name in names]
+    chosen = st.multiselect("Compare with", names, asked or names[:1], key="compared", max_selections=4)
+    address.put(**{"with": ",".join(chosen) or None})
+    return [subject(name, first.data, first.digits) for name in chosen]

@@ -1,0 +1,276 @@
+"""The evaluation of one model: its numbers, where it is wrong, and how sure to be."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from digit_core import charts
+from digit_core.datasets import DISPUTED, Split
+from digit_core.evaluation import Evaluation
+from ui import address, components
+
+A_PAGE = 24  # digits shown at a time
+PLAIN = {"displayModeBar": False}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at: a model's evaluation on digits, each under its name for people."""
+
+    model: str
+    data: str
+    digits: Split
+    result: Evaluation
+
+
+def headline(subject: Subject) -> None:
+    """The main numbers, each with what it was measured on."""
+    result = subject.result
+    low, high = result.interval
+    on = f"on {_measured_on(subject)}"
+    numbers = [
+        ("Read right", f"{result.accuracy:.2%}", f"Between {low:.2%} and {high:.2%} in 95 of 100 cases (Wilson), {on}"),
+        ("Misread", f"{result.errors:,}", f"Of {result.digits:,} digits, {on}"),
+        ("In its first two", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
+        ("Log loss", f"{result.log_loss:.4f}", f"Mean surprise in nats: 0 is perfect, {on}"),
+        ("Confidence off by", f"{result.calibration_error:.2%}", f"Expected calibration error, 15 bands, {on}"),
+    ]
+    if result.rejected is not None:
+        numbers.append(("Called no digit", f"{result.rejected:.2%}", f"Digits that the reader would not trust, {on}"))
+    with st.container(horizontal=True, gap="small", key="headline"):
+        for name, value, help_ in numbers:
+            st.metric(name, value, help=help_, width=140)
+    st.caption(f"Measured on {_measured_on(subject)}. Read right: {low:.2%} to {high:.2%} (95 % interval).")
+
+
+def _measured_on(subject: Subject) -> str:
+    return f"the {subject.result.digits:,} test digits of {subject.data}"
+
+
+# ---- mistakes
+
+
+def mistakes(subject: Subject) -> None:
+    """The confusion matrix, and under it the digits behind a cell, or all misread ones."""
+    left, right = st.columns([6, 5], gap="large")
+    with right, st.container(horizontal=True, gap="medium"):
+        shares = st.toggle("Shares", key="confusion_shares", help="Of each row, instead of counts")
+        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Leave what is right without colour")
+    with left:
+        cell = _matrix(subject.result, shares, dim)
+    with right:
+        _commonest(subject.result)
+    _gallery(subject, cell)
+
+
+def _matrix(result: Evaluation, shares: bool, dim: bool) -> tuple[int, int] | None:
+    """The matrix; a click chooses a cell, and another click on it lets it go."""
+    cell = address.cell()
+    event = st.plotly_chart(
+        charts.confusion(result.confusion, dim, shares, cell),
+        key=f"confusion_{st.session_state.setdefault('clicks', 0)}",
+        on_select="rerun",
+        selection_mode="points",
+        config=PLAIN,
+        alt=charts.confusion_text(result.confusion),
+    )
+    if event.selection.points:
+        true, predicted, _ = event.selection.points[0]["customdata"]
+        st.session_state["clicks"] += 1  # a new chart, without the old click
+        address.choose_cell(None if (true, predicted) == cell else (true, predicted))
+        st.rerun()
+    return cell
+
+
+def _commonest(result: Evaluation) -> None:
+    st.markdown("**Most confused**")
+    pairs = result.confusions()[:8]
+    if not pairs:
+        st.write("Nothing was misread.")
+    with st.container(gap=None):
+        for true, predicted, count in pairs:
+            often = "once" if count == 1 else f"{count} times"
+            if st.button(f"{true} read as {predicted}: {often}", key=f"pair_{true}{predicted}", type="tertiary"):
+                address.choose_cell((true, predicted))
+                st.rerun()
+    st.caption("A click on a cell, or on one of these, shows the very digits.")
+
+
+def _gallery(subject: Subject, cell: tuple[int, int] | None) -> None:
+    """The digits behind what is chosen, worst first; a click opens one."""
+    result = subject.result
+    places = _filtered(result, cell)
+    with st.container(key="gallery"):
+        what = f"{cell[0]} read as {cell[1]}" if cell else "Misread digits, the surest mistakes first"
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            st.markdown(f"**{what}: {len(places):,}**", width="content")
+            if cell and st.button("All misread", key="cell_none", icon=":material/close:", type="tertiary"):
+                address.choose_cell(None)
+                st.rerun()
+        if not cell:
+            _filters()
+        _opened(subject, places)
+        shown = address.page(len(places), A_PAGE)
+        _grid(subject, places[shown * A_PAGE : (shown + 1) * A_PAGE])
+        _turn_pages(shown, -(-len(places) // A_PAGE))
+
+
+def _filtered(result: Evaluation, cell: tuple[int, int] | None) -> np.ndarray:
+    """Indices of the digits of a cell, or of the misread ones that the filters let through; the surest first."""
+    if cell:
+        chosen = (result.labels == cell[0]) & (result.predictions == cell[1])
+    else:
+        chosen = result.predictions != result.labels
+        true, predicted, least = address.filters()
+        chosen &= (result.labels == true) if true is not None else True
+        chosen &= (result.predictions == predicted) if predicted is not None else True
+        chosen &= result.confidence >= least
+    places = np.flatnonzero(chosen)
+    return places[np.argsort(-result.confidence[places], kind="stable")]
+
+
+def _filters() -> None:
+    true, predicted, least = address.filters()
+    digits = [None, *range(10)]
+    with st.container(horizontal=True, gap="medium"):
+        chosen_true = st.selectbox("True digit", digits, digits.index(true), format_func=_any, width=130, key="f_true")
+        chosen_read = st.selectbox(
+            "Read as", digits, digits.index(predicted), format_func=_any, width=130, key="f_read"
+        )
+        chosen_least = st.slider("At least this sure", 0, 100, round(100 * least), 5, "%d%%", width=240, key="f_sure")
+    if (chosen_true, chosen_read, chosen_least / 100) != (true, predicted, least):
+        address.choose_filters(chosen_true, chosen_read, chosen_least / 100)
+        st.rerun()
+
+
+def _any(digit: int | None) -> str:
+    return "any" if digit is None else str(digit)
+
+
+def _grid(subject: Subject, places: Sequence[int]) -> None:
+    result = subject.result
+    with st.container(horizontal=True, gap="small", key="pixels_gallery"):
+        for place in places:
+            with st.container(width=92, gap=None):
+                true, read = int(result.labels[place]), int(result.predictions[place])
+                st.image(
+                    components.enlarged(subject.digits.images[place]),
+                    width="stretch",
+                    alt=f"A {true} read as {read}, {result.confidence[place]:.0%} sure",
+                )
+                mark = " *" if _is_disputed(subject, place) else ""
+                if st.button(f"{true}→{read}{mark}", key=f"digit_{place}", width="stretch",
+                             help=f"{result.confidence[place]:.1%} sure. Click to look closer."):  # fmt: skip
+                    address.open_digit(int(place))
+                    st.rerun()
+    if any(_is_disputed(subject, place) for place in places):
+        st.caption("\\* The label itself is disputed: at most two of five annotators gave it.")
+
+
+def _is_disputed(subject: Subject, place: int) -> bool:
+    return subject.data == "MNIST" and int(place) in DISPUTED
+
+
+def _turn_pages(shown: int, pages: int) -> None:
+    if pages < 2:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if st.button("Before", key="page_before", icon=":material/chevron_left:", disabled=shown == 0):
+            address.turn_to(shown - 1)
+            st.rerun()
+        st.caption(f"{shown + 1} of {pages}", width="content")
+        if st.button("Next", key="page_next", icon=":material/chevron_right:", disabled=shown + 1 >= pages):
+            address.turn_to(shown + 1)
+            st.rerun()
+
+
+def _opened(subject: Subject, places: np.ndarray) -> None:
+    """The digit that was clicked, large, with its ten bars."""
+    place = address.opened(len(subject.digits))
+    if place is None or place not in places:
+        return
+    result = subject.result
+    true, order = int(result.labels[place]), np.argsort(-result.probabilities[place])
+    with st.container(border=True, key="opened"):
+        picture, bars = st.columns([1, 3], gap="medium", vertical_alignment="center")
+        with picture, st.container(key="pixels_opened"):
+            st.image(
+                components.enlarged(subject.digits.images[place]), width=168, alt=f"Digit number {place}, a {true}"
+            )
+        with bars:
+            first, second = order[:2]
+            shares = result.probabilities[place]
+            st.markdown(
+                f"**A {true}, read as {first}** with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
+                f"Number {place:,} of {subject.data}'s test digits."
+            )
+            if _is_disputed(subject, place):
+                st.caption("Its label is disputed: at most two of five annotators gave it.")
+            if result.trusted is not None and not result.trusted[place]:
+                st.caption("The reader would not have called this a digit.")
+            st.plotly_chart(
+                charts.probability_bars(shares),
+                key="opened_bars",
+                config={**PLAIN, "staticPlot": True},
+                alt=charts.probability_text(shares),
+            )
+        if st.button("Close", key="opened_close", icon=":material/close:", type="tertiary"):
+            address.open_digit(None)
+            st.rerun()
+
+
+# ---- per digit, confidence
+
+
+def per_digit(subject: Subject) -> None:
+    """A chart and a table, a row a digit."""
+    result = subject.result
+    counts = result.confusion.sum(1)
+    st.plotly_chart(
+        charts.per_digit(result.precision, result.recall),
+        key="per_digit",
+        config=PLAIN,
+        alt="Recall and precision of every digit; the table below has the numbers.",
+    )
+    st.dataframe(
+        [
+            {
+                "Digit": str(digit),
+                "Pictures": int(counts[digit]),
+                "Recall": float(result.recall[digit]),
+                "Precision": float(result.precision[digit]),
+                "F1": float(result.f1[digit]),
+                "Misread": int(counts[digit] - result.confusion[digit, digit]),
+            }
+            for digit in range(10)
+        ],
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config={name: st.column_config.NumberColumn(format="%.4f") for name in ("Recall", "Precision", "F1")},
+    )
+
+
+def confidence(subject: Subject) -> None:
+    """Whether it is as sure as it may be, and what is gained by not reading the least sure."""
+    result = subject.result
+    left, right = st.columns(2, gap="large")
+    bands = result.reliability()
+    with left:
+        st.markdown("**When it says 90 %, are nine in ten right?**")
+        said = ", ".join(f"said {b['confidence']:.0%}, right {b['accuracy']:.0%} of {b['digits']:,}" for b in bands)
+        st.plotly_chart(charts.reliability(bands), key="reliability", config=PLAIN, alt=f"Reliability: {said}")
+        st.caption(
+            f"Points on the dotted line are honest; larger points stand for more digits. Off by "
+            f"{result.calibration_error:.2%} on average."
+        )
+    unread, misread = result.coverage()
+    with right:
+        st.markdown("**What if it left the least sure ones unread?**")
+        at_1 = float(misread[np.searchsorted(unread, 0.01)])
+        all_read = 1 - result.accuracy
+        said = f"With 1 % left unread, {at_1:.2%} of the rest are misread; with none, {all_read:.2%}."
+        st.plotly_chart(charts.coverage(unread, misread), key="coverage", config=PLAIN, alt=said)
+        st.caption(said)

@@ -1,0 +1,78 @@
+"""Accuracy under growing distortion, and the report to keep."""
+
+import streamlit as st
+
+from digit_core import charts, report, robustness
+from ui import evaluation_run, resources
+from ui.evaluation_view import PLAIN, Subject
+
+
+def show(subject: Subject) -> None:
+    """The curves, once they were asked for."""
+    curves = _curves(subject)
+    if not curves:
+        return
+    st.caption(
+        f"On {min(robustness.SAMPLE, subject.result.digits):,} of the test digits, drawn with a fixed seed, given to "
+        "the network as they are, without the reader's own straightening. Whiskers are 95 % intervals."
+    )
+    places = st.columns(3, gap="medium")
+    grown = [curve for curve in curves if len(curve.amounts) > 1]
+    for number, curve in enumerate(grown):
+        said = ", ".join(f"{a:g}: {s:.0%}" for a, s in zip(curve.amounts, curve.accuracies, strict=True))
+        places[number % 3].plotly_chart(
+            charts.robustness([curve], [subject.model], curve.name.capitalize()),
+            key=f"robustness_{curve.name}",
+            config=PLAIN,
+            alt=f"Accuracy under {curve.name}, {curve.unit}. {said}",
+        )
+    single = [curve for curve in curves if len(curve.amounts) == 1]
+    if single:
+        st.dataframe(
+            [{"Corruption": curve.name, "Read right": curve.accuracies[0]} for curve in single],
+            hide_index=True,
+            column_config={"Read right": st.column_config.NumberColumn(format="percent")},
+        )
+
+
+def _curves(subject: Subject) -> list[robustness.Curve]:
+    """Measured now, if they are not kept and the visitor wants them."""
+    kept = resources.is_robustness_kept(subject.model, subject.digits)
+    if not kept and not st.session_state.get("robustness_asked"):
+        st.write("How far may digits be turned, moved and worn before they are misread? It takes about half a minute.")
+        if not st.button("Measure", key="measure_robustness", type="primary", icon=":material/play_arrow:"):
+            return []
+        st.session_state["robustness_asked"] = True
+    curves = evaluation_run.with_bar(
+        f"{subject.model} reads distorted digits",
+        lambda tell: robustness.measure(subject.model, subject.digits, tell),
+        needed=not kept,
+        cancelled=lambda: st.session_state.update(robustness_asked=False),
+    )
+    if not kept:
+        st.session_state["robustness_asked"] = False
+        st.rerun()
+    return curves
+
+
+def offer_report(subject: Subject) -> None:
+    """One HTML file with all of it."""
+    st.write("One HTML file with everything on this page: numbers, charts, misread digits. It needs no network.")
+    kept = resources.is_robustness_kept(subject.model, subject.digits)
+    if not kept:
+        st.caption("Robustness was not measured yet, and will be missing: see Robustness.")
+
+    def content() -> bytes:
+        curves = robustness.measure(subject.model, subject.digits) if kept else []
+        return report.build(subject.model, subject.data, subject.digits, subject.result, curves).encode()
+
+    st.download_button(
+        "Download the report",
+        content,
+        f"inkling-{subject.model}.html",
+        "text/html",
+        icon=":material/download:",
+        type="primary",
+        key="report",
+        on_click="ignore",
+    )
