@@ -11,7 +11,7 @@ test: .venv/installed-dev
 	@tests/get_chromium.sh $(BIN)/python
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix

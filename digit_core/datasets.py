@@ -125,12 +125,12 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
-def at_hand() -> list[str]:
-    """Names for `load`: the known data sets, and the files of digits in `$DIGIT_DATA_DIR`."""
+def at_hand() -> dict[str, str]:
+    """What `load` takes, by short names: the known data sets, and the files of digits in `$DIGIT_DATA_DIR`."""
     folder = paths.data_dir()
     files = sorted(folder.iterdir()) if folder and os.path.isdir(folder) and os.access(folder, os.R_OK) else []
-    own = [str(file) for file in files if file.name.endswith(OWN_ENDS) and file.name != "mnist.npz"]
-    return [*DATASETS, *own]
+    own = {file.name: str(file) for file in files if file.name.endswith(OWN_ENDS) and file.name != "mnist.npz"}
+    return {**{name: name for name in DATASETS}, **own}
 
 
 def has_mnist() -> bool:

@@ -2,7 +2,6 @@
 
 import itertools
 import re
-import shutil
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 import pictures
 import psutil
 import pytest
-from browser import ROOT, answer, canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer
+from browser import answer, canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer
 from drawing import DIGITS, draw, number, placed, real_strokes
 
 # A browser on a busy machine may be late once; what fails twice is a failure.
@@ -194,45 +193,27 @@ def test_a_change_of_tab_keeps_drawing_and_answer(page):
     assert wait_for_answer(page, "61") == "61"
 
 
-@pytest.fixture
-def two_pages(tmp_path):
-    """A copy of the app with a second page in its `pages` folder and in its list; gives its entry."""
-    for name in ("pages", "ui", ".streamlit"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    for name in ("digit_core", "models"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "pages" / "other.py").write_text(
-        "import streamlit as st\nfrom ui import frame\nframe.require()\nst.write('Elsewhere')\n"
-    )
-    frame = (ROOT / "ui" / "frame.py").read_text()
-    added = "default=True), st.Page(PROJECT / 'pages' / 'other.py', title='Other')]"
-    assert "default=True)]" in frame
-    (tmp_path / "ui" / "frame.py").write_text(frame.replace("default=True)]", added))
-    return Path(shutil.copy(ROOT / "streamlit_app.py", tmp_path))
-
-
-def test_a_change_of_page_keeps_drawing_and_answer(new_page, tmp_path, two_pages):
-    with serving(tmp_path, two_pages) as server:
-        page = new_page()
-        open_canvas(page, server.url)
-        draw_with_mouse(page, placed(DIGITS[3], 150, 60, 220))
-        assert wait_for_answer(page, "3") == "3"
-        page.get_by_role("link", name="Other").click()
-        page.get_by_text("Elsewhere").wait_for()
+def test_a_change_of_page_keeps_drawing_and_answer(page):
+    draw_with_mouse(page, placed(DIGITS[3], 150, 60, 220))
+    assert wait_for_answer(page, "3") == "3"
+    for other in ("Train", "Evaluate"):
+        page.get_by_role("link", name=other).click()
+        page.wait_for_selector(".st-key-train_start" if other == "Train" else ".st-key-evaluated_model")
         page.get_by_role("link", name="Predict").click()
         assert wait_for_answer(page, "3") == "3"
-        page.wait_for_timeout(500)
-        draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))
-        assert wait_for_answer(page, "31") == "31"
+    page.wait_for_timeout(500)
+    draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))
+    assert wait_for_answer(page, "31") == "31"
 
 
-def test_a_link_to_a_page_is_the_first_request_to_a_fresh_server(new_page, tmp_path, two_pages):
+@pytest.mark.parametrize(("path", "shown"), [("train", ".st-key-train_start"), ("evaluate", ".st-key-evaluated_model")])
+def test_a_link_to_a_page_is_the_first_request_to_a_fresh_server(new_page, tmp_path, path, shown):
     """Streamlit then starts in its old multipage mode, and runs the page's file without the entry."""
-    with serving(tmp_path, two_pages) as server:
+    with serving(tmp_path) as server:
         page = new_page()
-        page.goto(server.url + "/other")
-        page.get_by_text("Elsewhere").wait_for()
-        page.wait_for_function("document.title === 'Inkling'")  # the frame's; the page alone would be called other
+        page.goto(f"{server.url}/{path}")
+        page.wait_for_selector(shown)
+        page.wait_for_function("document.title === 'Inkling'")  # the frame's; the page's own is its path
         page.get_by_role("link", name="Predict").click()
         page.locator(".st-key-sample button").click()
         assert wait_for_answer(page, "7") == "7"

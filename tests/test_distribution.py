@@ -103,11 +103,11 @@ def test_when_a_worker_is_lost_the_other_says_so_and_one_machine_goes_on(two_wor
     epochs_done = []
 
     def note(event):
-        epochs_done.append(event.epoch)
+        epochs_done.append(getattr(event, "epoch", 0))
 
     with pytest.raises(RuntimeError):  # 400 epochs are too many for a test: it is enough that it goes on
         train(TrainingSettings(**SETTINGS, epochs=400), _until_next_epoch(note), checkpoint=tmp_path / "state.npz")
-    assert epochs_done[0] > 1
+    assert next(filter(None, epochs_done)) > 1
 
 
 def _until_next_epoch(note):

@@ -120,17 +120,17 @@ def test_it_learns_and_its_file_answers_as_it_does(tmp_path, monkeypatch, capsys
     """Two marks a row, one digit each of the built-in ones: after some hundred steps it beats chance by far."""
     from digit_core import cli, line_training, model_store
 
-    for name, value in {"CHUNKS": 15, "CHUNK": 8, "BATCH": 32, "MEASURED": 200, "AVERAGING": 0.9}.items():
+    for name, value in {"CHUNKS": 10, "CHUNK": 8, "BATCH": 32, "MEASURED": 200, "AVERAGING": 0.9}.items():
         monkeypatch.setattr(line_training, name, value)
     monkeypatch.setattr(synthetic_lines, "GENERATED", 100)
     monkeypatch.setattr(synthetic_lines, "LENGTHS", (0.5, 0.5))
     monkeypatch.setattr(synthetic_lines, "GAP", (0.2, 0.3))
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
     model_store.copy(model_store.find("lenet5"), "mine")
-    assert cli.main(["lines", "--model", "mine", "--data", "builtin", "--epochs", "3"]) == 0
+    assert cli.main(["lines", "--model", "mine", "--data", "builtin", "--epochs", "2"]) == 0
     stored = model_store.find("mine")
     assert stored.has_lines
-    assert stored.card["lines"]["exact"]["test"] > 0.5
+    assert stored.card["lines"]["exact"]["test"] > 0.4
     assert "read without a mistake" in capsys.readouterr().out
     reader = lines.LineReader(stored.lines_bytes())
     assert reader(np.zeros((40, 60), np.uint8)) == []

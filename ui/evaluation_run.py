@@ -19,7 +19,7 @@ NAMES = {"mnist": "MNIST", "builtin": "the built-in set"}
 def choose() -> tuple[str, str]:
     """The model and the data set that the address names, or that are chosen now."""
     models = [model.name for model in model_store.list_models()]
-    data = datasets.at_hand()
+    data = list(datasets.at_hand())
     asked = st.query_params.get("model")
     if asked and asked not in models:
         st.warning(f"The model {components.plain(asked)} is no longer there.")
@@ -38,7 +38,7 @@ def choose() -> tuple[str, str]:
 
 def name_of(data: str) -> str:
     """For people."""
-    return NAMES.get(data, data.rpartition("/")[2])
+    return NAMES.get(data, data)
 
 
 def digits(data: str) -> Split:
@@ -47,11 +47,11 @@ def digits(data: str) -> Split:
         _offer_mnist()
     try:
         with st.spinner("Loading the digits ..."):
-            return resources.test_digits(data)
+            return resources.test_digits(datasets.at_hand()[data])
     except DatasetError as error:
         log.warning("Test digits cannot be had: %s", error)
         st.session_state["mnist_asked"] = False
-        st.warning(f"{error}" if data != "mnist" else "MNIST could not be fetched: there seems to be no network.")
+        st.warning(f"{error}" if data != "mnist" else "MNIST could not be fetched. Is there no network?")
         _offer_mnist()
 
 
@@ -76,23 +76,30 @@ def _offer_mnist() -> None:
 def subject(model: str, data: str, test: Split) -> Subject:
     """The model's reading of the digits, with a bar and a way out where it takes a while."""
     key = (model, test.digest())
-    if not resources.is_assessed(model, test) and st.session_state.get("cancelled") == key:
-        st.info("Cancelled.")
-        if st.button("Read the digits", key="evaluate_again", icon=":material/play_arrow:"):
-            st.session_state["cancelled"] = None
-            st.rerun()
-        st.stop()
     try:
+        needed = not resources.is_assessed(model, test)
+        if needed and st.session_state.get("cancelled") == key:
+            _offer_again()
         result = with_bar(
             f"{model} reads {len(test):,} digits",
             lambda tell: resources.assessed(model, test, tell),
-            needed=not resources.is_assessed(model, test),
+            needed,
             cancelled=lambda: st.session_state.update(cancelled=key),
         )
-    except ModelError as error:
+    except ModelError as error:  # deleted, or damaged, while it was looked at
+        log.warning("A model cannot be evaluated", exc_info=True)
         st.error(str(error), icon=":material/error:")
         st.stop()
     return Subject(model, name_of(data), test, result)
+
+
+def _offer_again() -> None:
+    """After cancelling; the run ends here."""
+    st.info("Cancelled.")
+    if st.button("Read the digits", key="evaluate_again", icon=":material/play_arrow:"):
+        st.session_state["cancelled"] = None
+        st.rerun()
+    st.stop()
 
 
 def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], None]):

@@ -3,13 +3,18 @@
 import streamlit as st
 
 from digit_core import charts, report, robustness
+from digit_core.model_store import ModelError
 from ui import evaluation_run, resources
 from ui.evaluation_view import PLAIN, Subject
 
 
 def show(subject: Subject) -> None:
     """The curves, once they were asked for."""
-    curves = _curves(subject)
+    try:
+        curves = _curves(subject)
+    except ModelError as error:  # deleted, or damaged, while it was looked at
+        st.error(str(error), icon=":material/error:")
+        return
     if not curves:
         return
     st.caption(
