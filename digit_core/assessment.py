@@ -61,7 +61,7 @@ def folder() -> Path:
     return paths.home() / "evaluations"
 
 
-def key(name: str, *parts: str) -> str:
+def key(name: str | None, *parts: str) -> str:
     """A short name for what a result depends on: the model's files, and whatever else."""
     model = model_store.find(name)
     files = [model.card["files"]["model.tflite"]["sha256"]]

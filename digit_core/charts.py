@@ -15,7 +15,10 @@ from digit_core.progress import EpochEnd
 ACCENT = "#4c7de0"
 QUIET = "rgba(128, 136, 156, 0.45)"
 GRID = "rgba(128, 136, 156, 0.25)"
-QUIET_TEXT = "#7b849b"  # on light and on dark
+QUIET_TEXT = "#717a8f"  # on light and on dark
+PAPER = "rgba(76, 125, 224, 0.05)"
+ORANGES = [[0, PAPER], [0.0001, "#f8dcc0"], [0.6, "#ea9a55"], [0.75, "#c2600c"], [1, "#9c4300"]]
+BLUES = [[0, PAPER], [0.0001, "#dde8fc"], [0.6, "#8fb0f0"], [0.75, "#3565c8"], [1, "#234a9e"]]
 PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
 MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
 
@@ -183,9 +186,7 @@ def confusion(
         "x": list(range(10)),
         "y": list(range(10)),
         "hoverinfo": "skip",
-        "colorscale": [[0, "rgba(76, 125, 224, 0.05)"], [0.5, "rgba(224, 123, 31, 0.55)"], [1, "rgb(200, 88, 10)"]]
-        if dim_diagonal
-        else [[0, "rgba(76, 125, 224, 0.05)"], [1, "rgba(76, 125, 224, 0.9)"]],
+        "colorscale": ORANGES if dim_diagonal else BLUES,
         "zmin": 0,
         "zmax": 1,
         "showscale": False,
@@ -197,7 +198,7 @@ def confusion(
         "type": "scatter",
         "mode": "markers+text",
         "text": [_cell(values[t, p], shares) for t, p in places],
-        "textfont": {"color": ["#ffffff" if strength[t, p] > 0.6 else QUIET_TEXT for t, p in places]},
+        "textfont": {"color": [_ink_on(strength[t, p]) for t, p in places]},
         "x": [p for _, p in places],
         "y": [t for t, _ in places],
         "customdata": [[t, p, int(counts[t, p])] for t, p in places],
@@ -292,6 +293,11 @@ def layers_text(outline: Sequence[dict]) -> str:
     total = sum(layer["parameters"] for layer in outline)
     said = ", ".join(f"{KINDS[layer['kind']][0]} {'×'.join(map(str, layer['shape']))}" for layer in shown)
     return f"A network of {total:,} parameters: {said}."
+
+
+def _ink_on(strength: float) -> str:
+    """The colour of a number on a cell of that colour, 0..1."""
+    return QUIET_TEXT if not strength else "#2b1800" if strength < 0.75 else "#ffffff"
 
 
 def _cell(value: float, share: bool) -> str:

@@ -65,22 +65,23 @@ def read(path: Path) -> dict[str, Digits]:
     raise DigitFileError(f"{path} has no known form: IDX, NPZ, CSV, strokes (.jsonl), or a folder of pictures.")
 
 
-def check_unpacked_size(path: Path, most: int) -> None:
-    """Raises DigitFileError if a file holds more than `most` bytes once unpacked, having read no further."""
-    size = path.stat().st_size
+def check_size(path: Path, most_bytes: int, most_rows: int) -> None:
+    """Raises DigitFileError if a file holds more bytes, or as a text more rows, once unpacked; reads no further."""
+    size = rows = 0
     try:
         if path.name.endswith(".npz"):
             with zipfile.ZipFile(path) as archive:
                 size = sum(member.file_size for member in archive.infolist())
-        elif path.name.endswith(".gz"):
-            with gzip.open(path) as file:
-                size = 0
-                while size <= most and (block := len(file.read(1 << 20))):
-                    size += block
+        else:
+            with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
+                while size <= most_bytes and rows <= most_rows and (block := file.read(1 << 20)):
+                    size, rows = size + len(block), rows + block.count(b"\n")
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise DigitFileError(f"The file cannot be unpacked: {error}.") from error
-    if size > most:
-        raise DigitFileError(f"The file is larger than {most // 1_000_000:,} MB once it is unpacked.")
+    if size > most_bytes:
+        raise DigitFileError(f"The file is larger than {most_bytes // 1_000_000:,} MB once it is unpacked.")
+    if rows > most_rows:
+        raise DigitFileError(f"The file has more than {most_rows:,} rows.")
 
 
 # ---- IDX
@@ -182,12 +183,12 @@ def _read_csv(path: Path) -> dict[str, Digits]:
     """A row a digit: the label, then 784 grey values; a heading is passed over."""
     labels, rows = [], []
     text = _text(path)
-    for number, row in enumerate(csv.reader(text.splitlines()), 1):
+    for number, row in _rows(text, path):
         if not row or (number == 1 and not row[0].strip().lstrip("-").isdigit()):
             continue
         try:
             values = np.array(row, dtype=np.int64)
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise DigitFileError(f"{path}, row {number}: not all values are whole numbers.") from error
         if len(values) != 785:
             raise DigitFileError(f"{path}, row {number}: {len(values)} values, and not a label and 784 pixels.")
@@ -196,6 +197,16 @@ def _read_csv(path: Path) -> dict[str, Digits]:
         labels.append(values[0])
         rows.append(values[1:].astype(np.uint8))
     return {"train": _checked(np.array(rows, np.uint8), np.array(labels), path)}
+
+
+def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV, from 1."""
+    number = 0
+    try:
+        for number, row in enumerate(csv.reader(text.splitlines()), 1):
+            yield number, row
+    except csv.Error as error:
+        raise DigitFileError(f"{path}, row {number + 1}: {error}.") from error
 
 
 def _text(path: Path) -> str:
@@ -278,9 +289,9 @@ def _labelled_strokes(path: Path) -> Iterator[tuple[int, int, list[np.ndarray], 
     for number, row in _json_lines(path):
         try:
             label = int(row["label"])
-            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"]]
+            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"] if stroke]
             _check_strokes(strokes)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
         yield number, label, strokes, str(row.get("writer", ""))
 
@@ -289,7 +300,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
     for number, line in enumerate(_text(path).splitlines(), 1):
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DigitFileError(f"{path}, row {number}: not JSON.") from error
         yield number, row
 
@@ -328,15 +339,16 @@ READERS = {(".npz",): _read_npz, (".csv", ".csv.gz"): _read_csv, (".jsonl", ".js
 def _checked(pictures: np.ndarray, labels: np.ndarray, source: Path) -> Digits:
     """Bring arrays to `Digits`, or say what is wrong with them."""
     pictures, labels = np.asarray(pictures), np.asarray(labels).reshape(-1)
+    if pictures.dtype.kind not in "uifb" or labels.dtype.kind not in "uif" or not pictures.ndim:
+        raise DigitFileError(f"{source}: pictures of {pictures.dtype} and labels of {labels.dtype}, and not numbers.")
     if len(pictures) != len(labels):
         raise DigitFileError(f"{source}: {len(pictures):,} pictures and {len(labels):,} labels.")
     if not len(labels):
         raise DigitFileError(f"{source} holds no digits.")
     if pictures.size != len(labels) * normalization.SIDE**2:
         raise DigitFileError(f"{source}: pictures of shape {pictures.shape[1:]}, and not 28x28 grey.")
-    if not np.issubdtype(labels.dtype, np.integer) or not np.isin(labels, range(10)).all():
-        wrong = int(np.flatnonzero(~np.isin(labels, range(10)))[0]) + 1 if len(labels) else 0
-        raise DigitFileError(f"{source}, row {wrong}: a label that is not a whole number from 0 to 9.")
+    if not (known := np.isin(labels, range(10))).all():  # 3.0 is as good as 3
+        raise DigitFileError(f"{source}, row {int(np.argmin(known)) + 1}: a label that is no whole number from 0 to 9.")
     if np.issubdtype(pictures.dtype, np.floating):
         if not (np.isfinite(pictures).all() and pictures.min() >= 0 and pictures.max() <= 1):
             raise DigitFileError(f"{source}: pictures of decimal numbers must lie between 0 and 1.")

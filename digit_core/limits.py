@@ -23,7 +23,8 @@ class Limits:
         epochs: most of one run (`DIGIT_MOST_EPOCHS`).
         minutes: longest of one run (`DIGIT_MOST_MINUTES`).
         runs: kept; the oldest ones without a star go first (`DIGIT_MOST_RUNS`).
-        upload: megabytes of digits that a visitor may bring (`DIGIT_LARGEST_UPLOAD`).
+        upload: megabytes of digits that a visitor may bring (`DIGIT_LARGEST_UPLOAD`); the server takes no more
+            than 10 of any file (`.streamlit/config.toml`).
     """
 
     training: bool = True
@@ -43,7 +44,7 @@ def limits() -> Limits:
         epochs=_number("DIGIT_MOST_EPOCHS", default.epochs),
         minutes=_number("DIGIT_MOST_MINUTES", default.minutes),
         runs=_number("DIGIT_MOST_RUNS", default.runs),
-        upload=_number("DIGIT_LARGEST_UPLOAD", default.upload),
+        upload=min(_number("DIGIT_LARGEST_UPLOAD", default.upload), default.upload),
     )
 
 

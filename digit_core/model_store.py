@@ -250,13 +250,13 @@ def read(folder: Path) -> StoredModel:
 
 
 def copy(model: StoredModel, name: str) -> StoredModel:
-    """Keep a copy of a model under another name in `$DIGIT_HOME/models`; one that is there already stays.
+    """Keep a copy of a model under another name in `$DIGIT_HOME/models`, in place of one that is there already.
 
     Raises:
         ModelError: the name will not do, the model is damaged, or the folder cannot be written.
     """
     folder = check_target(name)
-    if os.path.isfile(folder / "card.json"):
+    if os.path.isfile(folder / "card.json") and _read(folder).card["files"] == model.card["files"]:
         return _read(folder)
     try:
         with paths.replacing_folder(folder) as scratch:

@@ -3,6 +3,7 @@
 import base64
 import datetime
 import html
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -79,9 +80,13 @@ def _headline(result: Evaluation, low: float, high: float) -> list[tuple[str, st
 def _per_digit(result: Evaluation) -> list[tuple[str, ...]]:
     counts = result.confusion.sum(1)
     return [
-        (str(d), f"{counts[d]:,}", f"{result.recall[d]:.2%}", f"{result.precision[d]:.2%}", f"{result.f1[d]:.4f}")
+        (str(d), f"{counts[d]:,}", *(_share(shares[d]) for shares in (result.recall, result.precision, result.f1)))
         for d in range(10)
     ]
+
+
+def _share(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.2%}"
 
 
 def _table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> str:

@@ -168,7 +168,7 @@ def mnist_c_folder() -> Path | None:
 
 def _mnist_c(recognizer: Recognizer, folder: Path) -> list[Curve]:
     """One point a corruption: MNIST-C knows no degrees of them."""
-    names, right, count = [], [], 0
+    curves = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         try:
             images = np.load(place / "test_images.npy", allow_pickle=False).reshape(-1, SIDE, SIDE)
@@ -177,10 +177,9 @@ def _mnist_c(recognizer: Recognizer, folder: Path) -> list[Curve]:
         except (OSError, ValueError):
             log.warning("%s holds no corruption of MNIST-C", place, exc_info=True)
             continue
-        names.append(place.name)
-        right.append(_right(recognizer, sample.images, sample.labels))
-        count = len(sample)
-    return [_curve(f"MNIST-C: {name}", "", (0.0,), [n], count) for name, n in zip(names, right, strict=True)]
+        right = _right(recognizer, sample.images, sample.labels)
+        curves.append(_curve(f"MNIST-C: {place.name}", "", (0.0,), [right], len(sample)))
+    return curves
 
 
 def _right(recognizer: Recognizer, images: np.ndarray, labels: np.ndarray) -> int:

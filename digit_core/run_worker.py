@@ -75,7 +75,7 @@ class _Work:
             self.store(trained)
         except _known_errors() as error:
             traceback.print_exc()
-            return self.fail(str(error))
+            return self.fail(str(error).replace(f"{self.folder}{os.sep}", ""))
         except MemoryError:
             traceback.print_exc()
             return self.fail("The memory of this machine was not enough. A smaller batch or network may fit.")
@@ -140,7 +140,7 @@ class _Work:
         now = time.monotonic()
         if now - self.looked >= LOOK_EVERY:
             self.looked = now
-            self.out_of_time = now - self.began > self.longest
+            self.out_of_time = self.seconds_before + now - self.began > self.longest
             self.asked = self.asked or self.out_of_time or (self.folder / "stop").exists()
         return self.asked
 

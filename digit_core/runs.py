@@ -177,13 +177,19 @@ def resume(run: Run) -> Run:
         if not run.can_resume:
             raise RunError("This run has come to its end.")
         _check_room(allowed)
-        (run.folder / "stop").unlink(missing_ok=True)
+        with _told_if_unwritable():
+            (run.folder / "stop").unlink(missing_ok=True)
         _launch(run.folder)
     return _read(run.folder)
 
 
 def stop(run: Run) -> None:
-    """Ask a run to end after its current step and to keep what it learnt."""
+    """Ask a run to end after its current step and to keep what it learnt.
+
+    Raises:
+        RunError: training is not allowed here, or nothing can be written; so it is for all that follows.
+    """
+    _check_allowed()
     with _told_if_unwritable():
         (run.folder / "stop").touch()
 
@@ -204,6 +210,7 @@ def delete(run: Run) -> None:
     Raises:
         RunError: it is training, or cannot be removed.
     """
+    _check_allowed()
     if _read(run.folder).is_running:
         raise RunError("This run is training. Stop it first.")
     with _told_if_unwritable():
@@ -220,7 +227,7 @@ def model(run: Run) -> StoredModel | None:
 
 
 def keep_model(run: Run) -> StoredModel:
-    """Put a run's model among the stored ones, where it outlives the run; what is there already stays.
+    """Put a run's model among the stored ones, where it outlives the run; one of an earlier state is replaced.
 
     Raises:
         RunError: the run has no model.
@@ -244,7 +251,8 @@ def _tail(folder: Path, lines: int = 12) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(line.rpartition("\r")[2] for line in text.splitlines()[-lines:])
+    shown = "\n".join(line.rpartition("\r")[2] for line in text.splitlines()[-lines:])
+    return shown.replace(str(paths.home().resolve()), "$DIGIT_HOME").replace(str(paths.PROJECT), ".")
 
 
 def _read(folder: Path) -> Run:
@@ -293,7 +301,8 @@ def is_alive(folder: Path) -> bool:
 
 def _is_launching(status: dict[str, Any]) -> bool:
     """Whether a worker was launched a moment ago and may not have its lock yet."""
-    return time.time() - float(status.get("launched", 0)) < WORKER_STARTS
+    launched = status.get("launched")
+    return isinstance(launched, int | float) and time.time() - launched < WORKER_STARTS
 
 
 def lock_of(folder: Path) -> filelock.FileLock:
@@ -307,6 +316,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def _change(run: Run, **changes: Any) -> None:
+    _check_allowed()
     with _told_if_unwritable():
         about = json.loads((run.folder / "about.json").read_text())
         _write(run.folder / "about.json", {**about, **changes})
@@ -318,10 +328,14 @@ def _title(text: str) -> str:
 
 def _check(settings: TrainingSettings, allowed: Limits) -> None:
     """Raises RunError where this host does not allow such a training."""
-    if not allowed.training:
-        raise RunError("Training is switched off on this server.")
+    _check_allowed()
     if settings.epochs > allowed.epochs:
         raise RunError(f"At most {allowed.epochs} epochs are allowed on this server.")
+
+
+def _check_allowed() -> None:
+    if not limits().training:
+        raise RunError("Training is switched off on this server.")
 
 
 def _check_room(allowed: Limits) -> None:
@@ -356,7 +370,8 @@ def _told_if_unwritable() -> Iterator[None]:
 
 def _launch(folder: Path) -> None:
     """Start the worker, detached from this process, and wait until it holds its lock."""
-    write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
+    with _told_if_unwritable():
+        write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
     command = [sys.executable, "-m", "digit_core", "train", "--run", folder.name]
     environment = {**os.environ, "DIGIT_HOME": str(paths.home().resolve()), "PYTHONUNBUFFERED": "1"}
     with _told_if_unwritable(), open(folder / "log.txt", "ab") as output:
@@ -383,4 +398,5 @@ def _drop_old_ones(most: int) -> None:
     loose = [run for run in known if not run.starred and not run.is_running]
     surplus = max(len(known) - most, 0)
     for run in loose[len(loose) - min(surplus, len(loose)) :]:
-        delete(run)
+        with contextlib.suppress(RunError):  # it is logged; the run that was started is what counts
+            delete(run)

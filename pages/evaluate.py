@@ -22,6 +22,8 @@ digits = evaluation_run.digits(data)
 subject = evaluation_run.subject(model, data, digits)
 evaluation_view.headline(subject)
 
+if address.went_back("view"):
+    st.session_state["view"] = address.get("view", address.VIEWS) or "mistakes"
 view = st.segmented_control(
     "View",
     address.VIEWS,

@@ -34,7 +34,10 @@ if not allowed.training:
     )
 known = runs.list_runs()
 running = [run for run in known if run.is_running]
-run = asked_for() or (running[0] if running else None)
+run = asked_for()
+if not run and running:
+    run = running[0]
+    st.query_params["run"] = run.id  # so that it stays in view when it has ended
 if notice := st.session_state.pop("train_notice", None):
     st.warning(notice, icon=":material/hourglass_top:")
 

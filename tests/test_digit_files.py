@@ -169,3 +169,59 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path):
     (tmp_path / "7" / "bad.png").write_bytes(b"nothing")
     with pytest.raises(DigitFileError, match=r"bad\.png"):
         digit_files.read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("x.csv", "1," + "0" * 200_000 + "\n"),
+        ("x.csv", "1" + ",99999999999999999999999" * 784 + "\n"),
+        ("x.jsonl", '{"label": Infinity, "strokes": [[[0, 0]]]}\n'),
+        ("x.jsonl", '{"label": 1, "strokes": [[[' + "9" * 400 + ", 0]]]}\n"),
+        ("x.jsonl", "[" * 100_000 + "\n"),
+    ],
+)
+def test_texts_that_no_reader_expects_are_named_by_row(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(digit_files.DigitFileError, match="row 1"):
+        digit_files.read(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "labels"),
+    [
+        (np.array(3), np.array([1])),
+        (np.array([["a"] * 784]), np.array([1])),
+        (np.zeros((1, 28, 28), "datetime64[s]"), np.array([1])),
+        (np.zeros((1, 28, 28), np.uint8), np.array(["1"])),
+        (np.zeros((1, 28, 28), np.uint8), np.array([1.5])),
+        (np.zeros((1, 28, 28), np.uint8), np.array([np.nan])),
+    ],
+)
+def test_arrays_that_are_no_digits_are_told(tmp_path, pictures, labels):
+    np.savez(tmp_path / "x.npz", x_train=pictures, y_train=labels)
+    with pytest.raises(digit_files.DigitFileError):
+        digit_files.read(tmp_path / "x.npz")
+
+
+def test_labels_may_be_decimal_numbers_and_strokes_empty(tmp_path):
+    np.savez(tmp_path / "x.npz", x_train=np.zeros((2, 28, 28), np.uint8), y_train=np.array([3.0, 0.0]))
+    assert digit_files.read(tmp_path / "x.npz")["train"].labels.tolist() == [3, 0]
+    (tmp_path / "x.jsonl").write_text('{"label": 1, "strokes": [[], [[0, 0], [0, 9]]]}\n')
+    assert digit_files.read(tmp_path / "x.jsonl")["train"].images.any()
+
+
+def test_size_is_looked_at_before_a_file_is_read(tmp_path):
+    with gzip.open(tmp_path / "x.csv.gz", "wt") as file:
+        file.write("1\n" * 5000)
+    digit_files.check_size(tmp_path / "x.csv.gz", 10_000, 5000)
+    with pytest.raises(digit_files.DigitFileError, match="4,999 rows"):
+        digit_files.check_size(tmp_path / "x.csv.gz", 10_000, 4999)
+    with pytest.raises(digit_files.DigitFileError, match="unpacked"):
+        digit_files.check_size(tmp_path / "x.csv.gz", 9000, 5000)
+    np.savez_compressed(tmp_path / "x.npz", x=np.zeros(100_000, np.uint8))
+    with pytest.raises(digit_files.DigitFileError, match="unpacked"):
+        digit_files.check_size(tmp_path / "x.npz", 50_000, 1)
+    (tmp_path / "y.npz").write_text("no archive")
+    with pytest.raises(digit_files.DigitFileError, match="cannot be unpacked"):
+        digit_files.check_size(tmp_path / "y.npz", 50_000, 1)

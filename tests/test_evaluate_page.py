@@ -105,7 +105,7 @@ def test_filters_stand_in_the_address(result):
         {"cell": "99x", "digit": "-1", "page": "zzz"},
         {"cell": "٣٤", "true": "12", "sure": "1e9", "view": "<b>"},
         {"model": "../../etc", "data": "/etc/passwd"},
-        {"view": "compare", "with": "nobody,,lenet5"},
+        {"view": "compare", "with": "nobody,,lenet5,simple_cnn,simple_cnn"},
         {"digit": "999999", "page": "99999999999"},
     ],
 )
@@ -165,3 +165,36 @@ def test_own_digits_in_the_data_folder_are_offered(tmp_path, rng):
     app = _open(data="own.npz")
     assert not app.exception
     assert "test digits of own.npz" in _written(app)
+
+
+def test_where_nothing_can_be_kept_it_is_held_in_memory(tmp_path, monkeypatch):
+    import streamlit as st
+
+    st.cache_resource.clear()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "file"))
+    app = _open()
+    read = []
+    monkeypatch.setattr(assessment, "read_all", lambda *arguments: read.append(1))
+    app.run()
+    assert app.metric
+    assert not read
+
+
+def test_back_brings_the_view_back():
+    app = _open()
+    next(group for group in app.get("button_group") if group.key == "view").set_value("digits").run()
+    assert app.query_params["view"] in ("digits", ["digits"])
+    del app.query_params["view"]  # what the browser's Back does
+    app.run()
+    assert next(group for group in app.get("button_group") if group.key == "view").value == "mistakes"
+    assert "view" not in app.query_params
+
+
+def test_a_bad_own_file_is_named_without_the_servers_path(tmp_path):
+    (tmp_path / "bad.csv").write_text("1,2\n")
+    app = _open(data="bad.csv")
+    assert not app.exception
+    assert "bad" in app.error[0].value
+    assert str(tmp_path) not in app.error[0].value
+    assert _button(app, "fetch_mnist") is None

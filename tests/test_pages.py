@@ -159,9 +159,9 @@ def test_a_model_that_cannot_be_loaded_is_a_sentence(app, monkeypatch):
     from ui import resources
 
     monkeypatch.setattr(model_store, "DEFAULT_MODEL", "gone")
-    resources._load.clear()
+    resources._load_once.clear()
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
-    resources._load.clear()
+    resources._load_once.clear()
     assert not app.exception
     assert "no model called 'gone'" in app.error[0].value
 

@@ -141,6 +141,39 @@ def test_a_run_is_renamed_and_deleted_but_not_while_it_trains(worker):
         runs.find(run.id)
 
 
+def test_where_training_is_switched_off_runs_are_only_looked_at(worker, monkeypatch):
+    run = runs.start(SMALL)
+    worker[0].release()
+    monkeypatch.setenv("DIGIT_ALLOW_TRAINING", "false")
+    for action in (runs.stop, runs.delete, lambda run: runs.rename(run, "x"), lambda run: runs.star(run, True)):
+        with pytest.raises(RunError, match="switched off"):
+            action(run)
+    assert runs.find(run.id).title == ""
+
+
+def test_a_status_of_nonsense_is_an_interrupted_run(worker):
+    run = runs.start(SMALL)
+    worker[0].release()
+    (run.folder / "status.json").write_text('{"state": "training", "launched": "yesterday"}')
+    assert runs.find(run.id).state == "interrupted"
+    (run.folder / "status.json").write_text('{"state": 7}')
+    assert runs.list_runs()[0].state == "interrupted"
+
+
+def test_a_model_of_an_earlier_state_is_replaced(worker):
+    from digit_core import model_store
+
+    run = runs.start(SMALL)
+    source = model_store.find("lenet5").folder
+    import shutil
+
+    shutil.copytree(source, run.folder / runs.MODEL)
+    assert runs.keep_model(run).card["settings"]["architecture"] == "lenet5"
+    shutil.rmtree(run.folder / runs.MODEL)
+    shutil.copytree(model_store.find("simple_cnn").folder, run.folder / runs.MODEL)
+    assert runs.keep_model(run).card["settings"]["architecture"] == "simple_cnn"
+
+
 @pytest.mark.parametrize("name", ["", "..", "../models", "20260101-000000-zzzz", "20260101-000000-abcd"])
 def test_a_name_from_an_address_is_no_path(name):
     with pytest.raises(RunError, match="no such run"):

@@ -151,3 +151,20 @@ def test_a_worker_that_is_gone_shows_its_log_and_can_be_resumed(training):
     assert "Interrupted. Gone." in app.info[0].value
     assert "Killed" in app.code[0].value
     assert _button(app, "train_resume") is not None
+
+
+def test_folding_the_settings_does_not_forget_them(launched):
+    app = _unfold(_app())
+    app.number_input(key="epochs_quick").set_value(7).run()
+    app.session_state["settings"] = False
+    app.run()
+    _button(app, "train_start").click().run()
+    assert runs.list_runs()[0].settings.epochs == 7
+
+
+def test_a_run_stays_in_view_when_it_has_ended(training):
+    app = _app()
+    runs.write_status(training.folder, {"state": "stopped", "message": "What it had learnt is kept."})
+    app.run()
+    assert app.subheader[0].value == "\\*Under way\\*"
+    assert "Stopped. What it had learnt is kept." in app.info[0].value

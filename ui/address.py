@@ -14,9 +14,16 @@ def get(name: str, known) -> str | None:
     return value if value in known else None
 
 
+def went_back(name: str) -> bool:
+    """Whether the address says something else than what this session wrote last: the browser went back."""
+    written = st.session_state.setdefault("written", {})
+    return name in written and written[name] != st.query_params.get(name)
+
+
 def put(**parameters: str | None) -> None:
     """Set parameters; None takes one away."""
     for name, value in parameters.items():
+        st.session_state.setdefault("written", {})[name] = value
         if value is None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:

@@ -13,6 +13,7 @@ from ui.evaluation_view import Subject
 
 log = logging.getLogger(__name__)
 
+MOST_COMPARED = 4
 NAMES = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
@@ -24,6 +25,10 @@ def choose() -> tuple[str, str]:
     if asked and asked not in models:
         st.warning(f"The model {components.plain(asked)} is no longer there.")
     wanted = asked if asked in models else state.get("model")
+    if address.went_back("model") and asked in models:
+        st.session_state["evaluated_model"] = asked
+    if address.went_back("data") and address.get("data", data):
+        st.session_state["evaluated_data"] = address.get("data", data)
     left, right = st.columns(2, gap="medium")
     model = left.selectbox("Model", models, models.index(wanted) if wanted in models else 0, key="evaluated_model")
     default = address.get("data", data) or data[0]
@@ -50,8 +55,11 @@ def digits(data: str) -> Split:
             return resources.test_digits(datasets.at_hand()[data])
     except DatasetError as error:
         log.warning("Test digits cannot be had: %s", error)
+        if data != "mnist":
+            st.error(components.plain(str(error).replace(datasets.at_hand()[data], data)), icon=":material/error:")
+            st.stop()
         st.session_state["mnist_asked"] = False
-        st.warning(f"{error}" if data != "mnist" else "MNIST could not be fetched. Is there no network?")
+        st.warning("MNIST could not be fetched. Is there no network?")
         _offer_mnist()
 
 
@@ -121,7 +129,8 @@ def others(first: Subject) -> list[Subject]:
     if not names:
         st.info("There is only one model. Train another on the Train page, and compare it here.")
         return []
-    asked = [name for name in st.query_params.get("with", "").split(",") if name in names]
-    chosen = st.multiselect("Compare with", names, asked or names[:1], key="compared", max_selections=4)
+    wanted = dict.fromkeys(st.query_params.get("with", "").split(","))  # each once
+    asked = [name for name in wanted if name in names][:MOST_COMPARED]
+    chosen = st.multiselect("Compare with", names, asked or names[:1], key="compared", max_selections=MOST_COMPARED)
     address.put(**{"with": ",".join(chosen) or None})
     return [subject(name, first.data, first.digits) for name in chosen]

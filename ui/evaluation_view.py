@@ -134,6 +134,8 @@ def _filtered(result: Evaluation, cell: tuple[int, int] | None) -> np.ndarray:
 def _filters() -> None:
     true, predicted, least = address.filters()
     digits = [None, *range(10)]
+    if any(map(address.went_back, ("true", "read", "sure"))):
+        st.session_state.update(f_true=true, f_read=predicted, f_sure=round(100 * least))
     with st.container(horizontal=True, gap="medium"):
         chosen_true = st.selectbox("True digit", digits, digits.index(true), format_func=_any, width=130, key="f_true")
         chosen_read = st.selectbox(
@@ -269,8 +271,9 @@ def confidence(subject: Subject) -> None:
     unread, misread = result.coverage()
     with right:
         st.markdown("**What if it left the least sure ones unread?**")
-        at_1 = float(misread[np.searchsorted(unread, 0.01)])
+        place = min(int(np.searchsorted(unread, 0.01)), len(unread) - 1)
         all_read = 1 - result.accuracy
-        said = f"With 1 % left unread, {at_1:.2%} of the rest are misread; with none, {all_read:.2%}."
+        left_out = f"With {unread[place]:.0%} left unread, {misread[place]:.2%} of the rest are misread"
+        said = f"{left_out}; with none, {all_read:.2%}."
         st.plotly_chart(charts.coverage(unread, misread), key="coverage", config=PLAIN, alt=said)
         st.caption(said)

@@ -1,10 +1,14 @@
 """Which model a visitor reads with: kept in the session and in the address, so that it can be shared."""
 
+import logging
+
 import streamlit as st
 
 from digit_core import model_store
 from digit_core.model_store import ModelError
 from ui import components, state
+
+log = logging.getLogger(__name__)
 
 
 def use(name: str | None) -> None:
@@ -27,7 +31,8 @@ def show() -> None:
     try:
         accuracy = model_store.find(name).card["metrics"]["test_accuracy"]
     except ModelError as error:
-        st.warning(f"{error} Inkling's own reads instead.")
+        log.info("A model in an address cannot be had: %s", error)
+        st.warning(f"There is no model called {components.plain(name)} here. Inkling's own reads instead.")
         use(None)
         return
     st.query_params["model"] = name

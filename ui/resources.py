@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from digit_core import Recognizer, assessment, charts, datasets, robustness, run_events
+from digit_core import Recognizer, assessment, charts, datasets, model_store, robustness, run_events
 from digit_core.assessment import OnProgress
 from digit_core.datasets import Split
 from digit_core.evaluation import Evaluation
@@ -15,9 +15,11 @@ from digit_core.model_store import ModelError
 from digit_core.outlines import outlines
 from digit_core.run_events import Story
 from digit_core.runs import Run
-from ui import state
+from ui import components, state
 
 log = logging.getLogger(__name__)
+
+MOST_MEASURED = 24  # evaluations that are held in memory
 
 
 @st.cache_resource(show_spinner=False)
@@ -31,9 +33,14 @@ def settle(page: str) -> None:
     gc.freeze()
 
 
-@st.cache_resource(show_spinner=False)
-def _load(name: str | None) -> Recognizer:
+@st.cache_resource(show_spinner=False, max_entries=12)
+def _load_once(name: str, files: str) -> Recognizer:
     return Recognizer.load(name)
+
+
+def _load(name: str | None) -> Recognizer:
+    """Loaded once, and anew where its files have changed: a training that went on leaves a better model."""
+    return _load_once(model_store.find(name).name, assessment.key(name))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -97,7 +104,7 @@ def recognizer(name: str | None = None) -> Recognizer:
         return _load(name)
     except ModelError as error:
         log.exception("The recognizer cannot be loaded")
-        st.error(f"{error} Nothing can be read until that is mended.", icon=":material/error:")
+        st.error(f"{components.plain(str(error))} Nothing can be read until that is mended.", icon=":material/error:")
         st.stop()
 
 
@@ -110,7 +117,7 @@ def chosen_recognizer() -> Recognizer:
         except ModelError as error:
             log.warning("A chosen model cannot be loaded: %s", error)
             state.put("model", None)
-            st.warning(f"The model {name} is no longer there. Inkling's own reads instead.")
+            st.warning(f"The model {components.plain(name)} is no longer there. Inkling's own reads instead.")
     return recognizer()
 
 
@@ -129,9 +136,17 @@ def test_digits(data: str) -> Split:
     return _test_digits(data)
 
 
-@st.cache_resource(show_spinner=False, max_entries=12)
-def _assessed(model: str, key: str, _digits: Split) -> Evaluation:
-    return assessment.assess(model, _digits)
+@st.cache_resource(show_spinner=False)
+def _measured() -> dict:
+    """What was measured of models, by `assessment.key`; it is also kept on disk, where that can be written."""
+    return {}
+
+
+def _remember(key: str, result) -> None:
+    measured = _measured()
+    measured[key] = result
+    while len(measured) > MOST_MEASURED:
+        measured.pop(next(iter(measured)), None)
 
 
 def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
@@ -140,16 +155,25 @@ def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
     Raises:
         ModelError: there is no such model.
     """
-    if not is_assessed(model, digits):
-        assessment.assess(model, digits, tell)
-    return _assessed(model, assessment.key(model, digits.digest()), digits)
+    key = assessment.key(model, digits.digest())
+    if key not in _measured():
+        _remember(key, assessment.assess(model, digits, tell))
+    return _measured()[key]
 
 
 def is_assessed(model: str, digits: Split) -> bool:
     """Whether `assessed` would answer at once."""
-    return assessment.is_kept(model, digits)
+    return assessment.key(model, digits.digest()) in _measured() or assessment.is_kept(model, digits)
 
 
-def is_robustness_kept(model: str, digits: Split) -> bool:
-    """Whether the robustness of a model was measured before."""
-    return robustness.is_kept(model, digits)
+def robustness_of(model: str, digits: Split, tell: OnProgress) -> list[robustness.Curve]:
+    """The curves of a model, likewise."""
+    key = assessment.key(model, digits.digest(), "robustness")
+    if key not in _measured():
+        _remember(key, robustness.measure(model, digits, tell))
+    return _measured()[key]
+
+
+def is_robustness_measured(model: str, digits: Split) -> bool:
+    """Whether `robustness_of` would answer at once."""
+    return assessment.key(model, digits.digest(), "robustness") in _measured() or robustness.is_kept(model, digits)

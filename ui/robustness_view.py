@@ -33,6 +33,7 @@ def show(subject: Subject) -> None:
         )
     single = [curve for curve in curves if len(curve.amounts) == 1]
     if single:
+        st.caption(f"MNIST-C: MNIST's own test digits, {robustness.SAMPLE:,} of each corruption.")
         st.dataframe(
             [{"Corruption": curve.name, "Read right": curve.accuracies[0]} for curve in single],
             hide_index=True,
@@ -42,7 +43,7 @@ def show(subject: Subject) -> None:
 
 def _curves(subject: Subject) -> list[robustness.Curve]:
     """Measured now, if they are not kept and the visitor wants them."""
-    kept = resources.is_robustness_kept(subject.model, subject.digits)
+    kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept and not st.session_state.get("robustness_asked"):
         st.write("How far may digits be turned, moved and worn before they are misread? It takes about half a minute.")
         if not st.button("Measure", key="measure_robustness", type="primary", icon=":material/play_arrow:"):
@@ -50,7 +51,7 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
         st.session_state["robustness_asked"] = True
     curves = evaluation_run.with_bar(
         f"{subject.model} reads distorted digits",
-        lambda tell: robustness.measure(subject.model, subject.digits, tell),
+        lambda tell: resources.robustness_of(subject.model, subject.digits, tell),
         needed=not kept,
         cancelled=lambda: st.session_state.update(robustness_asked=False),
     )
@@ -63,12 +64,12 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
 def offer_report(subject: Subject) -> None:
     """One HTML file with all of it."""
     st.write("One HTML file with everything on this page: numbers, charts, misread digits. It needs no network.")
-    kept = resources.is_robustness_kept(subject.model, subject.digits)
+    kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept:
         st.caption("Robustness was not measured yet, and will be missing: see Robustness.")
 
     def content() -> bytes:
-        curves = robustness.measure(subject.model, subject.digits) if kept else []
+        curves = resources.robustness_of(subject.model, subject.digits, lambda share: None) if kept else []
         return report.build(subject.model, subject.data, subject.digits, subject.result, curves).encode()
 
     st.download_button(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from digit_core import charts, run_wording, runs
+from digit_core.limits import limits
 from digit_core.runs import Run, RunError
 from ui import components, resources
 
@@ -54,13 +55,15 @@ def _row(run: Run) -> dict:
 
 
 def _one(run: Run) -> None:
+    if st.button("Open", key=f"open_{run.id}", icon=":material/visibility:"):
+        st.query_params["run"] = run.id
+        st.rerun()
+    if not limits().training:
+        return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         title = st.text_input("Name", run.title, max_chars=runs.LONGEST_TITLE, key=f"title_{run.id}", width=280)
         if st.button("Rename", key=f"rename_{run.id}", disabled=title.strip() == run.title):
             _do(lambda: runs.rename(run, title))
-        if st.button("Open", key=f"open_{run.id}", icon=":material/visibility:"):
-            st.query_params["run"] = run.id
-            st.rerun()
         if st.button("Unstar" if run.starred else "Star", key=f"star_{run.id}", icon=":material/star:",
                      help="Runs with a star are not removed when there are many"):  # fmt: skip
             _do(lambda: runs.star(run, not run.starred))

@@ -63,6 +63,8 @@ def _progress(run: Run, story: Story) -> None:
 
 
 def _buttons(run: Run) -> None:
+    if not limits().training:
+        return
     if run.is_running:
         asked = (run.folder / "stop").exists()
         st.button(
@@ -73,7 +75,7 @@ def _buttons(run: Run) -> None:
             on_click=_try,
             args=(lambda: runs.stop(run),),
         )
-    elif run.can_resume and limits().training:
+    elif run.can_resume:
         pressed = st.button("Resume", key="train_resume", icon=":material/play_arrow:", type="primary")
         if pressed and _try(lambda: runs.resume(run)):
             st.rerun()
@@ -195,8 +197,8 @@ STYLE = """
 .ink-glimpse img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; display: block; }
 .ink-glimpse b { display: block; font-size: 1.7rem; line-height: 1.3; }
 .ink-glimpse span { font-size: 0.8rem; opacity: 0.8; }
-.ink-glimpse.wrong { outline: 2px solid #e07b1f; }
-.ink-glimpse.wrong b { text-decoration: line-through; color: #e07b1f; }
+.ink-glimpse.wrong { outline: 2px solid #c2600c; }
+.ink-glimpse.wrong b { text-decoration: line-through; color: #c2600c; }
 @media (max-width: 640px) { .ink-watch { grid-template-columns: repeat(5, minmax(0, 1fr)); } }
 </style>
 """

@@ -1,7 +1,7 @@
 """The form of a new training: a preset and a button; everything else is folded away."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ NETWORKS = {"lenet5": "LeNet-5 (1998)", "simple_cnn": "Simple CNN", "resnet": "S
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
 OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
-LARGEST_UNPACKED = 400_000_000  # bytes of an upload
+LARGEST_UNPACKED = 120_000_000  # bytes of an upload
+MOST_ROWS = 60_000  # of an upload that is a text
 OWN_NAMES = (".npz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 
 
@@ -45,7 +46,10 @@ def show(allowed: Limits) -> None:
     st.caption(PRESET_WORDS[preset])
     begin = st.container()
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
-        wish = _settings(preset, allowed) if unfolded.open else Wish(_within(PRESETS[preset], allowed), "", None)
+        wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
+        if unfolded.open:
+            wishes[preset] = _settings(preset, allowed)
+        wish = wishes.get(preset, Wish(_within(PRESETS[preset], allowed), "", None))
     pressed = begin.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=wish is None
     )
@@ -68,11 +72,7 @@ def _start(wish: Wish) -> None:
 
 
 def _within(settings: TrainingSettings, allowed: Limits) -> TrainingSettings:
-    return settings_from_dict(settings, epochs=min(settings.epochs, allowed.epochs))
-
-
-def settings_from_dict(settings: TrainingSettings, **changes) -> TrainingSettings:
-    return TrainingSettings(**{**vars(settings), **changes})
+    return replace(settings, epochs=min(settings.epochs, allowed.epochs))
 
 
 def _settings(preset: str, allowed: Limits) -> Wish | None:
@@ -182,6 +182,7 @@ def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
     except (DatasetError, DigitFileError) as error:
         st.error(str(error), icon=":material/error:")
         return None
+    st.caption("Whoever opens this page can see the training, and ten of its digits.")
     st.success(f"{counts['train']:,} digits to train on, {counts['test']:,} to test on.", icon=":material/check:")
     return f"own{suffix}", content
 
@@ -196,7 +197,7 @@ def _counts(name: str, content: bytes) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        digit_files.check_unpacked_size(path, LARGEST_UNPACKED)
+        digit_files.check_size(path, LARGEST_UNPACKED, MOST_ROWS)
         try:
             dataset = datasets.load(str(path))
         except DatasetError as error:
