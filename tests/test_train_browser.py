@@ -179,5 +179,5 @@ def test_a_run_is_renamed_and_deleted_asked_twice(home, open_page):
         _says(page, "My first", 10)
         page.get_by_role("button", name="Delete").click()
         page.get_by_role("button", name="Yes, delete it").click()
-        page.wait_for_selector(".st-key-train_start", timeout=20_000)
+        page.get_by_text("All runs").wait_for(state="detached", timeout=20_000)
         assert not list((home / "home" / "runs").glob("2*"))
