@@ -73,10 +73,12 @@ def readings() -> list[tuple[str, str, str]]:
     recognizer = Recognizer.load()
     digits = [draw(placed(DIGITS[i % 10], 60 + i, 50, 200 + i), pen=10 + i % 15) for i in range(40)]
     numbers = [draw(number(f"{i}28{i}", 20, 60, 100), width=480, height=240) for i in range(1, 10)]
+    eights = [draw(number(f"{i}2834567", 20, 60, 100), width=840, height=240) for i in range(1, 10)]
     touching = [draw(number(f"{i}2834567", 20, 60, 100, advance=0.62), width=640, height=240) for i in range(1, 10)]
     return [
         _row("reading a drawn digit, 400 x 400 pixels", _times_over(recognizer.read, digits * 10)),
         _row("reading a drawn number of four digits", _times_over(recognizer.read, numbers * 20)),
+        _row("reading a drawn number of eight digits", _times_over(recognizer.read, eights * 20)),
         _row("reading a drawn number of eight digits that touch", _times_over(recognizer.read, touching * 20)),
         _row("reading a page of 30 digits, 4000 x 3000 pixels", _times_over(recognizer.read, [_page()] * 10)),
     ]

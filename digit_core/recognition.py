@@ -35,6 +35,7 @@ SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
 PIECES_SHARE = 0.3  # share of the probability of being pieces that counts for a symbol as long as nothing is cut
 CUT_WEIGHT = 1.5  # how much more a doubt about a piece weighs than one about a whole mark
 WHOLE_SHARE, CUT_SHARE = 0.5, 0.2  # weight of the model beside the line reader, for whole marks and cut ones
+NEAR = 0.12  # heights from what the line reader saw, within which a cut is worth judging
 FAR = 4.0  # log-odds lost by a mark a height away from where the line reader saw it
 WIDE = 2.0  # room from which a mark is not a symbol but several
 
@@ -255,25 +256,27 @@ class Recognizer:
         The line reader tells how many marks there are, and what it took them for; it is not believed
         where it leaves more marks unread than the judge does, nor where the judge is sure of one digit.
         """
-        hypotheses = self._scored(segmentation.groupings(segmentation.pieces(row, doubtful)))
-        along, cut = self._aligned(row, hypotheses), _best_way(hypotheses)
+        candidates = segmentation.groupings(segmentation.pieces(row, doubtful))
+        seen, whole = self._seen(row), segmentation.join(row)
+        if seen:  # most cuts need not be looked at
+            near = self._scored([c for c in candidates if c.entire or _is_near(c.mark, seen, whole)])
+            along = _aligned(near, seen, whole)
+            if along and not self._untrusted(along) and not any(_is_all(h, candidates) for h in near):
+                return along
+        hypotheses = self._scored(candidates)
+        along, cut = _aligned(hypotheses, seen, whole), _best_way(hypotheses)
         one = len(cut) == 1 and cut[0].trust >= SURE
         if along and not one and self._untrusted(along) <= self._untrusted(cut):
             return along
         return cut if self._untrusted(cut) < len(cut) / 2 else found
 
+    def _seen(self, row: list[Mark]) -> list[Seen]:
+        """What the line reader sees on a row, if that is several marks, mostly digits."""
+        seen = self._line_reader(segmentation.join(row).ink) if self._line_reader else []
+        return seen if len(seen) > 1 and sum(mark.value == SYMBOL for mark in seen) <= len(seen) / 2 else []
+
     def _untrusted(self, marks: Sequence[_Hypothesis]) -> int:
         return sum(not self._trusts(mark) for mark in marks)
-
-    def _aligned(self, row: list[Mark], hypotheses: list[_Hypothesis]) -> list[_Hypothesis] | None:
-        """The hypotheses that fit best what the line reader saw, if it saw several marks, mostly digits."""
-        whole = segmentation.join(row)
-        seen = self._line_reader(whole.ink) if self._line_reader else []
-        if len(seen) < 2 or sum(mark.value == SYMBOL for mark in seen) > len(seen) / 2:
-            return None
-        scores = np.array([[_fit(hypothesis, mark, whole) for mark in seen] for hypothesis in hypotheses])
-        path = segmentation.aligned_path([h.grouping for h in hypotheses], scores)
-        return path and [replace(hypotheses[index], seen=mark) for index, mark in zip(path, seen, strict=True)]
 
     def _without_frame(self, rows: list[list[_Hypothesis]], page: tuple[int, int]) -> list[list[_Hypothesis]]:
         """Rows without what is no digit and reaches the picture's edge (a desk, a shadow, a line), or is mere dirt."""
@@ -363,14 +366,37 @@ def _best_way(hypotheses: Sequence[_Hypothesis]) -> list[_Hypothesis]:
     return [hypotheses[index] for index in path]
 
 
+def _aligned(hypotheses: Sequence[_Hypothesis], seen: Sequence[Seen], row: Mark) -> list[_Hypothesis] | None:
+    """The hypotheses that fit best what the line reader saw on the row; None where it saw nothing, or none fit."""
+    if not seen:
+        return None
+    scores = np.array([[_fit(hypothesis, mark, row) for mark in seen] for hypothesis in hypotheses])
+    path = segmentation.aligned_path([h.grouping for h in hypotheses], scores)
+    return path and [replace(hypotheses[index], seen=mark) for index, mark in zip(path, seen, strict=True)]
+
+
+def _is_near(mark: Mark, seen: Sequence[Seen], row: Mark) -> bool:
+    """Whether the line reader saw something about the middle of that."""
+    return min(_away(mark, other, row) for other in seen) <= NEAR
+
+
+def _is_all(hypothesis: _Hypothesis, candidates: Sequence[Grouping]) -> bool:
+    """Whether the judge is sure that a whole row is one digit."""
+    whole = hypothesis.grouping.first == 0 and hypothesis.grouping.last == max(c.last for c in candidates)
+    return whole and hypothesis.trust >= SURE
+
+
+def _away(mark: Mark, seen: Seen, row: Mark) -> float:
+    """How far a mark's middle is from where the line reader saw one, in heights of the row."""
+    return abs(row.left + seen.place * row.width - (mark.left + mark.right) / 2) / row.height
+
+
 def _fit(hypothesis: _Hypothesis, mark: Seen, row: Mark) -> float:
     """How well a grouping would be a mark that the line reader saw: by the judge, and by its place."""
     grouping = hypothesis.grouping
-    middle = (grouping.mark.left + grouping.mark.right) / 2
-    away = abs(row.left + mark.place * row.width - middle) / row.height
     classes = hypothesis.classes
     share = classes[mark.value] if mark.value < SYMBOL else classes[SYMBOL] + PIECES_SHARE * classes[PIECES]
-    return grouping.log_odds + grouping.room * _log(share) - FAR * away**2
+    return grouping.log_odds + grouping.room * _log(share) - FAR * _away(grouping.mark, mark, row) ** 2
 
 
 def _hypothesis(grouping: Grouping, image: np.ndarray, classes: np.ndarray) -> _Hypothesis:
