@@ -20,6 +20,8 @@ PAPER = "rgba(76, 125, 224, 0.05)"
 ORANGES = [[0, PAPER], [0.0001, "#f8dcc0"], [0.6, "#ea9a55"], [0.75, "#c2600c"], [1, "#9c4300"]]
 BLUES = [[0, PAPER], [0.0001, "#dde8fc"], [0.6, "#8fb0f0"], [0.75, "#3565c8"], [1, "#234a9e"]]
 PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
+LOSS_TICKS = [figure * 10.0**power for power in range(-5, 4) for figure in (1, 3)]
+LOSS_AXIS = {"type": "log", "tickvals": LOSS_TICKS, "ticktext": [f"{tick:g}" for tick in LOSS_TICKS]}
 MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
 
 
@@ -102,7 +104,7 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
             "title": {"text": quantity},
             "gridcolor": GRID,
             "zeroline": False,
-            **({"tickformat": ".1~%", "range": [_floor(best), 1.005]} if share else {"type": "log", "nticks": 5}),
+            **({"tickformat": ".1~%", "range": [_floor(best), 1.005]} if share else LOSS_AXIS),
         },
         "hovermode": "x",
     }
