@@ -91,7 +91,6 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
         epochs: how many there are to be.
     """
     share = quantity == "accuracy"
-    best = max((max(curve.y, default=0.0) for curve in curves), default=0.0)
     traces = [_trace(curve, share) for curve in curves]
     layout = {
         "height": 260,
@@ -104,16 +103,18 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
             "title": {"text": quantity},
             "gridcolor": GRID,
             "zeroline": False,
-            **({"tickformat": ".1~%", "range": [_floor(best), 1.005]} if share else LOSS_AXIS),
+            **({"tickformat": ".1~%", "range": [_floor(curves), 1.01]} if share else LOSS_AXIS),
         },
         "hovermode": "x",
     }
     return {"data": traces, "layout": layout}
 
 
-def _floor(best: float) -> float:
-    """Where the axis of accuracy begins: once much is read right, only the last steps can be told apart."""
-    return 0.9 if best >= 0.98 else 0.7 if best >= 0.9 else 0.0
+def _floor(curves: Sequence[Curve]) -> float:
+    """Where the axis of accuracy begins: all but the first steps are on it."""
+    reached = np.concatenate([np.asarray(curve.y, float) for curve in curves] or [np.zeros(0)])
+    low = float(np.quantile(reached, 0.1)) if len(reached) else 0.0
+    return max(np.floor(10 * (low - 0.05)) / 10, 0.0)
 
 
 def run_curves(
@@ -337,13 +338,14 @@ def per_digit(precision: np.ndarray, recall: np.ndarray) -> go.Figure:
         for name, values, place in pairs
     ]
     lowest = float(np.nanmin([*precision, *recall, 1.0]))
+    room = 0.08 * (1.02 - lowest)  # so that no marker is cut
     layout = {
         "height": 300,
         "margin": {"l": 56, "r": 8, "t": 36, "b": 36},
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "zeroline": False,
                   "title": {"text": "digit"}},
-        "yaxis": {"range": [max(lowest - 0.1 * (1.02 - lowest), 0), 1.002], "fixedrange": True, "gridcolor": GRID,
+        "yaxis": {"range": [max(lowest - room, 0), 1 + room], "fixedrange": True, "gridcolor": GRID,
                   "tickformat": ".1%"},
     }  # fmt: skip
     return go.Figure({"data": traces, "layout": layout})

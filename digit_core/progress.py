@@ -54,7 +54,10 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """Along the way: what the network now makes of the watched digits, `probabilities` float32 (10, 10)."""
+    """Along the way: what the network now makes of the watched digits, `probabilities` float32 (10, 10).
+
+    The last one, with step 0, is of the network that is kept.
+    """
 
     epoch: int
     step: int

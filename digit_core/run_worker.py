@@ -68,7 +68,9 @@ class _Work:
 
     def do(self) -> int:
         try:
-            self.say("starting", "Starting TensorFlow, which takes some seconds.")
+            done = self.status.get("epoch", 0)
+            going_on = f" Going on after epoch {done} of {self.run.settings.epochs}." if done else ""
+            self.say("starting", f"Starting TensorFlow, which takes some seconds.{going_on}")
             _make_way()
             _check_room(self.folder)
             trained = self.train()

@@ -122,7 +122,10 @@ def train(
     distribution.check_in_step(strategy, len(course.history))
     if not course.finished():
         _fit(model, course)
-    return _result(course, time.monotonic() - started)
+    trained = _result(course, time.monotonic() - started)
+    read = trained.model.predict_on_batch(batch(course.watched.images))
+    on_event(Glimpse(max(trained.best_epoch, 1), 0, np.asarray(read)))
+    return trained
 
 
 def build(settings: TrainingSettings) -> keras.Model:

@@ -45,6 +45,7 @@ def _against(first: Subject, second: Subject) -> None:
         f"{a} alone is right on **{len(found.only_first)}** digits, {b} alone on **{len(found.only_second)}**; "
         f"both are wrong on {len(found.both_wrong)}. {verdict(found, first.model, second.model)}"
     )
+    st.caption(f"Under each digit: what it is, then what {a} reads | what {b} reads.")
     for title, places, key in (
         (f"Only {a} is right", found.only_first, "first"),
         (f"Only {b} is right", found.only_second, "second"),
@@ -56,6 +57,8 @@ def _against(first: Subject, second: Subject) -> None:
 def verdict(found: evaluation.Comparison, first: str, second: str) -> str:
     """What McNemar's test says, in words."""
     said = f"p = {found.p_value:.3f}" if found.p_value >= 0.001 else "p < 0.001"
+    if len(found.only_first) == len(found.only_second):
+        return "On these digits they are equally good (McNemar's exact test, p = 1)."
     if found.p_value >= 0.05:
         return f"Such a difference may well be chance (McNemar's exact test, {said})."
     better = first if len(found.only_first) > len(found.only_second) else second

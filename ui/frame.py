@@ -23,7 +23,9 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-canvas { position: relative; }
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
+.st-key-phone_nav { display: none; }
 @media (max-width: 640px) {
+  .st-key-phone_nav { display: flex; }
   .block-container { padding: 4rem 1rem 2rem; }
   .ink-title span { display: block; }
 }
@@ -46,6 +48,9 @@ def show() -> None:
     st.set_page_config(page_title="Inkling", page_icon=":material/draw:", layout="wide")
     page = _navigate()
     st.html(STYLE)
+    with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
+        for other in page_list():
+            st.page_link(other)
     page.run()
     resources.settle(page.title)
 

@@ -26,6 +26,7 @@ def show() -> None:
         key="runs",
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="",
         column_config={
             "Best validation": st.column_config.NumberColumn(format="percent"),
             "Test": st.column_config.NumberColumn(format="percent"),
@@ -41,15 +42,15 @@ def show() -> None:
 def _row(run: Run) -> dict:
     status = run.status
     return {
-        "": "★" if run.starred else "",
+        "★": "★" if run.starred else "",
         "Run": run_wording.title(run),
         "State": run.state,
-        "Network": run_wording.NETWORKS[run.settings.architecture],
-        "Digits": run_wording.data(run.settings),
-        "Epochs": f"{status.get('epoch', 0)} of {run.settings.epochs}",
         "Best validation": status.get("best_validation_accuracy"),
         "Test": (run.result or {}).get("test"),
+        "Epochs": f"{status.get('epoch', 0)} of {run.settings.epochs}",
         "Took": run_wording.duration(status["seconds"]) if status.get("seconds") else "",
+        "Network": run_wording.NETWORKS[run.settings.architecture],
+        "Digits": run_wording.data(run.settings),
         "Settings": run_wording.settings(run.settings),
     }
 

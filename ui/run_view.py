@@ -51,7 +51,8 @@ def _live(run_id: str, state_before: str) -> None:
 def _progress(run: Run, story: Story) -> None:
     said = run_wording.state(run, story.last, story.digits)
     if run.is_running:
-        share = run_wording.share(story.last) if run.state == "training" else 0.0 if run.state == "starting" else 1.0
+        begun = run.status.get("epoch", 0) / run.settings.epochs
+        share = {"starting": min(begun, 1.0), "training": run_wording.share(story.last)}.get(run.state, 1.0)
         st.progress(share, said)
     elif run.state == "failed":
         st.error(said, icon=ICONS[run.state])
@@ -117,8 +118,9 @@ def _watched(run: Run, story: Story) -> None:
             f"<b>{guess}</b><span>{shares[guess]:.0%}</span></div>"
         )
     count = sum(int(s.argmax()) == label for s, label in zip(story.glimpse, story.labels, strict=True))
+    title = "Watch it learn" if run.is_running else "In the end"
     st.html(
-        f'<div class="ink-watch-title">Watch it learn: {count} of {len(cells)} digits that it never trains on</div>'
+        f'<div class="ink-watch-title">{title}: {count} of {len(cells)} digits that it never trains on</div>'
         f'<div class="ink-watch">{"".join(cells)}</div>'
     )
 

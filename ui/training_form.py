@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from digit_core import augmentation, charts, datasets, digit_files, runs
+from digit_core import augmentation, charts, datasets, digit_files, run_wording, runs
 from digit_core.datasets import DatasetError
 from digit_core.digit_files import DigitFileError
 from digit_core.limits import Limits
@@ -23,6 +23,7 @@ PRESET_WORDS = {
 NETWORKS = {"lenet5": "LeNet-5 (1998)", "simple_cnn": "Simple CNN", "resnet": "Small residual", "inkling": "Inkling"}
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
+AS_SHOWN = {"dropout": None, "validation_share": None}  # the form writes these out, also where nothing was changed
 OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
 MOST_ROWS = 60_000  # of an upload that is a text
@@ -43,13 +44,14 @@ def show(allowed: Limits) -> None:
     preset = st.segmented_control(
         "Preset", list(PRESETS), format_func=PRESET_NAMES.get, default="quick", required=True, key="preset"
     )
-    st.caption(PRESET_WORDS[preset])
-    begin = st.container()
+    words, begin = st.empty(), st.container()
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
         wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
         if unfolded.open:
             wishes[preset] = _settings(preset, allowed)
         wish = wishes.get(preset, Wish(_within(PRESETS[preset], allowed), "", None))
+    changed = wish is not None and replace(wish.settings, **AS_SHOWN) != replace(PRESETS[preset], **AS_SHOWN)
+    words.caption(f"Changed: {run_wording.settings(wish.settings)}." if changed else PRESET_WORDS[preset])
     pressed = begin.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=wish is None
     )
@@ -146,15 +148,20 @@ def _augmentation(base: TrainingSettings, key: str) -> str:
                               format_func=DISTORTION.get, key=key)  # fmt: skip
     digits = resources.some_digits()
     rng = np.random.default_rng(st.session_state.setdefault("preview", 0))
-    rows = [digits.images] + [
+    distorted = [
         augmentation.distort(digits.images, digits.labels, augmentation.DISTORTIONS[chosen], rng) for _ in range(2)
     ]
+    rows = [digits.images] if chosen == "none" else [digits.images, *distorted]
     with st.container(key="pixels_preview"):
         st.image(
             components.sprite(rows),
             width="stretch",
             alt=f"Ten digits, and under each what training makes of it: {DISTORTION[chosen].lower()} distortion",
         )
+    if chosen == "none":
+        st.caption("Digits are trained on as they are.")
+        return chosen
+    st.caption("Above as they are, below as training sees them. Slashes, bars and flags are habits of other hands.")
     if st.button("Distort again", icon=":material/casino:", key="preview_again", type="tertiary"):
         st.session_state["preview"] += 1
         st.rerun()
