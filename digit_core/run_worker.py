@@ -144,6 +144,8 @@ class _Work:
             self.looked = now
             self.out_of_time = self.seconds_before + now - self.began > self.longest
             self.asked = self.asked or self.out_of_time or (self.folder / "stop").exists()
+            if self.asked:  # training ends with this step; measuring takes some seconds more
+                self.say("storing", "Storing what was learnt.", stopped=True)
         return self.asked
 
     def end_epoch(self, event: EpochEnd) -> None:

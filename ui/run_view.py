@@ -42,7 +42,7 @@ def _live(run_id: str, state_before: str) -> None:
     with st.container(key="train_progress"):
         _progress(run, story)
     _buttons(run)
-    if story.batches:
+    if story.batches or run.is_running:  # empty axes at first: the browser loads what draws them meanwhile
         _curves(run, story)
     if story.glimpse is not None:
         _watched(run, story)
