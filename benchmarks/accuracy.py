@@ -71,7 +71,7 @@ def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
             settings = settings_from("standard", architecture=architecture, data=data, seed=seed)
             checkpoint = checkpoints and checkpoints / f"{architecture}-{data}-{seed}.npz"
             results.append(training.train(settings, checkpoint=checkpoint))
-        tests = [100 * result.test_accuracy for result in results]
+        tests = [100 * result.test.accuracy for result in results]
         validations = [100 * result.validation.accuracy for result in results]
         epoch = median(event.seconds for result in results for event in result.history)
         print(

@@ -9,11 +9,13 @@ while training, before dense layers.
 import keras
 from keras import layers
 
+from digit_core.settings import DROPOUT
+
 INPUT_SHAPE = (28, 28, 1)
 CLASSES = 10
 
 
-def build_lenet5(dropout: float = 0.0) -> keras.Model:
+def build_lenet5(dropout: float = DROPOUT["lenet5"]) -> keras.Model:
     """LeNet-5 after LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning (1998), figure 2.
 
     Trainable sub-sampling is plain average pooling and the RBF output a softmax, as
@@ -31,7 +33,7 @@ def build_lenet5(dropout: float = 0.0) -> keras.Model:
     return keras.Model(digit, _probabilities(x), name="lenet5")
 
 
-def build_simple_cnn(dropout: float = 0.4) -> keras.Model:
+def build_simple_cnn(dropout: float = DROPOUT["simple_cnn"]) -> keras.Model:
     """Two convolutions, two poolings, one hidden layer: the network of most first courses."""
     digit = x = _input()
     x = layers.Conv2D(32, 3, activation="relu", name="conv1")(x)  # (n, 26, 26, 32)
@@ -45,7 +47,7 @@ def build_simple_cnn(dropout: float = 0.4) -> keras.Model:
     return keras.Model(digit, _probabilities(x), name="simple_cnn")
 
 
-def build_resnet(dropout: float = 0.0) -> keras.Model:
+def build_resnet(dropout: float = DROPOUT["resnet"]) -> keras.Model:
     """A small residual network after He, Zhang, Ren, Sun: Deep Residual Learning (2015); it learns fastest.
 
     Maps are pooled before they are normalised, which leaves a quarter of the work to do; the
@@ -63,7 +65,7 @@ def build_resnet(dropout: float = 0.0) -> keras.Model:
     return keras.Model(digit, _probabilities(x), name="resnet")
 
 
-def build_inkling(dropout: float = 0.2) -> keras.Model:
+def build_inkling(dropout: float = DROPOUT["inkling"]) -> keras.Model:
     """Our own: under 500,000 parameters, well under a millisecond a digit on a phone's core.
 
     Two thin layers see the strokes at full size, where layers cost most; each halving of the

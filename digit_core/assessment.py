@@ -29,7 +29,7 @@ def assess(name: str, digits: Split, on_progress: OnProgress = lambda share: Non
     Raises:
         ModelError: there is no such model, or its files are damaged.
     """
-    file = _file(name, digits.digest(), "npz")
+    file = _file(name, digits.digest())
     if (kept := _load(file)) is not None and len(kept[0]) == len(digits):
         return evaluation.evaluate(kept[0], digits.labels, kept[1])
     recognizer = Recognizer.load(name)
@@ -40,7 +40,7 @@ def assess(name: str, digits: Split, on_progress: OnProgress = lambda share: Non
 
 def is_kept(name: str, digits: Split) -> bool:
     """Whether `assess` would answer at once."""
-    return os.path.exists(_file(name, digits.digest(), "npz"))
+    return os.path.exists(_file(name, digits.digest()))
 
 
 def read_all(
@@ -61,7 +61,7 @@ def folder() -> Path:
     return paths.home() / "evaluations"
 
 
-def key(name: str | None, *parts: str) -> str:
+def key(name: str, *parts: str) -> str:
     """A short name for what a result depends on: the model's files, and whatever else."""
     model = model_store.find(name)
     files = [model.card["files"]["model.tflite"]["sha256"]]
@@ -71,8 +71,8 @@ def key(name: str | None, *parts: str) -> str:
     return hashlib.sha256("\n".join([*files, *parts]).encode()).hexdigest()[:32]
 
 
-def _file(name: str, digest: str, suffix: str) -> Path:
-    return folder() / f"{key(name, digest)}.{suffix}"
+def _file(name: str, digest: str) -> Path:
+    return folder() / f"{key(name, digest)}.npz"
 
 
 def _load(file: Path) -> tuple[np.ndarray, np.ndarray] | None:

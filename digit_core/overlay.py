@@ -1,5 +1,6 @@
 """A picture with its reading drawn on it."""
 
+import base64
 from collections.abc import Sequence
 
 import cv2
@@ -59,3 +60,10 @@ def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
     cv2.rectangle(shown, (x - line, top), (x + w + line, top + h + below), colour, cv2.FILLED)
     place = (x, top + h + below // 2)
     cv2.putText(shown, digit.text, place, cv2.FONT_HERSHEY_SIMPLEX, letter, WHITE, max(1, line), cv2.LINE_AA)
+
+
+def data_url(picture: np.ndarray) -> str:
+    """A picture, uint8 grey or RGB, as the text of a PNG that a page holds within itself."""
+    channels = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, png = cv2.imencode(".png", channels)
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()

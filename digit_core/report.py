@@ -1,16 +1,13 @@
 """An evaluation as one HTML file that needs nothing else: numbers, charts, misread digits."""
 
-import base64
 import datetime
 import html
 import math
 from collections.abc import Sequence
 
-import cv2
-import numpy as np
 import plotly.graph_objects as go
 
-from digit_core import charts
+from digit_core import charts, overlay
 from digit_core.datasets import Split
 from digit_core.evaluation import Evaluation
 from digit_core.robustness import Curve
@@ -115,11 +112,6 @@ def _misread(digits: Split, result: Evaluation) -> str:
 def _misread_digit(digits: Split, result: Evaluation, place: int) -> str:
     true, read = int(result.labels[place]), int(result.predictions[place])
     return (
-        f'<figure><img alt="number {place}" src="{_data_url(digits.images[place])}">'
+        f'<figure><img alt="number {place}" src="{overlay.data_url(digits.images[place])}">'
         f"<figcaption>{true} read as {read}<br>{result.confidence[place]:.0%}</figcaption></figure>"
     )
-
-
-def _data_url(image: np.ndarray) -> str:
-    _, png = cv2.imencode(".png", image)
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()

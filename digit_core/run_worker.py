@@ -143,7 +143,7 @@ class _Work:
         if now - self.looked >= LOOK_EVERY:
             self.looked = now
             self.out_of_time = self.seconds_before + now - self.began > self.longest
-            self.asked = self.asked or self.out_of_time or (self.folder / "stop").exists()
+            self.asked = self.asked or self.out_of_time or runs.is_stopping(self.run)
             if self.asked:  # training ends with this step; measuring takes some seconds more
                 self.say("storing", "Storing what was learnt.", stopped=True)
         return self.asked

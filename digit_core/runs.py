@@ -194,6 +194,11 @@ def stop(run: Run) -> None:
         (run.folder / "stop").touch()
 
 
+def is_stopping(run: Run) -> bool:
+    """Whether it was asked to stop."""
+    return os.path.exists(run.folder / "stop")
+
+
 def rename(run: Run, title: str) -> None:
     """Give a run another title."""
     _change(run, title=_title(title))

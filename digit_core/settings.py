@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from digit_core.augmentation import DISTORTIONS
 
 ARCHITECTURES = ("lenet5", "simple_cnn", "resnet", "inkling")
+DROPOUT = {"lenet5": 0.0, "simple_cnn": 0.4, "resnet": 0.0, "inkling": 0.2}  # each architecture's own
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "constant")
 LOSSES = ("sparse", "one_hot")  # the form of the labels: digits, or ten zeros and ones

@@ -68,10 +68,6 @@ class Trained:
     test: Evaluation
     seconds: float
 
-    @property
-    def test_accuracy(self) -> float:
-        return self.test.accuracy
-
 
 class TrainingError(Exception):
     """A training cannot go on; the text says why, in words for people."""

@@ -23,7 +23,7 @@ def trained():
 
 def test_a_network_learns(trained):
     result, _ = trained
-    assert result.test_accuracy > 0.85
+    assert result.test.accuracy > 0.85
     assert result.history[-1].loss < result.history[0].loss / 2
 
 
@@ -75,7 +75,7 @@ def test_a_training_can_start_from_a_stored_model(trained, tmp_path, monkeypatch
     first = model_store.save(result.model, "first", describe(result), result.dataset.test.images)
     settings = replace(result.settings, start_from="first", epochs=1, learning_rate=1e-9, weight_decay=0.0)
     second = train(settings)
-    assert second.test_accuracy == pytest.approx(result.test_accuracy)  # a step size of nothing changes nothing
+    assert second.test.accuracy == pytest.approx(result.test.accuracy)  # a step size of nothing changes nothing
     about = describe(second)["started_from"]
     assert about == {"name": "first", "sha256": first.card["files"]["model.keras"]["sha256"], "data": "builtin"}
     assert describe(result)["started_from"] is None
@@ -114,7 +114,7 @@ def test_what_the_card_says_is_plain_and_complete(trained):
     assert about["parameters"] == 61_706
     assert about["data"]["test"]["digits"] == len(result.dataset.test)
     assert about["data"]["train"]["sha256"] == result.dataset.train.digest()
-    assert about["metrics"]["test_accuracy"] == pytest.approx(result.test_accuracy, abs=1e-5)
+    assert about["metrics"]["test_accuracy"] == pytest.approx(result.test.accuracy, abs=1e-5)
 
 
 def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():

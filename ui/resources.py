@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from digit_core import Recognizer, assessment, charts, datasets, model_store, robustness, run_events
+from digit_core import Recognizer, assessment, charts, datasets, robustness, run_events
 from digit_core.assessment import OnProgress
 from digit_core.datasets import Split
 from digit_core.evaluation import Evaluation
@@ -34,13 +34,16 @@ def settle(page: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)
-def _load_once(name: str, files: str) -> Recognizer:
+def _load_once(name: str | None, files: str) -> Recognizer:
     return Recognizer.load(name)
 
 
 def _load(name: str | None) -> Recognizer:
-    """Loaded once, and anew where its files have changed: a training that went on leaves a better model."""
-    return _load_once(model_store.find(name).name, assessment.key(name))
+    """Loaded once; a model that came from a training anew where its files have changed, for that may have gone on.
+
+    The default one ships with the program and does not change: nothing is read for it at every stroke.
+    """
+    return _load_once(name, "" if name is None else assessment.key(name))
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)

@@ -1,15 +1,14 @@
 """One training run: its progress while it trains, and what it reached in the end."""
 
-import base64
 import csv
 import io
 
-import cv2
 import numpy as np
 import streamlit as st
 
-from digit_core import charts, run_wording, runs
+from digit_core import charts, overlay, run_wording, runs
 from digit_core.limits import limits
+from digit_core.model_store import ModelError
 from digit_core.run_events import Story
 from digit_core.runs import Run, RunError
 from ui import components, model_choice, resources
@@ -67,7 +66,7 @@ def _buttons(run: Run) -> None:
     if not limits().training:
         return
     if run.is_running:
-        asked = (run.folder / "stop").exists()
+        asked = runs.is_stopping(run)
         st.button(
             "Stopping ..." if asked else "Stop and keep what was learnt",
             key="train_stop",
@@ -114,7 +113,7 @@ def _watched(run: Run, story: Story) -> None:
         right = guess == label
         cells.append(
             f'<div class="ink-glimpse{"" if right else " wrong"}">'
-            f'<img alt="a handwritten {label}" src="{_data_url(image)}">'
+            f'<img alt="a handwritten {label}" src="{overlay.data_url(image)}">'
             f"<b>{guess}</b><span>{shares[guess]:.0%}</span></div>"
         )
     count = sum(int(s.argmax()) == label for s, label in zip(story.glimpse, story.labels, strict=True))
@@ -123,11 +122,6 @@ def _watched(run: Run, story: Story) -> None:
         f'<div class="ink-watch-title">{title}: {count} of {len(cells)} digits that it never trains on</div>'
         f'<div class="ink-watch">{"".join(cells)}</div>'
     )
-
-
-def _data_url(image: np.ndarray) -> str:
-    _, png = cv2.imencode(".png", image)
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
 
 
 def _reached(run: Run) -> None:
@@ -172,7 +166,7 @@ def _use(run: Run) -> None:
     """Keep the model beyond the run, and read with it."""
     try:
         name = runs.keep_model(run).name
-    except (RunError, runs.model_store.ModelError) as error:
+    except (RunError, ModelError) as error:
         st.error(str(error), icon=":material/error:")
         return
     model_choice.use(name)

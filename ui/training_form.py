@@ -11,7 +11,7 @@ from digit_core import augmentation, charts, datasets, digit_files, run_wording,
 from digit_core.datasets import DatasetError
 from digit_core.digit_files import DigitFileError
 from digit_core.limits import Limits
-from digit_core.settings import ARCHITECTURES, OPTIMIZERS, PRESETS, SCHEDULES, TrainingSettings, settings_from
+from digit_core.settings import ARCHITECTURES, DROPOUT, OPTIMIZERS, PRESETS, SCHEDULES, TrainingSettings, settings_from
 from ui import components, resources
 
 PRESET_NAMES = {"quick": "Quick look", "standard": "Standard", "best": "Best"}
@@ -20,14 +20,12 @@ PRESET_WORDS = {
     "standard": "The usual network of first courses, trained with care: some minutes.",
     "best": "Inkling's own network, as it was made: an hour or more.",
 }
-NETWORKS = {"lenet5": "LeNet-5 (1998)", "simple_cnn": "Simple CNN", "resnet": "Small residual", "inkling": "Inkling"}
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
 AS_SHOWN = {"dropout": None, "validation_share": None}  # the form writes these out, also where nothing was changed
 OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
 MOST_ROWS = 60_000  # of an upload that is a text
-OWN_NAMES = (".npz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,11 @@ def _settings(preset: str, allowed: Limits) -> Wish | None:
     title = st.text_input("Name of this run", max_chars=runs.LONGEST_TITLE, key="run_title", placeholder="Optional")
     left, right = st.columns(2, gap="medium")
     architecture = left.selectbox(
-        "Network", ARCHITECTURES, ARCHITECTURES.index(base.architecture), format_func=NETWORKS.get, key=key("network")
+        "Network",
+        ARCHITECTURES,
+        ARCHITECTURES.index(base.architecture),
+        format_func=run_wording.NETWORKS.get,
+        key=key("network"),
     )
     data = right.selectbox("Digits", list(DATA), format_func=DATA.get, key=key("data"))
     outline = resources.outline(architecture)
@@ -119,7 +121,7 @@ def _settings(preset: str, allowed: Limits) -> Wish | None:
             help="cosine: steps get smaller towards the end",
         ),
         "dropout": third.number_input(
-            "Dropout", 0.0, 0.9, _dropout(architecture), step=0.05, key=key(f"dropout_{architecture}"),
+            "Dropout", 0.0, 0.9, DROPOUT[architecture], step=0.05, key=key(f"dropout_{architecture}"),
             help="Share of the activations that are dropped before dense layers while training",
         ),
         "validation_share": first.number_input(
@@ -136,10 +138,6 @@ def _settings(preset: str, allowed: Limits) -> Wish | None:
     if data == "own" and not own:
         return None
     return Wish(settings_from(preset, **changes), title, own)
-
-
-def _dropout(architecture: str) -> float:
-    return {"simple_cnn": 0.4, "inkling": 0.2}.get(architecture, 0.0)
 
 
 def _augmentation(base: TrainingSettings, key: str) -> str:
@@ -179,7 +177,7 @@ def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
     if not file:
         st.caption("Choose a file to train on.")
         return None
-    suffix = next((end for end in reversed(OWN_NAMES) if file.name.lower().endswith(end)), None)
+    suffix = next((end for end in reversed(datasets.OWN_ENDS) if file.name.lower().endswith(end)), None)
     if not suffix:
         st.error("This is no file of digits that can be read here.", icon=":material/error:")
         return None
