@@ -60,3 +60,22 @@ def recognizer():
 @pytest.fixture
 def rng():
     return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium."""
+    from browser import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of the app; nothing may go wrong in it."""
+    from browser import serving
+
+    with serving(tmp_path_factory.mktemp("server")) as server:
+        yield server
+        assert "Traceback" not in server.log()

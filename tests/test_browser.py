@@ -9,25 +9,12 @@ import numpy as np
 import pictures
 import psutil
 import pytest
-from browser import answer, canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer
+from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer
 from drawing import DIGITS, draw, number, placed, real_strokes
 
 # A browser on a busy machine may be late once; what fails twice is a failure.
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-        assert "Traceback" not in server.log()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

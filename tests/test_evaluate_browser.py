@@ -4,22 +4,8 @@ import re
 import time
 
 import pytest
-from browser import chromium, serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("server")) as server:
-        yield server
-        assert "Traceback" not in server.log()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -7,17 +7,11 @@ import time
 
 import psutil
 import pytest
-from browser import chromium, draw_with_mouse, serving, wait_for_answer
+from browser import draw_with_mouse, serving, wait_for_answer
 from drawing import DIGITS, placed
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 POINTS = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')].map(p => p.data?.[0]?.x?.length ?? 0))"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
