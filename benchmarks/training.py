@@ -8,20 +8,22 @@ Times are ratios within one run. The test digits are read along the way to measu
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean, median, stdev
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from digit_core.progress import BatchEnd, EpochEnd
-from digit_core.settings import TrainingSettings, settings_from
+from digit_core.settings import PRESETS, TrainingSettings, settings_from
 
 TARGET = 0.99
 EVERY = 50  # steps between two looks at the accuracy
@@ -37,6 +39,7 @@ USUAL = {  # the recipe of most tutorials
     "epochs": 12,
     "batch_size": 128,
 }
+RECIPES = {"usual recipe": TrainingSettings(**USUAL), "preset quick": PRESETS["quick"]}
 
 
 def main() -> None:
@@ -45,10 +48,15 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(tables))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--part", default="test", choices=("test", "validation"), help="digits for the first table")
+    parser.add_argument("--to-target", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--images-per-second", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.images_per_second:
         print(images_per_second())
+        return
+    if options.to_target:
+        name, seed = options.to_target
+        print(*seconds_to_target(replace(RECIPES[name], seed=int(seed)), options.part))
         return
     for table in options.tables or tables:
         tables[table](options)
@@ -58,36 +66,28 @@ def main() -> None:
 
 
 def speed(options: argparse.Namespace) -> None:
-    """Both recipes in turn, seed by seed, from the same process; looking at the accuracy stops the clock."""
-
-    recipes = {
-        "usual recipe": lambda seed: TrainingSettings(**USUAL, seed=seed),
-        "preset quick": lambda seed: settings_from("quick", seed=seed),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in recipes}
-    final: dict[str, list[float]] = {name: [] for name in recipes}
-    seconds_to_target(TrainingSettings(**USUAL | {"epochs": 1, "data": "builtin"}), "test")  # warm up
+    """Both recipes in turn, seed by seed, each in a process of its own; looking at the accuracy stops the clock."""
+    seconds: dict[str, list[float]] = {name: [] for name in RECIPES}
+    final: dict[str, list[float]] = {name: [] for name in RECIPES}
     for seed in range(1, options.seeds + 1):
-        for name, settings in recipes.items():
-            taken, reached = seconds_to_target(settings(seed), options.part)
-            print(
-                f"{name}, seed {seed}: {taken and round(taken, 1)} s, then {reached:.2%}", file=sys.stderr, flush=True
-            )
-            seconds[name].append(taken if taken is not None else float("inf"))
+        for name in RECIPES:
+            taken, reached = map(float, _own_process("--to-target", name, str(seed), "--part", options.part))
+            print(f"{name}, seed {seed}: {taken:.1f} s, then {reached:.2%}", file=sys.stderr, flush=True)
+            seconds[name].append(taken)
             final[name].append(reached)
     measured = f"seconds to {TARGET:.1%} ({options.part}), {options.seeds} seeds"
-    print(f"\n| recipe | {measured} | share | accuracy there |\n|---|---|---|---|")
-    for name in recipes:
-        if float("inf") in seconds[name]:
-            print(f"| {name} | not reached with {seconds[name].count(float('inf'))} of the seeds | | |")
+    print(f"\n| recipe | {measured}: median, range | share of the medians | accuracy there |\n|---|---|---|---|")
+    for name, taken in seconds.items():
+        if math.inf in taken:
+            print(f"| {name} | not reached with {taken.count(math.inf)} of the seeds | | |")
             continue
-        share = mean(seconds[name]) / mean(seconds["usual recipe"])
+        share = median(taken) / median(seconds["usual recipe"])
         accuracy = _spread([100 * a for a in final[name]], ".2f")
-        print(f"| {name} | {_spread(seconds[name], '.1f')} | {share:.0%} | {accuracy} % |")
+        print(f"| {name} | {median(taken):.1f}, {min(taken):.1f} to {max(taken):.1f} | {share:.0%} | {accuracy} % |")
 
 
-def seconds_to_target(settings, part: str) -> tuple[float | None, float]:
-    """(training seconds until the accuracy first reaches the target, or None; the last accuracy seen)."""
+def seconds_to_target(settings: TrainingSettings, part: str) -> tuple[float, float]:
+    """(training seconds until the accuracy first reaches the target, or infinity; the last accuracy seen)."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -105,7 +105,7 @@ def seconds_to_target(settings, part: str) -> tuple[float | None, float]:
 
     class Watch(keras.callbacks.Callback):
         paused = 0.0
-        reached: float | None = None
+        reached = math.inf
         accuracy = 0.0
 
         def on_train_batch_end(self, step, logs=None):
@@ -195,14 +195,7 @@ def threads(options: argparse.Namespace) -> None:
     first = None
     for count in counts:
         environment = {**os.environ, "TF_NUM_INTRAOP_THREADS": str(count), "OMP_NUM_THREADS": str(count)}
-        done = subprocess.run(
-            [sys.executable, __file__, "--images-per-second"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        rate = float(done.stdout.split()[-1])
+        [rate] = map(float, _own_process("--images-per-second", environment=environment))
         first = first or rate
         print(f"| {count} | {rate:.0f} | {rate / first:.0%} |", flush=True)
 
@@ -229,6 +222,13 @@ def images_per_second(steps: int = 60) -> float:
 
 class _EnoughError(Exception):
     """Ends a training that was only to be timed."""
+
+
+def _own_process(*arguments: str, environment: dict[str, str] | None = None) -> list[str]:
+    """The words that this script prints last, called with those arguments."""
+    words = [sys.executable, __file__, *arguments]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1].split()
 
 
 def _spread(values: list[float], form: str) -> str:

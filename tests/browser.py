@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -84,7 +84,7 @@ def open_canvas(page: Page, url: str) -> None:
     until = time.monotonic() + 10
     while abs(canvas_box(page)["width"] - _column_width(page)) > 3:  # the canvas's shadow root hides it from queries
         if time.monotonic() > until:
-            raise TimeoutError("The canvas did not take its column's width")
+            raise RuntimeError("The canvas did not take its column's width")
         time.sleep(0.05)
 
 
@@ -123,3 +123,23 @@ def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: 
             timeout=seconds * 1000,
         )
     return answer(page, container)
+
+
+def wait_until_idle(page: Page, seconds: float = 20) -> None:
+    """Wait until the page's script has run to its end."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * seconds)
+
+
+def choose_option(page: Page, selectbox: str, name: str, exact: bool = False, seconds: float = 30) -> None:
+    """Choose from a selectbox, given by its container's selector; a run that ends meanwhile closes its list."""
+    until = time.monotonic() + seconds
+    while True:
+        wait_until_idle(page)
+        page.locator(selectbox).get_by_role("combobox").click()
+        try:
+            page.get_by_role("option", name=name, exact=exact).click(timeout=3_000)
+            return
+        except TimeoutError:
+            if time.monotonic() > until:
+                raise
+            page.keyboard.press("Escape")

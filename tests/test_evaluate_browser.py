@@ -4,6 +4,7 @@ import re
 import time
 
 import pytest
+from browser import choose_option
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
@@ -81,8 +82,7 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
 def test_filters_views_and_comparison(open_page):
     page = open_page("model=lenet5&data=builtin")
     page.wait_for_selector(".st-key-gallery", timeout=30_000)
-    page.locator(".st-key-f_true").get_by_role("combobox").click()
-    page.get_by_role("option", name="8", exact=True).click()
+    choose_option(page, ".st-key-f_true", "8", exact=True)
     page.wait_for_url(re.compile("true=8"), timeout=10_000)
     time.sleep(1)
     labels = page.locator(".st-key-pixels_gallery [class*=st-key-digit_]").all_inner_texts()

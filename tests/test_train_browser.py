@@ -7,7 +7,7 @@ import time
 
 import psutil
 import pytest
-from browser import draw_with_mouse, serving, wait_for_answer
+from browser import choose_option, draw_with_mouse, serving, wait_for_answer, wait_until_idle
 from drawing import DIGITS, placed
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
@@ -55,9 +55,9 @@ def _choose(page, epochs, data=None):
     field.fill(str(epochs))
     field.press("Enter")
     if data:
-        page.locator("[class*=st-key-data_]").get_by_role("combobox").click()
-        page.get_by_role("option", name=data).click()
-    time.sleep(1)
+        choose_option(page, "[class*=st-key-data_]", data)
+    page.wait_for_timeout(500)
+    wait_until_idle(page)
 
 
 def _points(page):
