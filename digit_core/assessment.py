@@ -67,7 +67,8 @@ def key(name: str, *parts: str) -> str:
     files = [model.card["files"]["model.tflite"]["sha256"]]
     judging = model if model.has_judge else model_store.find()
     if judging.has_judge:
-        files += [judging.card["files"][model_store.JUDGE_FILE]["sha256"], str(judging.card["judge"]["threshold"])]
+        files.append(judging.card["files"][model_store.JUDGE_FILE]["sha256"])
+        files += [str(judging.card["judge"][what]) for what in ("threshold", "weights")]
     return hashlib.sha256("\n".join([*files, *parts]).encode()).hexdigest()[:32]
 
 

@@ -50,7 +50,7 @@ class Distortion:
 
 DISTORTIONS = {
     "none": Distortion(),
-    "slight": Distortion(rotation=8, scale=0.06, stretch=0.06, shear=0.1, shift=0.7, bend=0.3, pen=0.25),
+    "slight": Distortion(rotation=8, scale=0.06, stretch=0.06, shear=0.1, shift=0.7, bend=0.3, pen=0.25, habits=0.25),
     "gentle": Distortion(
         rotation=10, scale=0.08, stretch=0.08, shear=0.15, shift=1.0, bend=0.4, pen=0.5, blur=0.15, habits=0.25
     ),
@@ -105,14 +105,17 @@ def _strong(ink: np.ndarray) -> np.ndarray:
     return (2 * ink.astype(int) > ink.max()).astype(np.uint8)
 
 
+BACKWARD = 0.25  # share of the slashes that fall to the right
 Strokes = list[tuple[np.ndarray, np.ndarray]]  # (start, end) of each, (x, y) in pixels
 
 
 def _slash(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
-    """Through a 0 from lower left to upper right, a little beyond it or not quite across."""
+    """Through a 0, mostly from lower left to upper right, a little beyond it or not quite across."""
     x, y, width, height = cv2.boundingRect(_strong(ink))
     middle = np.array((x + width / 2, y + height / 2)) + rng.normal(0, 0.06 * height, 2)
     angle = np.radians(rng.uniform(35, 85))
+    if rng.random() < BACKWARD:
+        angle = np.pi - angle
     half = rng.uniform(0.4, 0.85) * height * np.array((np.cos(angle), -np.sin(angle)))
     return [(middle - half, middle + half)]
 
@@ -134,8 +137,8 @@ def _flag_or_foot(ink: np.ndarray, rng: np.random.Generator) -> Strokes:
     top = np.array((np.flatnonzero(strong[y]).mean(), y))
     bottom = np.array((np.flatnonzero(strong[y + height - 1]).mean(), y + height - 1))
     slope = rng.uniform(0, 1)  # from nearly level to steep
-    angle = np.radians(5 + 60 * slope)
-    flag = rng.uniform(0.15, 0.3 + 0.55 * slope) * height * np.array((-np.cos(angle), np.sin(angle)))
+    angle = np.radians(60 * slope)
+    flag = rng.uniform(0.15, 0.35 + 0.5 * slope) * height * np.array((-np.cos(angle), np.sin(angle)))
     foot = rng.uniform(0.15, 0.35) * height * np.array((1, rng.uniform(-0.1, 0.1)))
     strokes = [(top, top + flag), (bottom - foot, bottom + foot)]
     kind = rng.integers(4)

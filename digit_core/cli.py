@@ -177,8 +177,10 @@ def _trust(options: argparse.Namespace) -> int:
     model, data, symbols = _examples(options)
     from digit_core import trust  # seconds, and only this command needs it
 
-    fitted = trust.fit(data, symbols, options.epochs, options.precision, _tell)
+    reader = Recognizer(model.litert_bytes())
+    fitted = trust.fit(data, symbols, reader.classify, options.epochs, options.precision, _tell)
     about = {
+        "weights": fitted.weights,
         "threshold": fitted.threshold,
         "trusted": fitted.rates,
         "parameters": fitted.judge.count_params(),

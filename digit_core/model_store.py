@@ -222,7 +222,7 @@ def add_companion(model: StoredModel, file: str, litert: bytes, about: dict[str,
     Args:
         file: a key of `COMPANIONS`.
         about: what was measured; of a judge also "threshold", the probability of being a digit from
-            which a mark is trusted.
+            which a mark is trusted, and the "weights" by which judge and model say it together.
 
     Raises:
         ModelError: the model's files are not those of its card, or the folder cannot be written.
@@ -296,8 +296,13 @@ def _check_card(card: dict) -> None:
     for file in COMPANIONS:
         if file in card["files"]:
             card["files"][file]["sha256"]
-    if JUDGE_FILE in card["files"] and not 0 <= float(card["judge"]["threshold"]) <= 1:
-        raise ValueError("A threshold is a probability.")
+    if JUDGE_FILE in card["files"]:
+        _check_judge(card["judge"])
+
+
+def _check_judge(about: dict) -> None:
+    if not 0 <= about["threshold"] <= 1 or not np.isfinite(about["weights"]).all() or len(about["weights"]) != 3:
+        raise ValueError("A judge has a threshold from 0 to 1, and three weights.")
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A row's marks, and where need be the pieces that they can be cut into, are scored by a *judge*:
 a network that tells digits from letters, scribbles and pieces of digits (`trust`). The way through
-the row on which it finds the likeliest digits is what is read.
+the row on which it finds the likeliest digits is what is read. Whether a mark is trusted in the end
+is said by judge and model together: letters are read with less confidence than digits are.
 """
 
 import logging
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from digit_core import images, model_store, normalization, segmentation
+from digit_core.calibration import log_odds
 from digit_core.counterexamples import CLASSES, PIECES, SYMBOL, digit_share
 from digit_core.lines import LineReader, Seen
 from digit_core.litert import Network
@@ -29,6 +31,7 @@ STRANGERS = 1 / 3  # share of a page's marks that are many
 MOST_DOUBTFUL = 40  # marks of a page that are cut into pieces; where more are in doubt it is no writing
 FEW_MARKS = 4  # fewer marks are not a page
 UPRIGHT = 0.7  # mean trust from which a page is taken for upright
+PASSABLE = 0.1  # the judge's trust from which a mark counts as a digit while the best way is looked for
 LIKELY = 0.5  # trust below which a mark may be a piece of a broken digit, and from which all together may be one
 SURE = 0.9  # score, as a probability, from which a mark is not tried in pieces
 SYMBOL_COST = 0.5  # log-odds lost by a mark that is read as no digit
@@ -95,9 +98,10 @@ class Reading:
 class Judge:
     """A small network that tells what a mark is: one of the ten digits, a symbol, or pieces (`trust`)."""
 
-    def __init__(self, litert: bytes, threshold: float):
+    def __init__(self, litert: bytes, threshold: float, weights: Sequence[float] = (1.0, 0.0, 0.0)):
         self._network = Network(litert)
         self.threshold = threshold  # probability of being a digit at all from which a mark is trusted
+        self.weights = weights  # of the judge's log-odds, of the model's, and the constant (`trust`)
 
     def __call__(self, digits: np.ndarray) -> np.ndarray:
         """Probabilities of the classes in `counterexamples`, float32 (n, 12), for digits uint8 (n, 28, 28)."""
@@ -184,8 +188,7 @@ class Recognizer:
         with _reading:
             rows, turns = self._read_upright(ink)
         scale = picture.shape[1] / ink.shape[1], picture.shape[0] / ink.shape[0]  # x, y
-        trusted = self._trusted_from([hypothesis for row in rows for hypothesis in row])
-        digits = [self._digits(row, trusted) for row in rows]
+        digits = self._trusted([self._digits(row) for row in rows])
         lines = ["".join(digit.text for digit in row) for row in digits]
         placed = [replace(d, box=_on_page(d.box, turns, ink.shape, scale)) for row in digits for d in row]
         return Reading(lines, placed, np.rot90(ink, turns), 90 * turns)
@@ -201,7 +204,10 @@ class Recognizer:
             probabilities: of the digits, as `classify` gives them.
         """
         sure = probabilities.max(1) >= LEAST_CONFIDENCE
-        return sure & (digit_share(self._judge(digits), True) >= self._judge.threshold) if self._judge else sure
+        if not self._judge:
+            return sure
+        share = digit_share(self._judge(digits), True)
+        return sure & (together(share, probabilities.max(1), self._judge.weights) >= self._judge.threshold)
 
     def _read_upright(self, ink: np.ndarray) -> tuple[list[list[_Hypothesis]], int]:
         """Rows, and the quarter turns to the left after which they read best; most pages stand upright."""
@@ -226,7 +232,7 @@ class Recognizer:
         if not 1 < len(pieces) <= segmentation.MOST_PIECES or min(mark.trust for mark in marks) >= LIKELY:
             return None
         found = self._best([Grouping(0, 1, segmentation.join(pieces), 0.0)])
-        needed = SURE if any(mark.trust >= self._trusted_from(marks) for mark in marks) else LIKELY
+        needed = SURE if any(self._trusts(mark) for mark in marks) else LIKELY
         return [found] if found[0].trust >= needed else None
 
     def _look(self, ink: np.ndarray) -> list[_Row]:
@@ -291,15 +297,18 @@ class Recognizer:
         return [row for row in inside if row]
 
     def _trusts(self, hypothesis: _Hypothesis) -> bool:
-        return not self._judge or hypothesis.trust >= self._judge.threshold
+        return not self._judge or hypothesis.trust >= PASSABLE
 
-    def _trusted_from(self, marks: Sequence[_Hypothesis]) -> float:
-        """The trust that a mark of this page needs: more where it stands among much that is no digit."""
-        if not self._judge:
-            return 0.0
-        strangers = sum(not self._trusts(mark) for mark in marks)
-        many = len(marks) > 1 and strangers >= STRANGERS * len(marks)
-        return max(COMPANY, self._judge.threshold) if many else self._judge.threshold
+    def _trusted(self, rows: list[list[Digit]]) -> list[list[Digit]]:
+        """The digits of a page, each trusted or not; among much that is no digit they need more trust."""
+        threshold = self._judge.threshold if self._judge else 0.0
+        digits = [digit for row in rows for digit in row]
+        strangers = sum(digit.trust < threshold for digit in digits)
+        if len(digits) > 1 and strangers >= STRANGERS * len(digits):
+            threshold = max(COMPANY, threshold)
+        return [
+            [replace(d, trusted=d.trust >= threshold and d.confidence >= LEAST_CONFIDENCE) for d in row] for row in rows
+        ]
 
     def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
         """Score every candidate, and keep the best way through."""
@@ -315,32 +324,45 @@ class Recognizer:
             return self._judge(pictures)
         return np.pad(self.classify(pictures), ((0, 0), (0, CLASSES - 10)))
 
-    def _digits(self, row: Sequence[_Hypothesis], trusted_from: float) -> list[Digit]:
-        """What the model reads, in pixels of the ink."""
+    def _digits(self, row: Sequence[_Hypothesis]) -> list[Digit]:
+        """What the model reads, in pixels of the ink; none is trusted yet."""
         probabilities = self.classify(np.stack([hypothesis.image for hypothesis in row]))
-        return [self._digit(h, p, trusted_from) for h, p in zip(row, probabilities, strict=True)]
+        return [self._digit(h, p) for h, p in zip(row, probabilities, strict=True)]
 
-    def _digit(self, hypothesis: _Hypothesis, probabilities: np.ndarray, trusted_from: float) -> Digit:
+    def _digit(self, hypothesis: _Hypothesis, probabilities: np.ndarray) -> Digit:
         probabilities = hypothesis.merged(probabilities)
         value = int(probabilities.argmax())
         confidence = float(probabilities[value])
+        trust = float(together(hypothesis.trust, confidence, self._judge.weights)) if self._judge else 1.0
         return Digit(
             value=value,
             confidence=confidence,
-            trusted=hypothesis.trust >= trusted_from and confidence >= LEAST_CONFIDENCE,
+            trusted=False,
             box=hypothesis.grouping.mark.box,
             probabilities=probabilities,
             image=hypothesis.image,
             ink=hypothesis.grouping.mark.ink,
-            trust=hypothesis.trust,
+            trust=trust,
         )
+
+
+def together(share: np.ndarray | float, confidence: np.ndarray | float, weights: Sequence[float]) -> np.ndarray:
+    """Probability of being a digit, whichever, by the judge's probability of that and the model's confidence.
+
+    Args:
+        weights: of the log-odds of either, and the constant, as `trust` fits them.
+    """
+    return 1 / (1 + np.exp(-(weights[0] * log_odds(share) + weights[1] * log_odds(confidence) + weights[2])))
 
 
 def _judge_for(model: model_store.StoredModel) -> Judge | None:
     """A model's own judge, or the default model's; None where that cannot be had."""
     try:
         judging = model if model.has_judge else model_store.find()
-        return Judge(judging.judge_bytes(), float(judging.card["judge"]["threshold"])) if judging.has_judge else None
+        if not judging.has_judge:
+            return None
+        about = judging.card["judge"]
+        return Judge(judging.judge_bytes(), about["threshold"], about["weights"])
     except model_store.ModelError:
         if model.has_judge:
             raise

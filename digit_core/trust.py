@@ -5,12 +5,14 @@ Yosinski, Clune: Deep Neural Networks are Easily Fooled, 2015). So the judge has
 for what is not to be read, and learns them from examples (Bromley, Denker: Improving Rejection
 Performance on Handwritten Digits by Training with "Rubbish", 1993): letters and scribbles, and the
 pieces and pairs that come about when a number is cut up. It is fast, for it looks at every way in
-which a number may be cut; the digits that it finds are then read by the model. Loads TensorFlow.
+which a number may be cut; the digits that it finds are then read by the model, whose confidence has
+a say as well: a logistic regression on validation examples tells how much. Loads TensorFlow.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
@@ -18,13 +20,15 @@ from keras import layers
 
 from digit_core import architectures, counterexamples
 from digit_core.augmentation import DISTORTIONS, distort
+from digit_core.calibration import fit_logistic, log_odds
 from digit_core.counterexamples import CLASSES, PIECES, SYMBOL
 from digit_core.datasets import Dataset, Split
 from digit_core.normalization import batch
+from digit_core.recognition import together
 from digit_core.training import computing_in
 
 SHARES = (*[0.055] * 10, 0.2, 0.25)  # weight of every class in training
-ACCEPTED = 0.996  # share of the validation digits that are to be trusted
+ACCEPTED = 0.998  # share of the validation digits that are to be trusted
 NUMBERS = 3000  # numbers cut up for training, a data set
 GENERATED = 12_000  # symbols drawn for training
 TAKEN_APART = 3000  # symbols of each kind that are cut into pieces for training
@@ -35,6 +39,8 @@ FEW = 0.1  # what is drawn for validation and testing, as a share of what is for
 BATCH = 128
 RATE, WARMUP = 1e-2, 400  # highest step size, and the steps until it is reached
 CUT = ", cut out of numbers"  # ends the name of where such examples come from
+
+Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities of classes
 
 
 @dataclass(frozen=True)
@@ -52,12 +58,14 @@ class Trust:
 
     Attributes:
         judge: digit float32 (n, 28, 28, 1) -> probabilities of the classes in `counterexamples` (n, 12).
-        threshold: probability of being a digit, whichever, from which a mark is trusted, 0..1.
+        weights: by which judge and model tell together that a mark is a digit (`recognition.together`).
+        threshold: that probability from which a mark is trusted, 0..1.
         rates: for "validation" and "test", the share trusted of what comes from where.
         seconds: what it took.
     """
 
     judge: keras.Model
+    weights: list[float]
     threshold: float
     rates: dict[str, dict[str, float]]
     seconds: float
@@ -66,6 +74,7 @@ class Trust:
 def fit(
     data: Sequence[Dataset],
     symbols: Dataset | None,
+    classify: Classify,
     epochs: int = 8,
     precision: str = "float32",
     say: Callable[[str], None] = lambda text: None,
@@ -76,6 +85,7 @@ def fit(
     Args:
         data: digits; each data set's validation part has a say in the threshold.
         symbols: pictures that are no digits (`datasets.load_symbols`); None for generated ones alone.
+        classify: the model beside which it will judge: digits uint8 (n, 28, 28) -> probabilities (n, 10).
         precision: "float32" or "bfloat16", as for `training`.
         say: told what is being done, in words for people.
     """
@@ -100,11 +110,21 @@ def fit(
     model.fit(batches, epochs=epochs, verbose=0, callbacks=[told])
     judge = build_judge()  # in float32, whatever it was trained in
     judge.set_weights(model.get_weights())
+    weights, threshold, rates = weigh(partial(_judged, judge), classify, data, symbols, rng)
+    return Trust(judge, weights, threshold, rates, time.monotonic() - started)
+
+
+def weigh(
+    judge: Classify, classify: Classify, data: Sequence[Dataset], symbols: Dataset | None, rng: np.random.Generator
+) -> tuple[list[float], float, dict[str, dict[str, float]]]:
+    """The weights of judge and model, the threshold, and the rates of `Trust`; validation parts alone decide."""
     measured = {part: _examples(data, symbols, part, rng) for part in ("validation", "test")}
-    trust = {part: _trust(judge, found) for part, found in measured.items()}
+    said = {part: _said(judge, classify, examples) for part, examples in measured.items()}
+    weights = _weights(measured["validation"], *said["validation"])
+    trust = {part: together(*said[part], weights) for part in measured}
     threshold = _threshold(measured["validation"], trust["validation"])
     rates = {part: _rates(found, trust[part] >= threshold) for part, found in measured.items()}
-    return Trust(judge, threshold, rates, time.monotonic() - started)
+    return weights, threshold, rates
 
 
 def build_judge() -> keras.Model:
@@ -200,11 +220,32 @@ def _joined(examples: Sequence[Examples]) -> Examples:
     return Examples(*(np.concatenate(arrays) for arrays in zip(*(vars(e).values() for e in examples), strict=True)))
 
 
-def _trust(judge: keras.Model, examples: Examples) -> np.ndarray:
-    """Probability of being a digit, whichever, float (n,); what was cut out of numbers counts as cut."""
+def _judged(judge: keras.Model, digits: np.ndarray) -> np.ndarray:
+    return judge.predict(batch(digits), batch_size=500, verbose=0)
+
+
+def _said(judge: Classify, classify: Classify, examples: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """The judge's probabilities of digits, whichever, float (n,), where what was cut counts as cut; the confidence."""
     chunks = [examples.pictures[start : start + 2000] for start in range(0, len(examples.pictures), 2000)]
-    classes = np.concatenate([judge.predict(batch(chunk), batch_size=500, verbose=0) for chunk in chunks])
-    return counterexamples.digit_share(classes, ~np.char.endswith(examples.origins, CUT))
+    classes = np.concatenate([judge(chunk) for chunk in chunks])
+    confidence = np.concatenate([classify(chunk).max(1) for chunk in chunks])
+    return counterexamples.digit_share(classes, _alone_are(examples)), confidence
+
+
+def _weights(examples: Examples, share: np.ndarray, confidence: np.ndarray) -> list[float]:
+    """Of judge and model, by the marks that stand alone; digits and symbols count the same, and so does each origin."""
+    alone, is_digit = _alone_are(examples), examples.classes < SYMBOL
+    counts = np.zeros(len(alone))
+    for kind in (alone & is_digit, alone & (examples.classes == SYMBOL)):
+        origins = np.unique(examples.origins[kind])
+        for origin in origins:
+            chosen = kind & (examples.origins == origin)
+            counts[chosen] = 0.5 / len(origins) / chosen.sum()
+    return fit_logistic(np.c_[log_odds(share), log_odds(confidence)], is_digit, counts)
+
+
+def _alone_are(examples: Examples) -> np.ndarray:
+    return ~np.char.endswith(examples.origins, CUT)
 
 
 def _threshold(examples: Examples, trust: np.ndarray) -> float:

@@ -25,7 +25,11 @@ def fitted():
     from digit_core import datasets, trust
 
     said = []
-    return trust.fit([datasets.load("builtin")], None, epochs=3, say=said.append), said
+    return trust.fit([datasets.load("builtin")], None, _sure_of_all, epochs=3, say=said.append), said
+
+
+def _sure_of_all(digits):
+    return np.tile(np.eye(10)[0], (len(digits), 1))
 
 
 def test_a_judge_tells_digits_from_what_is_none(fitted):
@@ -46,6 +50,23 @@ def test_the_threshold_trusts_the_digits_that_it_must():
     examples = trust.Examples(np.zeros((2000, 1, 1)), np.zeros(2000, np.uint8), origins)
     # refused below t: share of a that is under t, and none of b up to 0.5; their mean is to be 0.4 %
     assert trust._threshold(examples, values) == pytest.approx(0.009)
+
+
+def test_what_tells_digits_from_symbols_has_weight():
+    """Of two origins of digits the small one counts as much; evidence that is the same for all has no weight."""
+    from digit_core import trust
+    from digit_core.recognition import together
+
+    origins = np.array(["a"] * 90 + ["b"] * 10 + ["letters"] * 50)
+    classes = np.array([3] * 100 + [10] * 50, np.uint8)
+    examples = trust.Examples(np.zeros((150, 1, 1)), classes, origins)
+    same = np.full(150, 0.9)
+    confidence = np.array([0.99] * 80 + [0.6] * 20 + [0.6] * 40 + [0.99] * 10)
+    weights = trust._weights(examples, same, confidence)
+    sure, unsure = together(0.9, 0.99, weights), together(0.9, 0.6, weights)
+    # of the sure half of the digits of a (80 of 90) and of none of b: (8 / 9 + 0) / 2, against 1 / 5 of the letters
+    assert sure == pytest.approx((4 / 9) / (4 / 9 + 1 / 5), abs=0.01)
+    assert unsure == pytest.approx((5 / 9) / (5 / 9 + 4 / 5), abs=0.01)
 
 
 def test_rates_are_told_by_kind_and_origin():
