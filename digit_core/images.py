@@ -43,6 +43,11 @@ _decoding = threading.Semaphore(2)  # large pictures decoded at the same time: b
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
 SOFT_EDGE = np.ones((3, 3), np.uint8)  # a stroke's edge is a pixel wide
 PAPER_SPREAD = 12  # grey levels within which paper counts as evenly lit
+UNEVEN = 0.03  # share of the picture that may be darker all the same
+LEAST_SHEET, MOST_SHEET = 0.2, 0.95  # share of the picture that a sheet of paper covers if it lies on something
+SQUARE = 0.95  # share of its hull that a sheet fills
+SMALL_SIDE = 256  # pixels of a side at which light and shadow are looked at
+ALONG_SIDE = 0.5  # share of a side of the picture along which there is no ink, but a desk
 
 
 class UnreadableImageError(ValueError):
@@ -199,48 +204,123 @@ def working_size(picture: np.ndarray) -> np.ndarray:
 def extract_ink(picture: np.ndarray) -> np.ndarray:
     """The ink of a picture, uint8 (height, width), same size, 0 where there is paper.
 
-    Whether ink is dark on light or light on dark is found out; paper that is unevenly lit
-    is flattened, ruled lines are taken out; the soft edges of strokes stay soft. A blank sheet gives all 0.
+    Whether ink is dark on light or light on dark is found out; paper that is unevenly lit is flattened,
+    what lies round the paper and ruled lines are taken out; the soft edges of strokes stay soft.
+    A blank sheet gives all 0.
     """
     picture = on_paper(check(picture))
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    grey = _within_sheet(grey)
     if not ink_is_dark(grey):
         grey = cv2.bitwise_not(grey)
     contrast = cv2.subtract(estimate_paper(grey), grey)
-    return ruling.without_lines(_clean(contrast))
+    return ruling.without_lines(_clean(_without_surroundings(contrast)))
 
 
 def ink_is_dark(grey: np.ndarray) -> bool:
     """Whether the picture shows dark ink on lighter paper: paper fills most of the frame's edge.
 
-    Where the edge is of two minds (a desk beside a page), paper is what fills most of the picture.
+    Where the edge is of two minds, or quite unlike the one grey that fills most of the picture (a desk
+    beside or round a page), paper is what fills most of the picture.
     """
-    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = float(np.median(edge))
+    edge = _edge(grey)
+    paper = int(np.median(edge))
+    commonest, share = _commonest(grey)
+    if share > 0.5 and abs(paper - commonest) > 2 * PAPER_SPREAD:
+        paper = commonest
+    elif np.mean(np.abs(edge.astype(np.int16) - paper) <= 2 * PAPER_SPREAD) < 0.7:
+        paper = int(np.searchsorted(np.cumsum(_histogram(grey)), grey.size / 2))  # the median
     darkest, brightest, _, _ = cv2.minMaxLoc(grey)
-    if np.mean(np.abs(edge.astype(np.int16) - paper) <= 2 * PAPER_SPREAD) < 0.7:
-        paper = float(np.searchsorted(np.cumsum(_histogram(grey)), grey.size / 2))  # the median
     return paper - darkest >= brightest - paper
 
 
 def estimate_paper(grey: np.ndarray) -> np.ndarray:
     """Brightness of the paper behind dark ink, uint8 (height, width).
 
-    Evenly lit paper is one grey; else the paper is what is left when everything narrower
-    than a quarter of the picture is closed over (grey-scale closing), smoothed.
+    Paper is what is left when everything narrower than a quarter of the picture is closed over (grey-scale
+    closing). That keeps the edges of shadows sharp; about them the darker side counts, so that no edge is
+    taken for ink. Evenly lit paper is one grey.
     """
-    counts = _histogram(grey)
-    level = int(np.convolve(counts, np.ones(5), "same").argmax())  # the grey round which most pixels lie
-    if counts[max(level - PAPER_SPREAD, 0) : level + PAPER_SPREAD + 1].sum() > grey.size / 2:
-        return np.full_like(grey, level)
     height, width = grey.shape
-    scale = min(1.0, 256 / max(height, width))
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    small = cv2.medianBlur(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), 3)
-    reach = max(size) // 4 | 1
-    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    smooth = cv2.GaussianBlur(closed, (0, 0), reach / 6)
+    level, _ = _commonest(grey)
+    if np.abs(_edge(grey).astype(np.int16) - level).max() <= PAPER_SPREAD:  # as in all that is drawn on a screen
+        return np.full_like(grey, level)
+    small = cv2.medianBlur(_small(grey), 5)
+    reach = max(small.shape) // 4 | 1
+    closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    uneven = np.abs(closed.astype(np.int16) - level) > PAPER_SPREAD
+    if np.mean(_reaching_edge(uneven)) <= UNEVEN:  # what does not reach the edge is a blot of ink
+        return np.full_like(grey, level)
+    around = cv2.copyMakeBorder(small, *[reach] * 4, cv2.BORDER_REPLICATE)  # shadows go on beyond the edge
+    round_ = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    closed = cv2.morphologyEx(around, cv2.MORPH_CLOSE, round_)[reach:-reach, reach:-reach]
+    smooth = cv2.erode(cv2.medianBlur(closed, reach // 4 | 1), SOFT_EDGE)
     return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def _within_sheet(grey: np.ndarray) -> np.ndarray:
+    """The picture, and where it shows a whole sheet on something darker, that painted over with the sheet's grey."""
+    if float(grey.max()) - np.median(_edge(grey)) < LEAST_CONTRAST:  # there is nothing brighter than what is around
+        return grey
+    small = _small(grey)
+    _, bright = cv2.threshold(small, 0, 255, cv2.THRESH_OTSU)
+    if _edge(bright).any() or not LEAST_SHEET < np.mean(bright > 0) < MOST_SHEET:
+        return grey
+    outlines, _ = cv2.findContours(bright, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    sheet = max(outlines, key=cv2.contourArea)
+    hull = cv2.convexHull(sheet)
+    corners = cv2.approxPolyDP(hull, 0.03 * cv2.arcLength(hull, True), True)
+    if len(corners) != 4 or cv2.contourArea(sheet) < max(SQUARE * cv2.contourArea(hull), LEAST_SHEET * small.size):
+        return grey
+    mask = cv2.fillPoly(np.zeros_like(small), [sheet], 255)
+    mask = cv2.erode(mask, np.ones((5, 5), np.uint8), borderValue=0)
+    level, share = _commonest(small[mask > 0])
+    if share <= 0.5 or bright[mask > 0].all():  # nothing is on it
+        return grey
+    return np.where(cv2.resize(mask, grey.shape[::-1], interpolation=cv2.INTER_NEAREST), grey, np.uint8(level))
+
+
+def _without_surroundings(contrast: np.ndarray) -> np.ndarray:
+    """The contrast to paper without what lies round the paper: dark all along half of one of the picture's sides."""
+    if not any(np.mean(side >= LEAST_CONTRAST) > ALONG_SIDE for side in _sides(contrast)):
+        return contrast
+    small = _small(contrast)
+    threshold, _ = cv2.threshold(small, 0, 255, cv2.THRESH_OTSU)
+    dark = (small > max(threshold, LEAST_CONTRAST)).astype(np.uint8)
+    _, marks = cv2.connectedComponents(dark, connectivity=8)
+    around = [m for side in _sides(marks) for m in np.unique(side[side > 0]) if np.mean(side == m) > ALONG_SIDE]
+    mask = cv2.dilate(np.isin(marks, around).astype(np.uint8), np.ones((5, 5), np.uint8))
+    return np.where(cv2.resize(mask, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8(0), contrast)
+
+
+def _small(grey: np.ndarray) -> np.ndarray:
+    """Reduced to 256 pixels a side at most."""
+    height, width = grey.shape
+    scale = min(1.0, SMALL_SIDE / max(height, width))
+    return cv2.resize(grey, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA)
+
+
+def _reaching_edge(mask: np.ndarray) -> np.ndarray:
+    """The parts of a mask, bool (height, width), that reach the picture's edge."""
+    _, marks = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    edge = np.unique(_edge(marks))
+    return np.isin(marks, edge[edge > 0])
+
+
+def _sides(grey: np.ndarray) -> tuple[np.ndarray, ...]:
+    return grey[0], grey[-1], grey[:, 0], grey[:, -1]
+
+
+def _edge(grey: np.ndarray) -> np.ndarray:
+    """The pixels of the picture's frame."""
+    return np.concatenate(_sides(grey))
+
+
+def _commonest(grey: np.ndarray) -> tuple[int, float]:
+    """The grey round which most pixels lie, and the share of the pixels that lie within `PAPER_SPREAD` of it."""
+    counts = _histogram(grey)
+    level = int(np.convolve(counts, np.ones(5), "same").argmax())
+    return level, counts[max(level - PAPER_SPREAD, 0) : level + PAPER_SPREAD + 1].sum() / grey.size
 
 
 def _histogram(grey: np.ndarray) -> np.ndarray:

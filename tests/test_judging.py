@@ -117,8 +117,16 @@ def test_letters_and_scribbles_are_no_digits(recognizer):
     assert read == dict.fromkeys(letters, recognition.UNKNOWN)
 
 
-def test_unusual_hands_are_digits(recognizer):
-    zero = placed([*DIGITS[0], [(58, 4), (12, 98)]], 120, 90, 200)
-    seven = placed([*DIGITS[7], [(22, 48), (62, 46)]], 120, 90, 200)
-    four = placed([[(10, 0), (6, 56), (66, 54)], [(52, 8), (50, 100)]], 120, 90, 200)
-    assert [recognizer.read(draw(strokes)).text for strokes in (zero, seven, four)] == ["0", "7", "4"]
+@pytest.mark.parametrize(
+    ("digit", "strokes"),
+    [
+        pytest.param("0", [*DIGITS[0], [(58, 4), (12, 98)]], id="slashed zero"),
+        pytest.param("0", [*DIGITS[0], [(12, 4), (58, 98)]], id="zero slashed the other way"),
+        pytest.param("1", [[(0, 42), (36, 0), (36, 100)]], id="one with a long flag"),
+        pytest.param("1", [[(10, 22), (36, 0), (36, 100)], [(14, 100), (58, 100)]], id="one with a foot"),
+        pytest.param("7", [*DIGITS[7], [(22, 48), (62, 46)]], id="crossed seven"),
+        pytest.param("4", [[(10, 0), (6, 56), (66, 54)], [(52, 8), (50, 100)]], id="open four"),
+    ],
+)
+def test_unusual_hands_are_digits(recognizer, digit, strokes):
+    assert recognizer.read(draw(placed(strokes, 120, 90, 200))).text == digit
