@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas  # noqa: F401 - whole before the first figure: Plotly looks into it even when another thread half-way imports it
 import plotly.graph_objects as go
 
 from digit_core.progress import EpochEnd

@@ -19,10 +19,19 @@ def title(run: Run) -> str:
 def settings(chosen: TrainingSettings) -> str:
     """The settings that matter most, in one line."""
     epochs = "1 epoch" if chosen.epochs == 1 else f"{chosen.epochs} epochs"
-    return (
+    said = [
         f"{NETWORKS[chosen.architecture]} on {data(chosen)}, {epochs}, batches of {chosen.batch_size}, "
         f"{chosen.optimizer} at {chosen.learning_rate:g}, distortion: {chosen.augmentation}, seed {chosen.seed}"
-    )
+    ]
+    if chosen.schedule == "constant":
+        said.append("constant steps")
+    if chosen.dropout is not None:
+        said.append(f"dropout {chosen.dropout:g}")
+    if chosen.validation_share is not None:
+        said.append(f"{chosen.validation_share:.0%} to validate")
+    if chosen.patience:
+        said.append(f"ends after {chosen.patience} epochs without gain")
+    return ", ".join(said)
 
 
 def data(chosen: TrainingSettings) -> str:

@@ -47,3 +47,4 @@ elif view == "compare":
         comparison_view.show([subject, *others])
 elif view == "report":
     robustness_view.offer_report(subject)
+st.session_state.pop("evaluate_notice", None)

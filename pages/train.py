@@ -52,5 +52,7 @@ if allowed.training and len(running) < allowed.at_once:
         st.subheader("New training" if run else "Choose how thorough to be", anchor=False)
         training_form.show(allowed)
 elif allowed.training:
-    st.caption("One training at a time: the next can start when this one has ended.")
+    many = "One training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
+    st.caption(f"{many} at a time: the next can start when one has ended.")
+st.session_state["running"] = {run.id for run in running}
 st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()

@@ -82,7 +82,7 @@ def test_a_confused_pair_and_a_digit_are_one_click_away(result):
     place = int(np.flatnonzero((result.labels == true) & (result.predictions == predicted))[0])
     _button(app, f"digit_{place}").click().run()
     assert not app.exception
-    assert f"**A {true}, read as {predicted}** with" in _written(app)
+    assert f"{predicted} with {result.confidence[place]:.1%}, then" in _written(app)
     _button(app, "opened_close").click().run()
     assert "digit" not in app.query_params
 

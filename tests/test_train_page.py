@@ -1,5 +1,6 @@
 """The training page without a browser."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,9 +57,10 @@ def test_a_preset_and_a_button_are_enough(launched):
 
 def test_what_is_chosen_is_what_trains(launched):
     app = _unfold(_app())
-    app.number_input(key="epochs_quick").set_value(3)
     app.selectbox(key="data_quick").set_value("builtin")
     app.selectbox(key="network_quick").set_value("lenet5").run()
+    assert app.number_input(key="epochs_quick").value == 20  # of few digits two passes teach nothing
+    app.number_input(key="epochs_quick").set_value(3)
     app.number_input(key="dropout_lenet5_quick").set_value(0.25)
     app.select_slider(key="augmentation_quick").set_value("strong")
     app.text_input(key="run_title").set_value("Mine").run()
@@ -158,8 +160,13 @@ def test_folding_the_settings_does_not_forget_them(launched):
     app.number_input(key="epochs_quick").set_value(7).run()
     app.session_state["settings"] = False
     app.run()
+    assert "7 epochs" in app.caption[0].value
+    app.session_state["settings"] = True
+    app.run()
+    assert app.number_input(key="epochs_quick").value == 7
     _button(app, "train_start").click().run()
-    assert runs.list_runs()[0].settings.epochs == 7
+    [run] = runs.list_runs()
+    assert run.settings == replace(settings_from("quick"), epochs=7)  # what was not touched is as without the form
 
 
 def test_a_run_stays_in_view_when_it_has_ended(training):

@@ -23,7 +23,9 @@ def choose() -> tuple[str, str]:
     data = list(datasets.at_hand())
     asked = st.query_params.get("model")
     if asked and asked not in models:
-        st.warning(f"The model {components.plain(asked)} is no longer there.")
+        st.session_state["evaluate_notice"] = f"The model {components.plain(asked)} is no longer there."
+    if notice := st.session_state.get("evaluate_notice"):  # the page takes it away once it has run to its end
+        st.warning(notice, icon=":material/delete:")
     wanted = asked if asked in models else state.get("model")
     if address.went_back("model") and asked in models:
         st.session_state["evaluated_model"] = asked
@@ -133,4 +135,6 @@ def others(first: Subject) -> list[Subject]:
     asked = [name for name in wanted if name in names][:MOST_COMPARED]
     chosen = st.multiselect("Compare with", names, asked or names[:1], key="compared", max_selections=MOST_COMPARED)
     address.put(**{"with": ",".join(chosen) or None})
+    if not chosen:
+        st.info("Choose a model to compare with.")
     return [subject(name, first.data, first.digits) for name in chosen]

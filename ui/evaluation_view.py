@@ -164,9 +164,11 @@ def _grid(subject: Subject, places: Sequence[int]) -> None:
                 )
                 mark = " *" if _is_disputed(subject, place) else ""
                 if st.button(f"{true}→{read}{mark}", key=f"digit_{place}", width="stretch",
-                             help=f"{result.confidence[place]:.1%} sure. Click to look closer."):  # fmt: skip
+                             help="Click to look closer."):  # fmt: skip
                     address.open_digit(int(place))
                     st.rerun()
+                runner_up = int(np.argsort(-result.probabilities[place])[1])
+                st.caption(f"{result.confidence[place]:.0%}, then {runner_up}")
     if any(_is_disputed(subject, place) for place in places):
         st.caption("\\* The label itself is disputed: at most two of five annotators gave it.")
 
@@ -189,35 +191,38 @@ def _turn_pages(shown: int, pages: int) -> None:
 
 
 def _opened(subject: Subject, places: np.ndarray) -> None:
-    """The digit that was clicked, large, with its ten bars."""
+    """The digit that was clicked, large, with its ten bars, over the page: wherever it was clicked it is in view."""
     place = address.opened(len(subject.digits))
-    if place is None or place not in places:
-        return
+    if place is not None and place in places:
+        title = f"A {subject.result.labels[place]}, read as {subject.result.predictions[place]}"
+        st.dialog(title, on_dismiss=lambda: address.open_digit(None))(_closer)(subject, place)
+
+
+def _closer(subject: Subject, place: int) -> None:
     result = subject.result
-    true, order = int(result.labels[place]), np.argsort(-result.probabilities[place])
-    with st.container(border=True, key="opened"):
-        picture, bars = st.columns([1, 3], gap="medium", vertical_alignment="center")
-        with picture, st.container(key="pixels_opened"):
+    shares = result.probabilities[place]
+    first, second = np.argsort(-shares)[:2]
+    with st.container(key="opened"):
+        with st.container(key="pixels_opened", horizontal_alignment="center"):
             st.image(
-                components.enlarged(subject.digits.images[place]), width=168, alt=f"Digit number {place}, a {true}"
+                components.enlarged(subject.digits.images[place]),
+                width=168,
+                alt=f"Digit number {place}, a {result.labels[place]}",
             )
-        with bars:
-            first, second = order[:2]
-            shares = result.probabilities[place]
-            st.markdown(
-                f"**A {true}, read as {first}** with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
-                f"Number {place:,} of {subject.data}'s test digits."
-            )
-            if _is_disputed(subject, place):
-                st.caption("Its label is disputed: at most two of five annotators gave it.")
-            if result.trusted is not None and not result.trusted[place]:
-                st.caption("The reader would not have called this a digit.")
-            st.plotly_chart(
-                charts.probability_bars(shares),
-                key="opened_bars",
-                config={**PLAIN, "staticPlot": True},
-                alt=charts.probability_text(shares),
-            )
+        st.markdown(
+            f"{first} with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
+            f"Number {place:,} of {subject.data}'s test digits."
+        )
+        if _is_disputed(subject, place):
+            st.caption("Its label is disputed: at most two of five annotators gave it.")
+        if result.trusted is not None and not result.trusted[place]:
+            st.caption("The reader would not have called this a digit.")
+        st.plotly_chart(
+            charts.probability_bars(shares),
+            key="opened_bars",
+            config={**PLAIN, "staticPlot": True},
+            alt=charts.probability_text(shares),
+        )
         if st.button("Close", key="opened_close", icon=":material/close:", type="tertiary"):
             address.open_digit(None)
             st.rerun()

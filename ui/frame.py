@@ -24,6 +24,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }
+@media (pointer: coarse) { .js-plotly-plot .nsewdrag { touch-action: pan-y !important; } }  /* a finger scrolls */
 @media (max-width: 640px) {
   .st-key-phone_nav { display: flex; }
   .block-container { padding: 4rem 1rem 2rem; }

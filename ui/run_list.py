@@ -15,17 +15,23 @@ EVERY = 5.0  # seconds between looks at the runs while one trains
 def show() -> None:
     """The runs, the newest first; those that are chosen are compared."""
     known = runs.list_runs()
+    running = {run.id for run in known if run.is_running}
+    if st.session_state.get("running") not in (None, running):  # one has begun or ended: the page's offers change
+        st.rerun()
     if not known:
         return
     st.subheader("All runs", anchor=False)
     st.caption("Choose one to rename, star or delete it; choose several to lay their curves over each other.")
+    ids = [run.id for run in known]
+    chosen_before = [ids.index(run_id) for run_id in st.session_state.get("chosen_runs", ()) if run_id in ids]
     table = st.dataframe(
         [_row(run) for run in known],
         hide_index=True,
         width="stretch",
-        key="runs",
+        key=f"runs_{hash(tuple(ids))}",  # rows are chosen by number: with other runs it is another table
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": chosen_before}},
         placeholder="",
         column_config={
             "Best validation": st.column_config.NumberColumn(format="percent"),
@@ -33,6 +39,7 @@ def show() -> None:
         },
     )
     chosen = [known[place] for place in table.selection.rows if place < len(known)]
+    st.session_state["chosen_runs"] = [run.id for run in chosen]
     if len(chosen) == 1:
         _one(chosen[0])
     elif chosen:
@@ -63,7 +70,7 @@ def _one(run: Run) -> None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         title = st.text_input("Name", run.title, max_chars=runs.LONGEST_TITLE, key=f"title_{run.id}", width=280)
-        if st.button("Rename", key=f"rename_{run.id}", disabled=title.strip() == run.title):
+        if st.button("Rename", key=f"rename_{run.id}") and title.strip() != run.title:
             _do(lambda: runs.rename(run, title))
         if st.button("Unstar" if run.starred else "Star", key=f"star_{run.id}", icon=":material/star:",
                      help="Runs with a star are not removed when there are many"):  # fmt: skip

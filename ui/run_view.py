@@ -137,8 +137,9 @@ def _reached(run: Run) -> None:
         second.metric("Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits")
         if model:
             pressed = st.button("Use it on the Predict page", type="primary", icon=":material/draw:", key="train_use")
-            if pressed:
-                _use(run)
+            looked = st.button("Look closer on the Evaluate page", icon=":material/fact_check:", key="train_evaluate")
+            if pressed or looked:
+                _use(run, "predict" if pressed else "evaluate")
         with st.container(horizontal=True, gap="small"):
             if model:
                 _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
@@ -162,15 +163,16 @@ def _download(path, label: str, name: str) -> None:
                        on_click="ignore")  # fmt: skip
 
 
-def _use(run: Run) -> None:
-    """Keep the model beyond the run, and read with it."""
+def _use(run: Run, page: str) -> None:
+    """Keep the model beyond the run, and read with it, or look at how it reads."""
     try:
         name = runs.keep_model(run).name
     except (RunError, ModelError) as error:
         st.error(str(error), icon=":material/error:")
         return
     model_choice.use(name)
-    st.switch_page("pages/predict.py")
+    st.session_state["evaluated_model"] = name
+    st.switch_page(f"pages/{page}.py")
 
 
 def _csv(run: Run) -> bytes:

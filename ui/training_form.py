@@ -22,7 +22,7 @@ PRESET_WORDS = {
 }
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
-AS_SHOWN = {"dropout": None, "validation_share": None}  # the form writes these out, also where nothing was changed
+EPOCHS_OF_FEW = 20  # at least, where there are few digits: two passes would teach nothing
 OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
 MOST_ROWS = 60_000  # of an upload that is a text
@@ -43,18 +43,28 @@ def show(allowed: Limits) -> None:
         "Preset", list(PRESETS), format_func=PRESET_NAMES.get, default="quick", required=True, key="preset"
     )
     words, begin = st.empty(), st.container()
+    wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
-        wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
+        untouched = Wish(_within(PRESETS[preset], allowed), "", None)
         if unfolded.open:
-            wishes[preset] = _settings(preset, allowed)
-        wish = wishes.get(preset, Wish(_within(PRESETS[preset], allowed), "", None))
-    changed = wish is not None and replace(wish.settings, **AS_SHOWN) != replace(PRESETS[preset], **AS_SHOWN)
-    words.caption(f"Changed: {run_wording.settings(wish.settings)}." if changed else PRESET_WORDS[preset])
+            wish = _settings(preset, wishes.get(preset, untouched), allowed)
+            wishes[preset] = wish or wishes.get(preset, untouched)
+        else:
+            wish = wishes.get(preset, untouched)
+    words.caption(_in_words(preset, wish or wishes[preset]))
     pressed = begin.button(
         "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=wish is None
     )
     if pressed and wish:
         _start(wish)
+
+
+def _in_words(preset: str, wish: Wish) -> str:
+    """What a click on the button starts."""
+    if wish.settings == PRESETS[preset] and not wish.data:
+        return PRESET_WORDS[preset]
+    chosen = replace(wish.settings, data="your/file") if wish.data else wish.settings
+    return f"Changed: {run_wording.settings(chosen)}."
 
 
 def _start(wish: Wish) -> None:
@@ -75,23 +85,35 @@ def _within(settings: TrainingSettings, allowed: Limits) -> TrainingSettings:
     return replace(settings, epochs=min(settings.epochs, allowed.epochs))
 
 
-def _settings(preset: str, allowed: Limits) -> Wish | None:
-    """All that may be chosen; None as long as the own file cannot be used."""
-    base = PRESETS[preset]
+def _keep(key: str, value) -> str:
+    """A widget's key, which begins with that value; Streamlit forgets what a folded widget held."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+    return key
 
-    def key(name: str) -> str:
-        return f"{name}_{preset}"  # each preset begins with its own values
 
-    title = st.text_input("Name of this run", max_chars=runs.LONGEST_TITLE, key="run_title", placeholder="Optional")
+def _settings(preset: str, before: Wish, allowed: Limits) -> Wish | None:
+    """All that may be chosen, as it was before; None as long as the own file cannot be used."""
+    was = before.settings
+
+    def key(name: str, value) -> str:
+        return _keep(f"{name}_{preset}", value)  # each preset begins with its own values
+
+    title = st.text_input(
+        "Name of this run", max_chars=runs.LONGEST_TITLE, key=_keep("run_title", before.title), placeholder="Optional"
+    )
     left, right = st.columns(2, gap="medium")
     architecture = left.selectbox(
-        "Network",
-        ARCHITECTURES,
-        ARCHITECTURES.index(base.architecture),
-        format_func=run_wording.NETWORKS.get,
-        key=key("network"),
+        "Network", ARCHITECTURES, format_func=run_wording.NETWORKS.get, key=key("network", was.architecture)
     )
-    data = right.selectbox("Digits", list(DATA), format_func=DATA.get, key=key("data"))
+    data = right.selectbox(
+        "Digits",
+        list(DATA),
+        format_func=DATA.get,
+        key=key("data", "own" if before.data else was.data),
+        on_change=_fit_epochs,
+        args=(preset, allowed),
+    )
     outline = resources.outline(architecture)
     st.plotly_chart(
         charts.layers_picture(outline),
@@ -99,51 +121,60 @@ def _settings(preset: str, allowed: Limits) -> Wish | None:
         config={"displayModeBar": False},
         alt=charts.layers_text(outline),
     )
-    own = _own_file(allowed) if data == "own" else None
     first, second, third = st.columns(3, gap="medium")
     changes = {
         "architecture": architecture,
         "data": "mnist" if data == "own" else data,
         "epochs": first.number_input(
-            "Epochs", 1, allowed.epochs, min(base.epochs, allowed.epochs), key=key("epochs"),
-            help="How often every digit is seen",
+            "Epochs", 1, allowed.epochs, key=key("epochs", was.epochs), help="How often every digit is seen"
         ),
         "batch_size": second.number_input(
-            "Batch size", 8, 1024, base.batch_size, step=8, key=key("batch"), help="Digits a step"
+            "Batch size", 8, 1024, step=8, key=key("batch", was.batch_size), help="Digits a step"
         ),
         "learning_rate": third.number_input(
-            "Learning rate", 0.00001, 1.0, base.learning_rate, step=0.0005, format="%.5f", key=key("rate"),
+            "Learning rate", 0.00001, 1.0, step=0.0005, format="%.5f", key=key("rate", was.learning_rate),
             help="How far a step goes at most",
         ),
-        "optimizer": first.selectbox("Optimizer", OPTIMIZERS, OPTIMIZERS.index(base.optimizer), key=key("optimizer")),
+        "optimizer": first.selectbox("Optimizer", OPTIMIZERS, key=key("optimizer", was.optimizer)),
         "schedule": second.selectbox(
-            "Schedule", SCHEDULES, SCHEDULES.index(base.schedule), key=key("schedule"),
+            "Schedule", SCHEDULES, key=key("schedule", was.schedule),
             help="cosine: steps get smaller towards the end",
         ),
         "dropout": third.number_input(
-            "Dropout", 0.0, 0.9, DROPOUT[architecture], step=0.05, key=key(f"dropout_{architecture}"),
+            "Dropout", 0.0, 0.9, step=0.05, placeholder=f"{DROPOUT[architecture]:g}, its own",
+            key=key(f"dropout_{architecture}", was.dropout if architecture == was.architecture else None),
             help="Share of the activations that are dropped before dense layers while training",
         ),
         "validation_share": first.number_input(
-            "Validation share", 0.01, 0.5, 0.08, step=0.01, key=key("validation"),
+            "Validation share", 0.01, 0.5, step=0.01, placeholder="as usual",
+            key=key("validation", was.validation_share),
             help="Share of the training digits that are kept aside, to see how it does on digits it did not learn",
         ),
         "patience": second.number_input(
-            "Early stopping", 0, 50, base.patience, key=key("patience"),
+            "Early stopping", 0, 50, key=key("patience", was.patience),
             help="Epochs without gain after which training ends; 0: never",
         ),
-        "seed": third.number_input("Seed", 0, 2**32 - 1, base.seed, key=key("seed"), help="Same seed, same run"),
+        "seed": third.number_input("Seed", 0, 2**32 - 1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
-    changes["augmentation"] = _augmentation(base, key("augmentation"))
+    own = _own_file(before, allowed, changes["validation_share"]) if data == "own" else None
+    changes["augmentation"] = _augmentation(key("augmentation", was.augmentation))
     if data == "own" and not own:
         return None
     return Wish(settings_from(preset, **changes), title, own)
 
 
-def _augmentation(base: TrainingSettings, key: str) -> str:
+def _fit_epochs(preset: str, allowed: Limits) -> None:
+    """Other digits were chosen: few want more passes."""
+    base = PRESETS[preset].epochs
+    least = EPOCHS_OF_FEW if st.session_state[f"data_{preset}"] == "builtin" else base
+    st.session_state[f"epochs_{preset}"] = min(max(base, least), allowed.epochs)
+
+
+def _augmentation(key: str) -> str:
     """How far digits are distorted, with a look at some."""
-    chosen = st.select_slider("Distortion of the training digits", list(DISTORTION), base.augmentation,
-                              format_func=DISTORTION.get, key=key)  # fmt: skip
+    chosen = st.select_slider(
+        "Distortion of the training digits", list(DISTORTION), format_func=DISTORTION.get, key=key
+    )
     digits = resources.some_digits()
     rng = np.random.default_rng(st.session_state.setdefault("preview", 0))
     distorted = [
@@ -166,14 +197,17 @@ def _augmentation(base: TrainingSettings, key: str) -> str:
     return chosen
 
 
-def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
-    """The visitor's own digits, once they were found to be ones."""
+def _own_file(before: Wish, allowed: Limits, validation_share: float | None) -> tuple[str, bytes] | None:
+    """The visitor's own digits, once they were found to be ones; those of before as long as there are no others."""
     file = st.file_uploader(
         "NPZ with x_train and y_train, CSV with the label first, or pen strokes as JSON lines; gzipped or not",
         OWN_TYPES,
         key="own_digits",
         max_upload_size=allowed.upload,
     )
+    if not file and before.data:
+        st.caption("The file that you chose before is used.")
+        return before.data
     if not file:
         st.caption("Choose a file to train on.")
         return None
@@ -183,7 +217,7 @@ def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
         return None
     content = file.getvalue()
     try:
-        counts = _counts(f"own{suffix}", content)
+        counts = _counts(f"own{suffix}", content, validation_share)
     except (DatasetError, DigitFileError) as error:
         st.error(str(error), icon=":material/error:")
         return None
@@ -193,7 +227,7 @@ def _own_file(allowed: Limits) -> tuple[str, bytes] | None:
 
 
 @st.cache_data(show_spinner="Looking through your digits ...", max_entries=4)
-def _counts(name: str, content: bytes) -> dict[str, int]:
+def _counts(name: str, content: bytes, validation_share: float | None) -> dict[str, int]:
     """How many digits each part of an upload holds.
 
     Raises:
@@ -204,7 +238,7 @@ def _counts(name: str, content: bytes) -> dict[str, int]:
         path.write_bytes(content)
         digit_files.check_size(path, LARGEST_UNPACKED, MOST_ROWS)
         try:
-            dataset = datasets.load(str(path))
+            dataset = datasets.load(str(path), validation_share=validation_share)
         except DatasetError as error:
             raise DatasetError(str(error).replace(str(path), "Your file")) from error
     return {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
