@@ -166,8 +166,10 @@ def _for_people(file: Path, answer: dict) -> str:
         return f"{file}: {answer['error']}"
     if not answer["digits"]:
         return f"{file}: no digits found"
-    least = min(digit["confidence"] for digit in answer["digits"])
-    return f"{file}: {answer['text']}  ({least:.0%} sure)"
+    trusted = [digit["confidence"] for digit in answer["digits"] if digit["trusted"]]
+    if not trusted:
+        return f"{file}: {answer['text']}  (doesn't look like a digit)"
+    return f"{file}: {answer['text']}  ({min(trusted):.0%} sure)"
 
 
 # ---- trust, lines
@@ -258,15 +260,15 @@ def _tell(text: str) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     name = model_store.find(options.model).name
-    dataset = datasets.load(options.data, progress=True)
+    data, test = datasets.load_test(options.data, progress=True)
     with tqdm(total=1.0, unit="", disable=options.json or not sys.stderr.isatty(), leave=False) as bar:
 
         def tell(share: float) -> None:
             bar.update(share - bar.n)
 
-        result = assessment.assess(name, dataset.test, tell)
-        curves = robustness.measure(name, dataset.test, tell) if options.robustness else []
-    about = {"model": name, "data": dataset.name, **_evaluation_as_dict(result)}
+        result = assessment.assess(name, test, tell)
+        curves = robustness.measure(name, test, tell) if options.robustness else []
+    about = {"model": name, "data": data, **_evaluation_as_dict(result)}
     if curves:
         about["robustness"] = [asdict(curve) for curve in curves]
     if options.out:
@@ -274,7 +276,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(about))
     else:
-        _print_evaluation(name, dataset.name, result)
+        _print_evaluation(name, data, result)
         for curve in curves:
             steps = zip(curve.amounts, curve.accuracies, strict=True)
             print(f"{curve.name:10} " + "  ".join(f"{amount:g}: {share:.1%}" for amount, share in steps))
@@ -299,7 +301,13 @@ def _print_evaluation(model: str, data: str, result: evaluation.Evaluation) -> N
         print(f"{result.rejected:.2%} would be called no digit.")
     print("digit   " + "".join(f"{digit:8d}" for digit in range(10)))
     for title, shares in (("recall  ", result.recall), ("precise ", result.precision), ("F1      ", result.f1)):
-        print(title + "".join(f"{share:8.2%}" for share in shares))
+        print(title + "".join("       -" if math.isnan(share) else f"{share:8.2%}" for share in shares))
+    print("Rows: the true digit; columns: what it was read as.")
+    for digit, row in enumerate(result.confusion.tolist()):
+        print(f"{digit:<8}" + "".join(f"{count or '.':>8}" for count in row))
+    print("Confidence, how many were right, how many there were:")
+    for band in result.reliability():
+        print(f"{band['confidence']:8.1%}{band['accuracy']:8.1%}{band['digits']:8d}")
     for true, predicted, count in result.confusions()[:5]:
         print(f"{count} x {true} read as {predicted}")
 
@@ -318,6 +326,8 @@ def _evaluation_as_dict(result: evaluation.Evaluation) -> dict:
         "precision": [_rounded(share) for share in result.precision],
         "f1": [_rounded(share) for share in result.f1],
         "confusion": result.confusion.tolist(),
+        "confusions": [list(pair) for pair in result.confusions()],
+        "reliability": result.reliability(),
     }
 
 

@@ -125,6 +125,20 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
+def load_test(name: str, progress: bool = False) -> tuple[str, Split]:
+    """What to call a data set, and its test digits; `name` as for `load`, but files of test digits alone will do.
+
+    Raises:
+        DatasetError: as `load`.
+    """
+    if name not in DATASETS and os.path.exists(name):
+        parts = _read(Path(name))
+        if "test" in parts:
+            return Path(name).name, Split(parts["test"].images, parts["test"].labels)
+    dataset = load(name, progress)
+    return dataset.name, dataset.test
+
+
 def at_hand() -> dict[str, str]:
     """What `load` takes, by short names: the known data sets, and the files of digits in `$DIGIT_DATA_DIR`."""
     folder = paths.data_dir()
@@ -180,14 +194,14 @@ def _load_builtin(progress: bool, validation_share: float | None) -> Dataset:
 
 def _load_files(path: Path, validation_share: float | None = None) -> Dataset:
     """A file or folder of one's own; what it does not keep apart for testing, a tenth, is taken out."""
-    try:
-        parts = digit_files.read(path)
-    except DigitFileError as error:
-        raise DatasetError(str(error)) from error
+    parts = _read(path)
+    if "train" not in parts:
+        raise DatasetError(f"{path} holds a test part and no training part.")
     rest = parts["train"]
-    if rest.writers is not None and "test" not in parts:
-        train, validation, test = _split_by_writer(rest)
-    else:
+    by_writer = _split_by_writer(rest) if rest.writers is not None and "test" not in parts else ()
+    if by_writer and all(len(split) for split in by_writer):
+        train, validation, test = by_writer
+    else:  # also the hands of so few that none can be kept apart
         rest = Split(rest.images, rest.labels)
         rest, test = _split(rest, 0.1) if "test" not in parts else (rest, parts["test"])
         train, validation = _split(rest, validation_share or 0.1)
@@ -197,6 +211,13 @@ def _load_files(path: Path, validation_share: float | None = None) -> Dataset:
             raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")
     name = path.name.split(".")[0]
     return Dataset(path.name, train, validation, test, (SOURCES[name],) if name in SOURCES else ())
+
+
+def _read(path: Path) -> dict[str, Digits]:
+    try:
+        return digit_files.read(path)
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
 
 
 def _joined(parts: list[Dataset]) -> Dataset:
@@ -262,7 +283,10 @@ def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:
                 return _read_npz(folder / "mnist.npz")
             except _DamagedFileError as error:
                 log.warning("%s", error)
-                _set_aside(folder / "mnist.npz")
+                if folder == cache:  # what people keep elsewhere is theirs
+                    _set_aside(folder / "mnist.npz")
+            except (OSError, MemoryError) as error:
+                log.warning("%s cannot be read: %s", folder / "mnist.npz", error)
     failures = []
     for fetch in (_fetch_npz, _fetch_idx):
         try:
@@ -304,6 +328,8 @@ def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in MNIST_DIGESTS}
+    except (OSError, MemoryError):  # it may be whole all the same
+        raise
     except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
         raise _DamagedFileError(f"{path} is damaged: {error}") from error
     return _checked(arrays, path)

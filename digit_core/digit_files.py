@@ -23,7 +23,7 @@ from digit_core import images, normalization, segmentation
 from digit_core.images import UnreadableImageError
 
 MOST_BYTES = 2_000_000_000  # of one file, unpacked
-IDX_IMAGES = re.compile(r"(?P<stem>.*)-images[-.]idx3-ubyte(?P<gz>\.gz)?$")
+IDX_IMAGES = re.compile(r"(?P<stem>.*)-images[-.]idx3-ubyte(?P<gz>\.gz)?$", re.IGNORECASE)
 IDX_LABELS = ("-labels-idx1-ubyte", "-labels.idx1-ubyte", "-labels-idx2-int")
 TEST_NAMES = ("t10k", "test")  # how the names of test parts begin, or end
 PENS = (0.03, 0.06, 0.1, 0.16)  # widths of the pen as shares of a canvas, for strokes
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, Digits]:
     """Read a file or folder of digits in any known form.
 
     Returns:
-        {"train": Digits} and, where the files keep one apart, {"test": Digits}.
+        {"train": Digits} and, where the files keep one apart, {"test": Digits}; or {"test": Digits} alone.
 
     Raises:
         DigitFileError: there is nothing, its form is unknown, or something in it is malformed.
@@ -58,7 +58,7 @@ def read(path: Path) -> dict[str, Digits]:
         raise DigitFileError(f"There is no file or folder {path}.")
     name = path.name.lower()
     if IDX_IMAGES.match(name):
-        return {"train": _read_idx_pair(path)}
+        return {"test" if _is_test(name) else "train": _read_idx_pair(path)}
     for suffixes, reader in READERS.items():
         if name.endswith(suffixes):
             return reader(path)
@@ -95,9 +95,12 @@ def _read_folder(path: Path) -> dict[str, Digits]:
         raise DigitFileError(f"The folder {path} cannot be read: {error.strerror}.") from error
     if not found:
         return {"train": _read_classes(path)}
-    parts = {"test" if _is_test(file.name) else "train": _read_idx_pair(file) for file in found}
-    if "train" not in parts:
-        raise DigitFileError(f"{path} holds a test part and no training part.")
+    parts = {}
+    for file in found:
+        part = "test" if _is_test(file.name) else "train"
+        if part in parts:
+            raise DigitFileError(f"{path} holds more than one {part} part: name one of its files.")
+        parts[part] = _read_idx_pair(file)
     return parts
 
 
@@ -108,11 +111,14 @@ def _is_test(name: str) -> bool:
 def _read_idx_pair(images_file: Path) -> Digits:
     """An images file and the labels file that belongs to it."""
     stem = IDX_IMAGES.match(images_file.name)["stem"]
-    candidates = [images_file.with_name(stem + ending + gz) for ending in IDX_LABELS for gz in ("", ".gz")]
-    labels_file = next((file for file in candidates if file.is_file()), None)
+    names = [stem + ending + gz for ending in IDX_LABELS for gz in ("", ".gz")]
+    beside = {file.name.lower(): file for file in images_file.parent.iterdir() if file.is_file()}
+    labels_file = next((beside[name.lower()] for name in names if name.lower() in beside), None)
     if labels_file is None:
-        raise DigitFileError(f"The labels of {images_file} are missing: {candidates[0].name} should lie beside it.")
+        raise DigitFileError(f"The labels of {images_file} are missing: {names[0]} should lie beside it.")
     pictures, labels = read_idx(images_file), read_idx(labels_file)
+    if pictures.ndim != 3 or labels.ndim not in (1, 2) or 0 in labels.shape[1:]:
+        raise DigitFileError(f"{images_file} and {labels_file.name} are no pictures with a label each.")
     if "emnist" in stem.lower():
         pictures = pictures.transpose(0, 2, 1)  # EMNIST stores its pictures column by column
     if labels.ndim == 2:
@@ -171,8 +177,9 @@ def _read_npz(path: Path) -> dict[str, Digits]:
         for x, y in names
         if x in arrays and y in arrays
     }
-    if "train" not in found:
-        raise DigitFileError(f"{path} holds {', '.join(arrays) or 'nothing'}; x_train and y_train are needed.")
+    if not found or ("x_test" in arrays and "test" not in found):
+        needed = "x_train and y_train" if "x_train" in arrays or "x_test" not in arrays else "x_test and y_test"
+        raise DigitFileError(f"{path} holds {', '.join(arrays) or 'nothing'}; {needed} are needed.")
     return found
 
 
@@ -180,11 +187,11 @@ def _read_npz(path: Path) -> dict[str, Digits]:
 
 
 def _read_csv(path: Path) -> dict[str, Digits]:
-    """A row a digit: the label, then 784 grey values; a heading is passed over."""
+    """A row a digit: the label, then 784 grey values; a heading of names is passed over."""
     labels, rows = [], []
     text = _text(path)
     for number, row in _rows(text, path):
-        if not row or (number == 1 and not row[0].strip().lstrip("-").isdigit()):
+        if not row or (not rows and _is_heading(row)):
             continue
         try:
             values = np.array(row, dtype=np.int64)
@@ -197,6 +204,11 @@ def _read_csv(path: Path) -> dict[str, Digits]:
         labels.append(values[0])
         rows.append(values[1:].astype(np.uint8))
     return {"train": _checked(np.array(rows, np.uint8), np.array(labels), path)}
+
+
+def _is_heading(row: list[str]) -> bool:
+    """Whether most of a row are names."""
+    return sum(cell.strip().lstrip("-").isdigit() for cell in row) < len(row) / 2
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -225,7 +237,7 @@ def _read_classes(path: Path) -> Digits:
         (file, digit)
         for digit in range(10)
         for file in sorted((path / str(digit)).rglob("*"))
-        if file.suffix.lower() in images.SUFFIXES
+        if file.suffix.lower() in images.SUFFIXES and not file.name.startswith(".")
     ]
     if not files:
         raise DigitFileError(f"{path} holds neither IDX files nor folders named 0 to 9 with pictures.")
@@ -288,16 +300,27 @@ def _labelled_strokes(path: Path) -> Iterator[tuple[int, int, list[np.ndarray], 
     """(row, label, strokes of (n, 2), writer) of every row; strokes that cannot be drawn are named by their row."""
     for number, row in _json_lines(path):
         try:
-            label = int(row["label"])
-            strokes = [np.array(stroke, float).reshape(-1, 2) for stroke in row["strokes"] if stroke]
+            label = _label(row["label"])
+            strokes = [np.array(stroke, float) for stroke in row["strokes"] if stroke]
             _check_strokes(strokes)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DigitFileError(f"{path}, row {number}: not a label with strokes of [x, y].") from error
-        yield number, label, strokes, str(row.get("writer", ""))
+        yield number, label, strokes, str(row.get("writer") or "")
+
+
+def _label(value) -> int:
+    """A digit, or another number where it is none; texts that are no number are letters."""
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdigit() else -1
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("A label is a whole number or a text.")
+    return value
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
     for number, line in enumerate(_text(path).splitlines(), 1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -329,6 +352,8 @@ def _check_strokes(strokes: list[np.ndarray]) -> None:
     """Raises ValueError if there are no points, or points that are no finite numbers."""
     if not any(map(len, strokes)) or not all(np.isfinite(stroke).all() for stroke in strokes):
         raise ValueError("Strokes need at least one point, and finite numbers.")
+    if not all(stroke.ndim == 2 and stroke.shape[1] == 2 for stroke in strokes):
+        raise ValueError("A point is [x, y].")
 
 
 # ---- what all have in common

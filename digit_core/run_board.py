@@ -20,8 +20,9 @@ class Board:
     def __call__(self, event: Event) -> None:
         if isinstance(event, BatchEnd):
             self._steps = event.steps
-            if event.step % EVERY == 0:
-                self._write(self._train, (event.epoch - 1) * event.steps + event.step, event.loss, event.accuracy)
+            step = (event.epoch - 1) * event.steps + event.step
+            if step % EVERY == 0 or event.step == event.steps:
+                self._write(self._train, step, event.loss, event.accuracy)
         elif isinstance(event, EpochEnd):
             step = event.epoch * self._steps
             self._write(self._validation, step, event.validation_loss, event.validation_accuracy)

@@ -17,7 +17,7 @@ from digit_core.datasets import Split
 LENGTHS = (0.1, 0.22, 0.16, 0.14, 0.12, 0.1, 0.08, 0.08)  # share of the rows with one mark, two, ...
 NEIGHBOURS = 400  # pictures of about the same pen, from which a row's are drawn
 HEIGHT = 56  # pixels of a digit while a row is made
-GAP = (-0.16, 0.35)  # between marks, over their height; drawn evenly, each row its own
+GAP = (-0.24, 0.35)  # between marks, over their height; drawn evenly, each row its own
 FEW, MANY = 0.06, 0.5  # share of a row's marks that are no digits
 OFTEN = 0.7  # share of the rows with few of these
 GENERATED = 3000  # signs, scribbles and noise of our own beside the given symbols

@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import http.server
+import json
 import struct
 import threading
 
@@ -188,7 +189,18 @@ def test_a_file_with_other_arrays_counts_as_damaged(elsewhere, tmp_path, monkeyp
     np.savez(folder / "mnist.npz", **{**TINY, "y_test": TINY["y_test"][::-1]})
     monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
     assert _loaded()
-    assert (folder / "mnist.npz.damaged").exists()
+    assert [file.name for file in folder.iterdir()] == ["mnist.npz"]  # what is not ours stays as it is
+
+
+def test_a_file_that_cannot_be_read_just_now_is_not_damaged(elsewhere, tmp_path, monkeypatch):
+    cached = tmp_path / "home" / "data" / "mnist.npz"
+    assert _loaded()
+    content = cached.read_bytes()
+    (elsewhere / "mnist.npz").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", lambda *args, **options: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        assert _loaded()  # from the mirror
+    assert cached.read_bytes() == content
 
 
 def test_a_pickled_file_is_never_opened(elsewhere, tmp_path, monkeypatch):
@@ -223,3 +235,28 @@ def test_joined_data_train_together_and_the_first_one_tests(tmp_path):
     for wrong in ("1000000000*builtin", "99*99*builtin", "0*builtin", "*builtin", "9" * 5000 + "*builtin"):
         with pytest.raises(DatasetError, match="no data set"):
             datasets.load(wrong)
+
+
+def _strokes(path, writers):
+    rows = [
+        {"label": n % 10, "strokes": [[[0, 0], [n % 7, 9], [9, n % 5]]], "writer": writers[n % len(writers)]}
+        for n in range(200)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("writers", [["me"], [None], ["me", "you"]])
+def test_the_hand_of_one_is_enough_to_train_on(tmp_path, writers):
+    dataset = datasets.load(_strokes(tmp_path / "own.jsonl", writers))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [160, 20, 20]
+
+
+def test_test_digits_alone_can_be_evaluated_and_not_trained_on(tmp_path):
+    images, labels = np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10
+    np.savez(tmp_path / "own.npz", x_test=images, y_test=labels)
+    name, test = datasets.load_test(str(tmp_path / "own.npz"))
+    assert name == "own.npz"
+    np.testing.assert_array_equal(test.labels, labels)
+    with pytest.raises(DatasetError, match="no training part"):
+        datasets.load(str(tmp_path / "own.npz"))

@@ -225,3 +225,44 @@ def test_size_is_looked_at_before_a_file_is_read(tmp_path):
     (tmp_path / "y.npz").write_text("no archive")
     with pytest.raises(digit_files.DigitFileError, match="cannot be unpacked"):
         digit_files.check_size(tmp_path / "y.npz", 50_000, 1)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"label": 3, "strokes": [[[0, 0, 17], [5, 9, 18]]]},  # with times
+        {"label": 3, "strokes": [[1, 2, 3, 4]]},
+        {"label": 3.7, "strokes": [[[0, 0], [5, 9]]]},
+        {"label": True, "strokes": [[[0, 0], [5, 9]]]},
+    ],
+)
+def test_strokes_in_another_form_are_named_and_not_guessed(tmp_path, row):
+    (tmp_path / "own.jsonl").write_text("\n" + json.dumps(row))
+    with pytest.raises(DigitFileError, match="row 2"):
+        digit_files.read(tmp_path / "own.jsonl")
+
+
+def test_letters_among_strokes_are_passed_over(tmp_path):
+    rows = [{"label": label, "strokes": [[[0, 0], [5, 9]]]} for label in ("A", "7", 7)]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert digit_files.read(tmp_path / "own.jsonl")["train"].labels.tolist() == [7, 7]
+
+
+def test_idx_names_may_be_in_capitals(tmp_path):
+    (tmp_path / "Train-Images-idx3-ubyte").write_bytes(_idx(IMAGES))
+    (tmp_path / "train-labels-idx1-ubyte").write_bytes(_idx(LABELS))
+    assert _is_ours(digit_files.read(tmp_path)["train"])
+
+
+def test_two_training_parts_in_a_folder_are_named(tmp_path):
+    for stem in ("emnist-digits-train", "emnist-mnist-train"):
+        (tmp_path / f"{stem}-images-idx3-ubyte").write_bytes(_idx(IMAGES))
+        (tmp_path / f"{stem}-labels-idx1-ubyte").write_bytes(_idx(LABELS))
+    with pytest.raises(DigitFileError, match="more than one train part"):
+        digit_files.read(tmp_path)
+
+
+def test_a_first_row_with_a_bad_label_is_no_heading(tmp_path):
+    (tmp_path / "own.csv").write_text("x" + ",0" * 784 + "\n")
+    with pytest.raises(DigitFileError, match="row 1"):
+        digit_files.read(tmp_path / "own.csv")

@@ -126,7 +126,7 @@ def chosen_recognizer() -> Recognizer:
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _test_digits(data: str) -> Split:
-    split = datasets.load(data).test
+    _, split = datasets.load_test(data)
     return Split(split.images.copy(), split.labels.copy())  # without the training part behind it
 
 
