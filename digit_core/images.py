@@ -208,13 +208,26 @@ def extract_ink(picture: np.ndarray) -> np.ndarray:
     what lies round the paper and ruled lines are taken out; the soft edges of strokes stay soft.
     A blank sheet gives all 0.
     """
+    return ruling.without_lines(_clean(_contrast(picture)))
+
+
+def steps(picture: np.ndarray) -> dict[str, np.ndarray]:
+    """The stages of `extract_ink` by what they are called, each uint8 (height, width), the ink last."""
+    contrast = _contrast(picture)
+    ink = _clean(contrast)
+    found = {"Evenly lit": cv2.bitwise_not(contrast), "Ink": ink}
+    without = ruling.without_lines(ink)
+    return found if np.array_equal(ink, without) else {**found, "Without ruled lines": without}
+
+
+def _contrast(picture: np.ndarray) -> np.ndarray:
+    """How much darker than the paper (or lighter, where ink is light) each pixel is, uint8 (height, width)."""
     picture = on_paper(check(picture))
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     grey = _within_sheet(grey)
     if not ink_is_dark(grey):
         grey = cv2.bitwise_not(grey)
-    contrast = cv2.subtract(estimate_paper(grey), grey)
-    return ruling.without_lines(_clean(_without_surroundings(contrast)))
+    return _without_surroundings(cv2.subtract(estimate_paper(grey), grey))
 
 
 def ink_is_dark(grey: np.ndarray) -> bool:

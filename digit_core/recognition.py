@@ -211,10 +211,9 @@ class Recognizer:
 
     def _read_upright(self, ink: np.ndarray) -> tuple[list[list[_Hypothesis]], int]:
         """Rows, and the quarter turns to the left after which they read best; most pages stand upright."""
-        look, turns = self._look(ink), 0
-        marks = sum(len(row) for row, _ in look)
+        (look, marks), turns = self._look(ink), 0
         if self._judge and marks >= FEW_MARKS and _mean_trust(look) < UPRIGHT:
-            turned = {k: self._look(np.ascontiguousarray(np.rot90(ink, k))) for k in (1, 3)}
+            turned = {k: self._look(np.ascontiguousarray(np.rot90(ink, k)))[0] for k in (1, 3)}
             best = max(turned, key=lambda k: _mean_trust(turned[k]))
             if _mean_trust(turned[best]) >= UPRIGHT and _is_writing(turned[best]):
                 look, turns = turned[best], best
@@ -235,16 +234,17 @@ class Recognizer:
         needed = SURE if any(self._trusts(mark) for mark in marks) else LIKELY
         return [found] if found[0].trust >= needed else None
 
-    def _look(self, ink: np.ndarray) -> list[_Row]:
-        """A page's rows of marks, and the best way through each; no mark is cut yet.
+    def _look(self, ink: np.ndarray) -> tuple[list[_Row], int]:
+        """A page's rows of marks with the best way through each, no mark cut yet; and how many marks it has.
 
         Marks that stand alone over each other may be pieces of one digit: joined where that reads better.
         """
         rows = segmentation.find_rows(ink)
+        marks = sum(map(len, rows))
         if len(rows) > 1 and all(len(row) == 1 for row in rows):
             column = self._best(segmentation.stackings([row[0] for row in rows]))
             rows = [[hypothesis.grouping.mark] for hypothesis in column]
-        return [(row, self._best(segmentation.groupings(segmentation.pieces(row)))) for row in rows]
+        return [(row, self._best(segmentation.groupings(segmentation.pieces(row)))) for row in rows], marks
 
     def _look_closer(self, look: list[_Row]) -> list[list[_Hypothesis]]:
         """The same once the marks that remain in doubt are cut into pieces; where that are very many, it is no page."""

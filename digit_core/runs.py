@@ -176,6 +176,8 @@ def resume(run: Run) -> Run:
             return run
         if not run.can_resume:
             raise RunError("This run has come to its end.")
+        if run.status.get("seconds", 0) >= 60 * allowed.minutes:
+            raise RunError("This run has had the longest time that is allowed here.")
         _check_room(allowed)
         with _told_if_unwritable():
             (run.folder / "stop").unlink(missing_ok=True)
@@ -379,6 +381,8 @@ def _launch(folder: Path) -> None:
         write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
     command = [sys.executable, "-m", "digit_core", "train", "--run", folder.name]
     environment = {**os.environ, "DIGIT_HOME": str(paths.home().resolve()), "PYTHONUNBUFFERED": "1"}
+    if folder_of_data := paths.data_dir():
+        environment["DIGIT_DATA_DIR"] = str(folder_of_data.resolve())  # the worker runs elsewhere
     with _told_if_unwritable(), open(folder / "log.txt", "ab") as output:
         worker = subprocess.Popen(
             command,

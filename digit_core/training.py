@@ -88,8 +88,8 @@ def train(
 
     Args:
         on_event: told of everything in `progress`, in this thread.
-        should_stop: asked after every step; once it says True, training ends with the best epoch so far,
-            in the first epoch with what was learnt up to then.
+        should_stop: asked after every step, also of validation; once it says True, training ends with the
+            best epoch so far, in the first epoch with what was learnt up to then.
         checkpoint: file that holds the state after every epoch. If it is there already, training goes
             on from it and ends as it would have without the break.
         progress: show a bar on stderr while data are downloaded.
@@ -390,6 +390,12 @@ class _Course(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise DivergedError("The loss is no longer a number. Try a smaller learning rate.")
         self._glimpse(step + 1)
+        self._stop_if_asked()
+
+    def on_test_batch_end(self, step, logs=None):
+        self._stop_if_asked()
+
+    def _stop_if_asked(self) -> None:
         if self.should_stop():
             self.stopped = True
             if not self.history:

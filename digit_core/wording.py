@@ -3,6 +3,7 @@
 from digit_core.recognition import Digit, Reading
 
 SURE = 0.95  # confidence from which the sentence is "Sure it's ..."
+DOUBT = 0.5  # trust below which a mark may well be no digit
 RIVAL = 0.10  # probability from which the runner-up is named
 
 BLANK = "Nothing to read yet."
@@ -28,8 +29,8 @@ def _confidence(reading: Reading) -> str:
         return f"One of these {len(reading.digits)} marks doesn't look like a digit."
     if unknown:
         return f"{unknown} of these {len(reading.digits)} marks don't look like digits."
-    weakest = min(reading.digits, key=lambda digit: digit.confidence)
-    if weakest.confidence >= SURE:
+    weakest = min(reading.digits, key=lambda digit: (digit.trust >= DOUBT, digit.confidence))
+    if weakest.confidence >= SURE and weakest.trust >= DOUBT:
         return f"Sure of all {len(reading.digits)} digits."
     place = reading.digits.index(weakest) + 1
     return f"Least sure of digit {place}: {_lower(digit_sentence(weakest))}"
@@ -39,6 +40,8 @@ def digit_sentence(digit: Digit) -> str:
     """One sentence about one mark, naming the runner-up where it is a real rival."""
     if not digit.trusted:
         return NOT_A_DIGIT
+    if digit.trust < DOUBT:
+        return f"{with_article(digit.value).capitalize()}, if it is a digit at all."
     rival = int(digit.probabilities.argsort()[-2])
     if digit.confidence >= SURE:
         return f"Sure it's {with_article(digit.value)}."

@@ -133,3 +133,10 @@ def test_a_transparent_grey_is_paper():
     grey = Image.fromarray(np.where(pictures.SEVEN < 128, 8, 0).astype(np.uint8))
     picture = images.decode(pictures.encoded(grey, "PNG", transparency=0))
     assert (images.extract_ink(picture) > 127).sum() == (pictures.SEVEN < 128).sum()
+
+
+def test_the_stages_end_with_the_ink():
+    picture = pictures.SEVEN
+    found = images.steps(picture)
+    assert list(found) == ["Evenly lit", "Ink"]
+    np.testing.assert_array_equal(found["Ink"], images.extract_ink(picture))

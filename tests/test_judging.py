@@ -105,6 +105,13 @@ def test_digits_that_touch_are_cut_apart(recognizer, text):
     assert recognizer.read(picture).text == text
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+@pytest.mark.parametrize("text", ["2475", "35264"])
+def test_a_single_number_that_lies_on_its_side_is_turned(recognizer, turns, text):
+    picture = draw(number(text, 60, 60, 100), width=640, height=240, pen=10)
+    assert recognizer.read(np.rot90(picture, turns)).text == text
+
+
 def test_letters_and_scribbles_are_no_digits(recognizer):
     letters = {
         "A": [[(0, 100), (35, 0), (70, 100)], [(14, 62), (56, 62)]],

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from drawing import DIGITS, draw, number, placed
 
-from digit_core import ruling
+from digit_core import images, ruling
 
 
 def _ruled(ink, slope=0.0, spacing=60, width=2):
@@ -58,3 +58,11 @@ def test_a_small_picture_is_left_alone():
 def test_numbers_on_ruled_paper_are_read(recognizer):
     ink = _ruled(_ink(number("2747", 40, 60, 180), width=700, height=320, pen=12))
     assert recognizer.read(255 - ink).text == "2747"
+
+
+def test_lines_that_are_taken_out_are_a_stage_on_the_way_to_the_ink():
+    picture = 255 - _ruled(_ink(number("2747", 40, 60, 180), width=700, height=320, pen=12))
+    found = images.steps(picture)
+    assert list(found) == ["Evenly lit", "Ink", "Without ruled lines"]
+    np.testing.assert_array_equal(found["Without ruled lines"], images.extract_ink(picture))
+    assert np.count_nonzero(found["Without ruled lines"]) < np.count_nonzero(found["Ink"])

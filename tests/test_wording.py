@@ -22,6 +22,11 @@ def _sentence(*digits):
     ("digits", "expected"),
     [
         ([], "Nothing to read yet."),
+        ([replace(_digit(1, 0.99), trust=0.2)], "A 1, if it is a digit at all."),
+        (
+            [_digit(4, 0.7, 9), replace(_digit(1, 0.99), trust=0.2)],
+            "Least sure of digit 2: a 1, if it is a digit at all.",
+        ),
         ([_digit(7, 0.99)], "Sure it's a 7."),
         ([_digit(8, 0.99)], "Sure it's an 8."),
         ([_digit(4, 0.7, 9)], "A 4, but it could be a 9."),

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from digit_core import Digit, Reading, charts, normalization, overlay, wording
+from digit_core import Digit, Reading, charts, images, normalization, overlay, wording
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
@@ -76,9 +76,11 @@ def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> No
 
 def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     """The stages from the picture to the network's 28x28, each with its caption."""
-    turned = f", turned by {reading.turned}°" if reading.turned else ""
-    stages = {"Your picture": picture, f"Ink found{turned}": reading.ink}
+    stages = {"Your picture": picture, **images.steps(images.working_size(picture))}
+    if reading.turned:
+        stages[f"Turned by {reading.turned}°"] = reading.ink
     if len(reading.digits) > 1:
+        stages["Cut into marks"] = overlay.draw_boxes(picture, reading.digits, close_up=True)
         stages["This mark's own ink"] = digit.ink
     stages |= normalization.steps(digit.ink)
     with st.container(horizontal=True, gap="small"):
