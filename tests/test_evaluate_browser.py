@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from browser import choose_option
+from browser import choose_option, wait_until_idle
 
 pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
 
@@ -74,6 +74,10 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     shared = open_page(page.url.split("?")[1])
     shared.wait_for_selector(".st-key-opened", timeout=20_000)
     assert shared.locator(".st-key-pixels_gallery [class*=st-key-digit_]").count() == count
+    page.keyboard.press("Escape")
+    page.wait_for_selector(".st-key-opened", state="detached", timeout=10_000)
+    page.wait_for_function("!location.search.includes('digit=')", timeout=10_000)
+    wait_until_idle(page)
     _click_cell(page, true, predicted)  # once more: it is let go
     page.get_by_text("Misread digits, the surest mistakes first").wait_for(timeout=10_000)
     assert "cell=" not in page.url

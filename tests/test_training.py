@@ -215,9 +215,9 @@ def test_a_training_that_diverges_says_so():
 def test_stopping_in_the_first_epoch_keeps_what_was_learnt():
     from digit_core.training import TrainingSettings, train
 
-    settings = TrainingSettings(architecture="resnet", data="builtin", epochs=50, batch_size=16, learning_rate=0.01)
-    batches = []
-    trained = train(settings, batches.append, should_stop=lambda: len(batches) > 60)
+    settings = TrainingSettings(architecture="resnet", data="builtin", epochs=50, batch_size=8, learning_rate=0.01)
+    events = []
+    trained = train(settings, events.append, should_stop=lambda: len(events) > 130)  # of 157 steps
     assert trained.stopped
     assert not trained.history
     assert trained.best_epoch == 0
