@@ -188,7 +188,8 @@ class Recognizer:
         with _reading:
             rows, turns = self._read_upright(ink)
         scale = picture.shape[1] / ink.shape[1], picture.shape[0] / ink.shape[0]  # x, y
-        digits = self._trusted([self._digits(row) for row in rows])
+        upright = ink.shape if turns == 0 else ink.shape[::-1]
+        digits = self._trusted([self._digits(row) for row in rows], upright)
         lines = ["".join(digit.text for digit in row) for row in digits]
         placed = [replace(d, box=_on_page(d.box, turns, ink.shape, scale)) for row in digits for d in row]
         return Reading(lines, placed, np.rot90(ink, turns), 90 * turns)
@@ -299,16 +300,20 @@ class Recognizer:
     def _trusts(self, hypothesis: _Hypothesis) -> bool:
         return not self._judge or hypothesis.trust >= PASSABLE
 
-    def _trusted(self, rows: list[list[Digit]]) -> list[list[Digit]]:
-        """The digits of a page, each trusted or not; among much that is no digit they need more trust."""
+    def _trusted(self, rows: list[list[Digit]], page: tuple[int, int]) -> list[list[Digit]]:
+        """The digits of a page, each trusted or not; among much that is no digit, or cut off, they need more trust."""
         threshold = self._judge.threshold if self._judge else 0.0
         digits = [digit for row in rows for digit in row]
         strangers = sum(digit.trust < threshold for digit in digits)
         if len(digits) > 1 and strangers >= STRANGERS * len(digits):
             threshold = max(COMPANY, threshold)
-        return [
-            [replace(d, trusted=d.trust >= threshold and d.confidence >= LEAST_CONFIDENCE) for d in row] for row in rows
-        ]
+
+        def is_trusted(digit: Digit) -> bool:
+            cut_off = self._judge and _is_at_edge(digit.box, page)
+            least = max(LIKELY, threshold) if cut_off else threshold
+            return digit.trust >= least and digit.confidence >= LEAST_CONFIDENCE
+
+        return [[replace(digit, trusted=is_trusted(digit)) for digit in row] for row in rows]
 
     def _best(self, candidates: list[Grouping]) -> list[_Hypothesis]:
         """Score every candidate, and keep the best way through."""
@@ -458,7 +463,12 @@ def _size(hypothesis: _Hypothesis) -> int:
 
 def _reaches_edge(mark: Mark, page: tuple[int, int]) -> bool:
     """Whether a mark's ink goes on to the edge of the page (height, width)."""
-    return mark.left <= 1 or mark.top <= 1 or mark.right >= page[1] - 1 or mark.bottom >= page[0] - 1
+    return _is_at_edge(mark.box, page)
+
+
+def _is_at_edge(box: tuple[int, int, int, int], page: tuple[int, int]) -> bool:
+    x, y, width, height = box
+    return x <= 1 or y <= 1 or x + width >= page[1] - 1 or y + height >= page[0] - 1
 
 
 def _on_page(box: tuple, turns: int, page: tuple[int, int], scale: tuple[float, float]) -> tuple[int, int, int, int]:

@@ -28,7 +28,7 @@ from digit_core.recognition import together
 from digit_core.training import computing_in
 
 SHARES = (*[0.055] * 10, 0.2, 0.25)  # weight of every class in training
-ACCEPTED = 0.9965  # share of the validation digits that are to be trusted
+ACCEPTED = 0.996  # share of the validation digits that are to be trusted
 NUMBERS = 3000  # numbers cut up for training, a data set
 GENERATED = 12_000  # symbols drawn for training
 TAKEN_APART = 3000  # symbols of each kind that are cut into pieces for training
