@@ -113,11 +113,12 @@ def test_cards_tell_the_truth(mnist):
 @pytest.mark.slow
 def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer, rng):
     """Within 0.45 points of the bare network on the untouched digits; half of what is lost looks like letters."""
-    bare = np.mean(recognizer.classify(mnist.test.images).argmax(1) == mnist.test.labels)
+    images, labels = mnist.test.images[::2], mnist.test.labels[::2]
+    bare = np.mean(recognizer.classify(images).argmax(1) == labels)
     read = np.mean(
         [
             recognizer.read(_on_canvas(image, rng)).text == str(label)
-            for image, label in zip(mnist.test.images, mnist.test.labels, strict=True)
+            for image, label in zip(images, labels, strict=True)
         ]
     )
     assert read >= bare - 0.0045
