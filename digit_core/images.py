@@ -46,6 +46,7 @@ PAPER_SPREAD = 12  # grey levels within which paper counts as evenly lit
 UNEVEN = 0.03  # share of the picture that may be darker all the same
 LEAST_SHEET, MOST_SHEET = 0.2, 0.95  # share of the picture that a sheet of paper covers if it lies on something
 SQUARE = 0.95  # share of its hull that a sheet fills
+SOLID = 0.7  # share of its box that a strip of desk fills
 SMALL_SIDE = 256  # pixels of a side at which light and shadow are looked at
 ALONG_SIDE = 0.5  # share of a side of the picture along which there is no ink, but a desk
 
@@ -255,8 +256,10 @@ def estimate_paper(grey: np.ndarray) -> np.ndarray:
     taken for ink. Evenly lit paper is one grey.
     """
     height, width = grey.shape
-    level, _ = _commonest(grey)
-    if np.abs(_edge(grey).astype(np.int16) - level).max() <= PAPER_SPREAD:  # as in all that is drawn on a screen
+    level, share = _commonest(grey)
+    exactly = _histogram(grey).max() / grey.size  # of one grey
+    lit_evenly = np.abs(_edge(grey).astype(np.int16) - level).max() <= PAPER_SPREAD
+    if lit_evenly or (share > 0.25 and exactly > 0.8 * share):  # no camera sees paper so even: it is drawn
         return np.full_like(grey, level)
     small = cv2.medianBlur(_small(grey), 5)
     reach = max(small.shape) // 4 | 1
@@ -301,9 +304,23 @@ def _without_surroundings(contrast: np.ndarray) -> np.ndarray:
     threshold, _ = cv2.threshold(small, 0, 255, cv2.THRESH_OTSU)
     dark = (small > max(threshold, LEAST_CONTRAST)).astype(np.uint8)
     _, marks = cv2.connectedComponents(dark, connectivity=8)
-    around = [m for side in _sides(marks) for m in np.unique(side[side > 0]) if np.mean(side == m) > ALONG_SIDE]
+    touching = {m for side in _sides(marks) for m in np.unique(side[side > 0])}
+    around = [m for m in touching if _lies_around(marks == m, int(dark.sum()))]
     mask = cv2.dilate(np.isin(marks, around).astype(np.uint8), np.ones((5, 5), np.uint8))
     return np.where(cv2.resize(mask, contrast.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8(0), contrast)
+
+
+def _lies_around(mark: np.ndarray, dark: int) -> bool:
+    """Whether a mark, bool (height, width), is no stroke that a narrow frame cuts: a solid strip, or round other ink.
+
+    `dark` is the number of dark pixels of the picture.
+    """
+    along = sorted(float(np.mean(side)) for side in _sides(mark))
+    if along[-1] <= ALONG_SIDE:
+        return False
+    _, _, width, height = cv2.boundingRect(mark.astype(np.uint8))
+    is_strip = mark.sum() > SOLID * width * height and width * height < mark.size / 2
+    return (is_strip and along[-1] > 0.9) or (along[-2] > 0.9 and dark > mark.sum())
 
 
 def _small(grey: np.ndarray) -> np.ndarray:
