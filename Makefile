@@ -1,11 +1,14 @@
 # Everything sets itself up: `make run` and `make test` work from a fresh clone.
 PYTHON ?= python3
 BIN := .venv/bin
+# Who may connect: this machine alone; 0.0.0.0 for everybody who reaches it.
+ADDRESS ?= localhost
 
-.PHONY: run test format clean
+.PHONY: run test format lock clean
 
+# Two pools of memory for all threads: else each visitor's leaves one of its own behind.
 run: .venv/installed
-	$(BIN)/python -m streamlit run streamlit_app.py
+	MALLOC_ARENA_MAX=2 $(BIN)/python -m streamlit run streamlit_app.py --server.address $(ADDRESS)
 
 test: .venv/installed-dev
 	@tests/get_chromium.sh $(BIN)/python
@@ -20,13 +23,23 @@ format: .venv/installed-dev
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache
 
-.venv/installed: requirements.txt
+# Exact versions with their hashes, for every platform and Python that the ranges allow.
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
+
+lock: .venv/installed-dev
+	$(BIN)/python -m pip install --quiet uv
+	$(COMPILE) --upgrade requirements.txt -o requirements.lock
+	$(COMPILE) --upgrade -c requirements.lock requirements-dev.txt -o requirements-dev.lock
+
+.venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing (once, a minute or two) ..."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/installed-dev: requirements-dev.txt .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+.venv/installed-dev: requirements-dev.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@

@@ -20,8 +20,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 
-from digit_core import Recognizer, architectures, datasets, evaluation, export, model_store, normalization
-from digit_core.settings import settings_from
+from digit_core import Recognizer
+from digit_core.data import datasets
+from digit_core.evaluation import metrics
+from digit_core.models import export
+from digit_core.models import store as model_store
+from digit_core.pictures import normalization
+from digit_core.training import architectures
+from digit_core.training.settings import settings_from
 
 CHEAP = ("lenet5", "simple_cnn", "resnet")
 TIMED = 500  # readings of one digit
@@ -43,8 +49,8 @@ def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) ->
     print(f"| model | parameters | multiply-adds | LiteRT | {dataset.name} test | int8 | int8 test | a digit |")
     print("|---|---|---|---|---|---|---|---|")
     for model in models:
-        recognizer = Recognizer(model.litert_bytes())
-        floating = evaluation.evaluate(recognizer.classify(dataset.test.images), dataset.test.labels)
+        recognizer = Recognizer.load(model.name)
+        floating = metrics.evaluate(recognizer.classify(dataset.test.images), dataset.test.labels)
         size, whole = _int8(model, dataset)
         cells = [
             f"`{model.name}`" + (" (default)" if model.is_default else ""),
@@ -61,7 +67,7 @@ def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) ->
 
 def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
     """The preset `standard` on each cheap network, as `train --architecture NAME --seed N` does."""
-    from digit_core import training
+    from digit_core.training import training
 
     print(f"\n| network | {data} test, {len(seeds)} seeds | validation | an epoch, median | epochs |")
     print("|---|---|---|---|---|")
@@ -80,7 +86,7 @@ def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
         )
 
 
-def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[int, evaluation.Evaluation]:
+def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[int, metrics.Evaluation]:
     """(bytes, what it reads) of the model in whole numbers."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "int8.tflite"
@@ -88,7 +94,7 @@ def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[in
         batch = normalization.batch(dataset.test.images)
         chunks = np.array_split(batch, max(1, len(batch) // export.CHUNK))
         probabilities = np.concatenate([export.run_litert(file, chunk) for chunk in chunks])
-    return verification.bytes, evaluation.evaluate(probabilities, dataset.test.labels)
+    return verification.bytes, metrics.evaluate(probabilities, dataset.test.labels)
 
 
 def _seconds_a_digit(recognizer: Recognizer) -> float:

@@ -16,7 +16,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from digit_core import Recognizer, UnreadableImageError, cli, images
+from digit_core import Recognizer, UnreadableImageError
+from digit_core.cli import main as cli
+from digit_core.pictures import image_files
 
 
 def main() -> None:
@@ -27,7 +29,7 @@ def main() -> None:
     for path in parser.parse_args().paths:
         for file in cli.find_pictures(path):
             try:
-                text = str(int(recognizer.classify(squeeze(images.read_file(file)))[0].argmax()))
+                text = str(int(recognizer.classify(squeeze(image_files.read_file(file)))[0].argmax()))
             except UnreadableImageError:
                 text = ""
             print(json.dumps({"file": str(file), "text": text, "lines": [text]}))
@@ -35,7 +37,7 @@ def main() -> None:
 
 def squeeze(picture: np.ndarray) -> np.ndarray:
     """A picture as the only digit of a batch, uint8 (1, 28, 28)."""
-    picture = images.on_paper(picture)
+    picture = image_files.on_paper(picture)
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)
     return (255 - small if small.mean() > 127 else small)[np.newaxis]

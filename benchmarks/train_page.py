@@ -18,9 +18,11 @@ import psutil
 from browser import chromium, open_canvas, serving
 from latency import WATCH, strokes
 
-from digit_core import charts, run_events, runs
-from digit_core.progress import BatchEnd
-from digit_core.settings import settings_from
+from digit_core import charts
+from digit_core.runs import events as run_events
+from digit_core.runs import store as runs
+from digit_core.training.events import BatchEnd
+from digit_core.training.settings import settings_from
 
 EVENTS = 10_000
 STROKES = 40

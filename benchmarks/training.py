@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from digit_core.progress import BatchEnd, EpochEnd
-from digit_core.settings import PRESETS, TrainingSettings, settings_from
+from digit_core.training.events import BatchEnd, EpochEnd
+from digit_core.training.settings import PRESETS, TrainingSettings, settings_from
 
 TARGET = 0.99
 EVERY = 50  # steps between two looks at the accuracy
@@ -92,7 +92,8 @@ def seconds_to_target(settings: TrainingSettings, part: str) -> tuple[float, flo
     import numpy as np
     import tensorflow as tf
 
-    from digit_core import datasets, training
+    from digit_core.data import datasets
+    from digit_core.training import state, training
 
     keras.utils.set_random_seed(settings.seed)
     dataset = datasets.load(settings.data)
@@ -120,7 +121,7 @@ def seconds_to_target(settings: TrainingSettings, part: str) -> tuple[float, flo
             self.paused += time.monotonic() - now
 
     watch = Watch()
-    batches = training._Batches(dataset.train, settings)
+    batches = state.Batches(dataset.train, settings)
     model.fit(batches, epochs=settings.epochs, callbacks=[watch], shuffle=False, verbose=0)
     return watch.reached, watch.accuracy
 
@@ -144,7 +145,8 @@ def _epoch_by_fit(seed: int) -> float:
     """Seconds of the second of two epochs, validation included."""
     import keras
 
-    from digit_core import datasets, training
+    from digit_core.data import datasets
+    from digit_core.training import state, training
 
     settings = settings_from("standard", epochs=2, seed=seed)
     dataset = datasets.load(settings.data)
@@ -153,7 +155,7 @@ def _epoch_by_fit(seed: int) -> float:
     training._compile(model, settings, len(dataset.train))
     times = []
     model.fit(
-        training._Batches(dataset.train, settings),
+        state.Batches(dataset.train, settings),
         epochs=2,
         validation_data=training._arrays(dataset.validation, settings),
         validation_batch_size=500,
@@ -169,7 +171,7 @@ def _epoch_by_train(seed: int) -> float:
     import json
     from dataclasses import asdict
 
-    from digit_core import training
+    from digit_core.training import training
 
     times = []
     with tempfile.TemporaryDirectory() as folder, open(Path(folder) / "events", "w") as events:
@@ -202,7 +204,7 @@ def threads(options: argparse.Namespace) -> None:
 
 def images_per_second(steps: int = 60) -> float:
     """The flagship's training, distortion included, after ten steps of warming up."""
-    from digit_core import training
+    from digit_core.training import training
 
     times = []
 

@@ -3,7 +3,8 @@
 `from digit_core import Recognizer; Recognizer.load().read(picture).text`
 """
 
-from digit_core.images import UnreadableImageError
-from digit_core.recognition import Digit, Reading, Recognizer
+from digit_core.pictures.image_files import UnreadableImageError
+from digit_core.reading.recognizer import Recognizer
+from digit_core.reading.result import Digit, Reading
 
 __all__ = ["Digit", "Reading", "Recognizer", "UnreadableImageError"]

@@ -1,7 +1,7 @@
-"""`python -m digit_core`: see `digit_core.cli`."""
+"""`python -m digit_core`: see `digit_core.cli.main`."""
 
 import sys
 
-from digit_core.cli import main
+from digit_core.cli.main import main
 
 sys.exit(main())

@@ -4,6 +4,7 @@ Colours are those of Okabe and Ito (Color Universal Design, 2008), which colour-
 people can tell apart, here in shades that stand out on light and on dark pages.
 """
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ import numpy as np
 import pandas  # noqa: F401 - whole before the first figure: Plotly looks into it even when another thread half-way imports it
 import plotly.graph_objects as go
 
-from digit_core.progress import EpochEnd
+from digit_core.training.events import EpochEnd
 
 ACCENT = "#4c7de0"
 QUIET = "rgba(128, 136, 156, 0.45)"
@@ -24,44 +25,6 @@ PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8
 LOSS_TICKS = [figure * 10.0**power for power in range(-5, 4) for figure in (1, 3)]
 LOSS_AXIS = {"type": "log", "tickvals": LOSS_TICKS, "ticktext": [f"{tick:g}" for tick in LOSS_TICKS]}
 MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
-
-
-def probability_bars(probabilities: np.ndarray) -> go.Figure:
-    """Ten bars, digits 0 to 9 from left to right, the likeliest in the accent colour.
-
-    Args:
-        probabilities: (10,), 0..1.
-    """
-    best = int(np.argmax(probabilities))
-    bars = {
-        "type": "bar",
-        "x": list(range(10)),
-        "y": [float(p) for p in probabilities],
-        "marker": {"color": [ACCENT if digit == best else QUIET for digit in range(10)]},
-        "text": [f"{p:.0%}" if p >= 0.01 else "" for p in probabilities],
-        "textposition": "outside",
-        "textfont": {"size": 13},
-        "textangle": 0,
-        "constraintext": "none",
-        "cliponaxis": False,
-    }
-    digits = {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "tickfont": {"size": 15}}
-    layout = {
-        "height": 170,
-        "margin": {"l": 8, "r": 8, "t": 20, "b": 0},
-        "bargap": 0.25,
-        "showlegend": False,
-        "xaxis": digits,
-        "yaxis": {"range": [0, 1], "fixedrange": True, "visible": False},
-    }
-    return go.Figure({"data": [bars], "layout": layout})
-
-
-def probability_text(probabilities: np.ndarray) -> str:
-    """The same ten numbers in words, for those who cannot see the bars: the likeliest first."""
-    order = np.argsort(probabilities)[::-1]
-    named = [f"{digit}: {probabilities[digit]:.0%}" for digit in order if probabilities[digit] >= 0.005]
-    return "Probabilities. " + ", ".join(named)
 
 
 @dataclass(frozen=True)
@@ -141,7 +104,7 @@ def _trace(curve: Curve, share: bool) -> dict:
     colour = PALETTE[(2 * curve.run + curve.points) % len(PALETTE)]
     return {
         "type": "scatter",
-        "name": curve.name,
+        "name": _as_text(curve.name),
         "x": x.round(4).tolist(),
         "y": y.round(5).tolist(),
         "mode": "lines+markers" if curve.points else "lines",
@@ -149,6 +112,11 @@ def _trace(curve: Curve, share: bool) -> dict:
         "marker": {"size": 7, "symbol": "circle"},
         "hovertemplate": "%{y:.2%}" if share else "%{y:.4f}",
     }
+
+
+def _as_text(name: str) -> str:
+    """A name from outside as Plotly should show it; it takes `<a href=...>` in a name for a link."""
+    return html.escape(name, quote=False)
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -227,76 +195,6 @@ def confusion(
         "yaxis": {**axis, "title": {"text": "true digit"}, "range": [9.5, -0.5]},
     }
     return go.Figure({"data": [heat, cells], "layout": layout})
-
-
-KINDS = {  # of layers: how they are called, and their colour's place in the palette
-    "Conv2D": ("convolution", 0),
-    "MaxPooling2D": ("pooling", 1),
-    "AveragePooling2D": ("pooling", 1),
-    "GlobalMaxPooling2D": ("pooling", 1),
-    "GlobalAveragePooling2D": ("pooling", 1),
-    "Add": ("sum with what came in", 2),
-    "Dense": ("dense", 3),
-}
-
-
-def layers_picture(outline: Sequence[dict]) -> go.Figure:
-    """A network as a row of blocks: as high as its pictures, the wider the more maps there are.
-
-    Args:
-        outline: layers as `outlines.outlines()` gives them.
-    """
-    shapes, marks, left = [], [], 0.0
-    shown = [layer for layer in outline if layer["kind"] in KINDS]
-    for layer in shown:
-        height = layer["shape"][0] if len(layer["shape"]) == 3 else min(28.0, 2 + layer["shape"][0] / 10)
-        width = 0.5 + (np.log2(layer["shape"][-1]) / 4 if len(layer["shape"]) == 3 else 0.2)
-        called, colour = KINDS[layer["kind"]]
-        size = "×".join(map(str, layer["shape"]))
-        shapes.append({"type": "rect", "x0": left, "x1": left + width, "y0": -height / 2, "y1": height / 2,
-                       "fillcolor": PALETTE[colour], "opacity": 0.85, "line": {"width": 0}})  # fmt: skip
-        marks.append((left + width / 2, size, called, layer["parameters"]))
-        left += width + 0.35
-    points = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [mark[0] for mark in marks],
-        "y": [0] * len(marks),
-        "text": [mark[1] for mark in marks],
-        "customdata": [mark[2:] for mark in marks],
-        "hovertemplate": "%{customdata[0]}, %{text}: %{customdata[1]:,} parameters<extra></extra>",
-        "marker": {"opacity": 0},
-        "showlegend": False,
-    }
-    notes = [
-        {"x": x, "y": 15, "text": size, "showarrow": False, "textangle": -60, "xanchor": "left", "yanchor": "bottom",
-         "font": {"size": 11}}
-        for x, size, *_ in marks
-    ]  # fmt: skip
-    keys = [
-        {"type": "scatter", "mode": "markers", "x": [None], "y": [None], "name": name,
-         "marker": {"size": 11, "symbol": "square", "color": PALETTE[place]}}
-        for name, place in dict.fromkeys(KINDS[layer["kind"]] for layer in shown)
-    ]  # fmt: skip
-    hidden = {"visible": False, "fixedrange": True}
-    layout = {
-        "height": 230,
-        "margin": {"l": 4, "r": 30, "t": 4, "b": 4},
-        "shapes": shapes,
-        "annotations": notes,
-        "xaxis": {**hidden, "range": [-0.3, left + 1.2]},
-        "yaxis": {**hidden, "range": [-16, 30]},
-        "legend": {"orientation": "h", "y": -0.02, "yanchor": "top", "x": 0},
-    }
-    return go.Figure({"data": [points, *keys], "layout": layout})
-
-
-def layers_text(outline: Sequence[dict]) -> str:
-    """The same in words."""
-    shown = [layer for layer in outline if layer["kind"] in KINDS]
-    total = sum(layer["parameters"] for layer in outline)
-    said = ", ".join(f"{KINDS[layer['kind']][0]} {'×'.join(map(str, layer['shape']))}" for layer in shown)
-    return f"A network of {total:,} parameters: {said}."
 
 
 def _ink_on(strength: float) -> str:
@@ -417,11 +315,11 @@ def robustness(curves: Sequence, names: Sequence[str], title: str) -> go.Figure:
         low, high = zip(*curve.intervals, strict=True)
         accuracy = np.array(curve.accuracies)
         traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": name, "x": list(curve.amounts),
+            "type": "scatter", "mode": "lines+markers", "name": _as_text(name), "x": list(curve.amounts),
             "y": accuracy.tolist(), "line": {"color": colour}, "marker": {"size": 7},
             "error_y": {"type": "data", "array": (np.array(high) - accuracy).tolist(),
                         "arrayminus": (accuracy - np.array(low)).tolist(), "thickness": 1, "width": 3},
-            "hovertemplate": "%{x}: %{y:.1%}<extra>" + name + "</extra>",
+            "hovertemplate": "%{x}: %{y:.1%}<extra>%{fullData.name}</extra>",
         })  # fmt: skip
     layout = {
         "title": {"text": title, "font": {"size": 15}, "x": 0},

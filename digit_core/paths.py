@@ -18,14 +18,14 @@ SHIPPED_MODELS = PROJECT / "models"
 
 
 def home() -> Path:
-    """Folder for everything the program writes: `$DIGIT_HOME`, by default `.inkling/`."""
-    return Path(os.path.expanduser(os.environ.get("DIGIT_HOME") or PROJECT / ".inkling"))
+    """Folder for everything the program writes: `$DIGIT_HOME`, by default `.inkling/`; always absolute."""
+    return Path(os.path.expanduser(os.environ.get("DIGIT_HOME") or PROJECT / ".inkling")).absolute()
 
 
 def data_dir() -> Path | None:
-    """Folder in which data sets may already lie (`$DIGIT_DATA_DIR`), or None if unset."""
+    """Folder in which data sets may already lie (`$DIGIT_DATA_DIR`), absolute, or None if unset."""
     folder = os.environ.get("DIGIT_DATA_DIR")
-    return Path(os.path.expanduser(folder)) if folder else None
+    return Path(os.path.expanduser(folder)).absolute() if folder else None
 
 
 @contextlib.contextmanager
@@ -66,11 +66,12 @@ def replacing_folder(target: Path) -> Iterator[Path]:
 NEW, OLD = ".inkling-new", ".inkling-old"  # ends of the hidden folders while one replaces another
 
 
-def recover_folders(parent: Path) -> None:
+def recover_folders(parent: Path, ours: bool = False) -> None:
     """Mend what a process that was killed while replacing a folder left behind.
 
     Where it got no further than moving the old one aside, that one goes back. Younger
-    remains are left alone: they may be somebody's at this moment.
+    remains are left alone, for they may be somebody's at this moment; unless the parent
+    is `ours`, and nobody else replaces folders in it.
     """
     try:
         hidden = [parent / name for name in os.listdir(parent) if name.endswith((NEW, OLD))]
@@ -80,9 +81,9 @@ def recover_folders(parent: Path) -> None:
         with contextlib.suppress(OSError):  # another process tidies as well, or the folder is read-only
             age = time.time() - remains.stat().st_ctime
             target = parent / remains.stem[1:].rpartition("-")[0]
-            if remains.suffix == OLD and age > 10 and not target.exists():
+            if remains.suffix == OLD and (ours or age > 10) and not target.exists():
                 remains.rename(target)
-            elif age > 24 * 3600:
+            elif ours or age > 24 * 3600:
                 shutil.rmtree(remains)
 
 

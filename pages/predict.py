@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from digit_core import wording
-from ui import canvas, components, frame, model_choice, resources, uploads
+from digit_core.reading import wording
+from ui import canvas, components, frame, model_choice, resources, uploads, welcome
 
 frame.require()
 
@@ -16,13 +16,13 @@ def draw() -> None:
     """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
     picture = canvas.drawing()
-    reading = None if picture is None else resources.chosen_recognizer().read(picture)
+    reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
     read = reading is not None and reading.digits
     with right:
-        card = st.container(key="reading")
+        card, more = st.container(key="reading"), st.container(key="reading_more")
     with card:
         if read:
-            components.answer(reading.text, wording.sentence(reading))
+            components.answer(reading.text, wording.sentence(reading), announced=not canvas.is_drawing())
             components.send()
         elif picture is not None:
             components.invitation("I can't find a digit in this drawing yet.")
@@ -30,9 +30,12 @@ def draw() -> None:
             components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
     with left:
         canvas.show()
-    with card:
+    with more:
         if read:
             components.details(picture, reading, "drawn")
+            model_choice.others(picture, is_busy=canvas.is_drawing())
+        elif picture is None:
+            welcome.show()
     with left:
         canvas.keep()
 
@@ -42,7 +45,7 @@ def upload(shown: bool) -> None:
     """Pictures from the visitor's device. Hidden, only the list of files is kept alive."""
     files = uploads.chooser()
     if shown:
-        uploads.read_all(files)
+        uploads.read_all(files or uploads.example())
 
 
 @st.fragment

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from digit_core import run_wording, runs
-from digit_core.limits import limits
-from digit_core.runs import Run, RunError
-from ui import components, frame, run_list, run_view, training_form
+from digit_core.runs import store as runs
+from digit_core.runs import wording as run_wording
+from digit_core.runs.limits import limits
+from digit_core.runs.store import Run, RunError
+from ui import components, frame, run_list, run_view, training_form, visitor
 
 frame.require()
 
 st.html('<h1 class="ink-title">Train <span>a network, and watch it learn to read.</span></h1>')
 st.html(run_view.STYLE)
+visitor.meet()
 
 
 def asked_for() -> Run | None:
@@ -49,10 +51,11 @@ if run:
     run_view.show(run)
 if allowed.training and len(running) < allowed.at_once:
     with st.container(border=True, key="new_run"):
-        st.subheader("New training" if run else "Choose how thorough to be", anchor=False)
+        st.subheader("New training", anchor=False)
         training_form.show(allowed)
 elif allowed.training:
     many = "One training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
     st.caption(f"{many} at a time: the next can start when one has ended.")
 st.session_state["running"] = {run.id for run in running}
 st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()
+visitor.ask_for_password()

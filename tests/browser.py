@@ -44,7 +44,7 @@ def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment
     log = folder / "server.log"
     words = [sys.executable, "-m", "streamlit", "run", str(entry), "--server.headless=true"]
     words += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.fileWatcherType=none"]
-    settings = {**os.environ, "DIGIT_HOME": str(folder / "home"), **environment}
+    settings = {**os.environ, "DIGIT_HOME": str(folder / "home"), "MALLOC_ARENA_MAX": "2", **environment}
     with open(log, "w") as output:
         process = subprocess.Popen(words, cwd=entry.parent, env=settings, stdout=output, stderr=output)
     server = Server(process, port, log)
@@ -53,7 +53,7 @@ def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment
         yield server
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)  # a reading that is under way ends first
 
 
 def _wait_until_healthy(server: Server, seconds: float = 30) -> None:
@@ -89,7 +89,14 @@ def open_canvas(page: Page, url: str) -> None:
 
 
 def _column_width(page: Page) -> float:
-    return page.evaluate("document.querySelector('.st-key-canvas').parentElement.clientWidth")
+    """Of the nearest box that holds the canvas."""
+    return page.evaluate(
+        """() => {
+          let box = document.querySelector(".st-key-canvas").parentElement;
+          while (!box.clientWidth) box = box.parentElement;
+          return box.clientWidth;
+        }"""
+    )
 
 
 def canvas_box(page: Page) -> dict[str, float]:

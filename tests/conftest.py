@@ -33,7 +33,8 @@ def _absent(what: str) -> None:
 @pytest.fixture(scope="session")
 def mnist():
     """MNIST, if it lies on this machine; tests do not download it."""
-    from digit_core import datasets, paths
+    from digit_core import paths
+    from digit_core.data import datasets
 
     folder = paths.data_dir()
     if not folder or not (folder / "mnist.npz").exists():

@@ -108,7 +108,7 @@ def broken() -> dict[str, bytes]:
 
 
 def _heic(image: Image.Image) -> bytes:
-    import digit_core.images  # noqa: F401  (it registers the format)
+    import digit_core.pictures.image_files  # noqa: F401  (it registers the format)
 
     return encoded(image.convert("RGB"), "HEIF")
 

@@ -9,11 +9,10 @@ import numpy as np
 import pictures
 import psutil
 import pytest
-from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer
+from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer, wait_until_idle
 from drawing import DIGITS, draw, number, placed, real_strokes
 
-# A browser on a busy machine may be late once; what fails twice is a failure.
-pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+pytestmark = pytest.mark.browser
 INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
 
 
@@ -90,6 +89,69 @@ def test_the_answer_changes_after_every_stroke(page):
     assert wait_for_answer(page, "20") == "20"
     page.locator(".st-key-undo button").click()
     assert wait_for_answer(page, "2") == "2"
+
+
+def test_the_answer_changes_while_the_pen_moves(page):
+    """A 2 is read before the pen is lifted; what the canvas itself sends later changes nothing."""
+    box = canvas_box(page)
+    [stroke] = placed(DIGITS[2], 150, 60, 220)
+    page.mouse.move(box["x"] + stroke[0][0], box["y"] + stroke[0][1])
+    page.mouse.down()
+    answers = set()
+    for x, y in stroke[1:]:
+        page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
+        page.wait_for_timeout(150)
+        answers.add(answer(page))
+    page.wait_for_timeout(600)
+    page.mouse.move(box["x"] + x + 1, box["y"] + y)
+    assert wait_for_answer(page, "2") == "2"
+    assert len(answers) >= 2
+    page.mouse.up()
+    page.wait_for_timeout(800)
+    assert answer(page) == "2"
+
+
+def test_what_was_sent_while_the_pen_moved_does_not_outlive_clear(page):
+    draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
+    assert wait_for_answer(page, "5") == "5"
+    _clear(page)
+    page.wait_for_timeout(800)
+    assert answer(page) == INVITATION
+    draw_with_mouse(page, placed(DIGITS[7], 150, 60, 220))
+    assert wait_for_answer(page, "7") == "7"
+    for _ in DIGITS[7]:
+        page.wait_for_timeout(100)
+        page.locator(".st-key-undo button").click()
+    assert wait_for_answer(page, INVITATION) == INVITATION
+
+
+def test_keys_undo_redo_clear_and_show_a_sample(page):
+    for place, digit in enumerate("23"):
+        draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
+    assert wait_for_answer(page, "23") == "23"
+    for keys, expected in (
+        ("Control+z", "2"),
+        ("Control+z", INVITATION),
+        ("Control+Shift+Z", "2"),
+        ("Control+Shift+Z", "23"),
+        ("Delete", INVITATION),
+        ("s", "7"),
+    ):
+        page.keyboard.press(keys)
+        assert wait_for_answer(page, expected) == expected
+        page.wait_for_timeout(300)
+
+
+def test_who_draws_on_after_an_undo_cannot_redo(page):
+    for place, digit in enumerate("23"):
+        draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
+    assert wait_for_answer(page, "23") == "23"
+    page.locator(".st-key-undo button").click()
+    assert wait_for_answer(page, "2") == "2"
+    assert page.locator(".st-key-redo button").is_enabled()
+    draw_with_mouse(page, number("7", 320, 100, 130))
+    assert wait_for_answer(page, "27") == "27"
+    page.locator(".st-key-redo button:disabled").wait_for()
 
 
 def test_two_quick_undos_take_two_strokes_away(page):
@@ -273,7 +335,25 @@ def test_a_phone_held_upright(new_page, server):
     _draw_with_finger(page, number("42", 60, 50, 130))
     assert wait_for_answer(page, "42") == "42"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    wait_until_idle(page)  # while a run goes on, the answer may be put in anew
     assert page.locator(".st-key-reading .ink-answer").bounding_box()["y"] < 844 - 80  # seen without scrolling
+
+
+def test_the_other_pages_can_be_reached_at_every_width(page):
+    for width in (900, 768, 767, 700, 641, 390, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.locator("a:visible", has_text="Evaluate").first.wait_for()
+        page.wait_for_timeout(300)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_canvass_own_tools_never_show(new_page, server):
+    """On every first load: our script may run before the canvas is there."""
+    for _ in range(2):
+        page = new_page()
+        open_canvas(page, server.url)
+        page.get_by_role("img", name=re.compile("Drawing canvas")).wait_for()
+        assert page.locator(".st-key-canvas .dc-toolbar").is_hidden()
 
 
 def test_a_turned_phone_keeps_the_drawing(new_page, server):
@@ -321,9 +401,7 @@ def test_the_server_never_loads_tensorflow(page, server):
     assert wait_for_answer(page, "9") == "9"
     process = psutil.Process(server.process.pid)
     assert not [m.path for m in process.memory_maps() if "tensorflow" in m.path]
-    assert (
-        process.memory_info().rss < 400e6
-    )  # after all the hostile files; benchmarks/latency.py has it after 100 readings
+    assert process.memory_info().rss < 550e6  # after every test's files; benchmarks/memory.py has the exact figure
 
 
 def _draw_with_finger(page, strokes):

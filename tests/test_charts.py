@@ -1,30 +1,11 @@
 import numpy as np
 import pytest
 
-from digit_core import charts
-
-PROBABILITIES = np.array([0, 0.02, 0, 0, 0.7, 0, 0, 0, 0, 0.28])
-
-
-def test_ten_bars_stand_from_0_to_9_whatever_the_answer():
-    figure = charts.probability_bars(PROBABILITIES)
-    assert list(figure.data[0].x) == list(range(10))
-    assert list(figure.data[0].y) == PROBABILITIES.tolist()
-    assert figure.layout.xaxis.range == (-0.5, 9.5)
-    assert figure.layout.yaxis.range == (0, 1)
-
-
-def test_the_likeliest_bar_stands_out():
-    colours = charts.probability_bars(PROBABILITIES).data[0].marker.color
-    assert [digit for digit, colour in enumerate(colours) if colour == charts.ACCENT] == [4]
-
-
-def test_the_bars_in_words_begin_with_the_likeliest():
-    assert charts.probability_text(PROBABILITIES) == "Probabilities. 4: 70%, 9: 28%, 1: 2%"
+from digit_core import charts, layer_charts
 
 
 def test_a_run_has_two_curves_and_keeps_its_zoom():
-    from digit_core.progress import EpochEnd
+    from digit_core.training.events import EpochEnd
 
     told = np.array([[0.5, 2.0, 0.2], [1.0, 1.0, 0.6]])
     epochs = [EpochEnd(1, 3, 1.0, 0.6, 0.9, 0.7)]
@@ -75,13 +56,13 @@ def test_a_network_is_a_row_of_blocks():
         {"name": "c1", "kind": "Conv2D", "shape": [28, 28, 6], "parameters": 156},
         {"name": "out", "kind": "Dense", "shape": [10], "parameters": 850},
     ]
-    figure = charts.layers_picture(outline)
+    figure = layer_charts.picture(outline)
     assert [shape.y1 - shape.y0 for shape in figure.layout.shapes] == [28, 3]
-    assert charts.layers_text(outline) == "A network of 1,006 parameters: convolution 28×28×6, dense 10."
+    assert layer_charts.text(outline) == "A network of 1,006 parameters: convolution 28×28×6, dense 10."
 
 
 def test_coverage_and_reliability_and_robustness_are_drawn():
-    from digit_core.robustness import Curve
+    from digit_core.evaluation.robustness import Curve
 
     bands = [{"confidence": 0.5, "accuracy": 0.4, "digits": 4}, {"confidence": 0.99, "accuracy": 1.0, "digits": 100}]
     measured = charts.reliability(bands).data[1]
@@ -94,3 +75,10 @@ def test_coverage_and_reliability_and_robustness_are_drawn():
     assert list(trace.error_y.array) == pytest.approx([0, 0.1])
     digits = charts.per_digit(np.full(10, 0.9), np.append(np.full(9, 0.8), np.nan))
     assert [len(points.x) for points in digits.data] == [10, 10]
+
+
+def test_a_name_from_outside_is_text_and_no_link():
+    name = '<a href="https://evil.example">look</a> & more'
+    told = np.array([[1.0, 1.0, 0.6]])
+    figure = charts.training_curves(charts.run_curves(told, [], "loss", name=name), "loss", "run", 3)
+    assert figure["data"][0]["name"].startswith('&lt;a href="https://evil.example"&gt;look&lt;/a&gt; &amp; more')

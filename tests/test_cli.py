@@ -9,7 +9,9 @@ import pictures
 import pytest
 from drawing import draw, number
 
-from digit_core import cli, model_store
+from digit_core.cli import main as cli
+from digit_core.models import store as model_store
+from digit_core.pictures import image_files
 
 
 @pytest.fixture
@@ -98,7 +100,7 @@ def test_every_broken_file_gets_its_sentence_and_memory_stays_bounded(tmp_path):
         path.write_bytes(content)
         names[str(path)] = name
     program = (
-        "import re, sys; from digit_core.cli import main; status = main(sys.argv[1:]);"
+        "import re, sys; from digit_core.cli.main import main; status = main(sys.argv[1:]);"
         "peak = re.search(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[1];"
         "print(int(peak) // 1024, file=sys.stderr); sys.exit(status)"
     )
@@ -201,12 +203,53 @@ def test_what_cannot_go_on_is_said_plainly(capsys):
     assert "There is no preset called 'fast'" in capsys.readouterr().err
 
 
-def test_a_shipped_model_gets_no_judge_by_mistake(capsys):
-    assert cli.main(["trust", "--model", "lenet5", "--data", "builtin"]) != 0
-    assert "--into" in capsys.readouterr().err
+def test_one_file_that_breaks_the_reader_does_not_cost_the_others(tmp_path, monkeypatch, capsys):
+    cv2.imwrite(str(tmp_path / "a.png"), pictures.SEVEN)
+    cv2.imwrite(str(tmp_path / "b.png"), pictures.SEVEN)
+    read = image_files.read_file
+
+    def break_on_a(path):
+        if path.name == "a.png":
+            raise TypeError("tags of any type")
+        return read(path)
+
+    monkeypatch.setattr(image_files, "read_file", break_on_a)
+    assert cli.main(["predict", "--json", str(tmp_path)]) == 1
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["error"] == "This picture cannot be read."
+    assert second["text"] == "7"
 
 
-def test_a_judge_needs_an_epoch(capsys):
-    with pytest.raises(SystemExit):
-        cli.main(["trust", "--model", "lenet5", "--epochs", "0"])
-    assert "at least 1" in capsys.readouterr().err
+def test_a_name_that_the_terminal_cannot_show_does_not_end_predict(tmp_path):
+    (tmp_path / os.fsdecode(b"\xff.png")).write_bytes(b"no picture")
+    command = [sys.executable, "-m", "digit_core", "predict", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 1
+    assert b"not a picture" in done.stdout
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_few_digits_get_enough_steps_whatever_the_preset(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    assert cli.main(["train", "--preset", "quick", "--data", "builtin", "--name", "few"]) == 0
+    assert "so there will be 56 epochs" in capsys.readouterr().err
+    assert model_store.find("few").card["metrics"]["test_accuracy"] > 0.95
+
+
+@pytest.mark.slow
+def test_a_network_that_learnt_nothing_is_said_to_have_learnt_nothing(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    few = ["--data", "builtin", "--epochs", "1", "--learning-rate", "1e-6", "--name", "none"]
+    assert cli.main(["train", "--architecture", "lenet5", *few]) == 1
+    said = capsys.readouterr().err
+    assert "make few steps: 56 epochs would do" in said
+    assert "learnt hardly anything" in said
+
+
+def test_epochs_grow_only_where_digits_are_few():
+    from digit_core.training.settings import PRESETS, enough_epochs
+
+    assert enough_epochs(PRESETS["quick"], 55_000) == 2
+    assert enough_epochs(PRESETS["quick"], 1280) == 50
+    assert enough_epochs(PRESETS["best"], 10) == 200

@@ -6,7 +6,7 @@ import time
 import pytest
 from browser import choose_option, wait_until_idle
 
-pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The pages without a browser: AppTest runs the real entry."""
 
 import base64
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from drawing import DIGITS, draw, number, placed
 from streamlit.testing.v1 import AppTest
 
-from digit_core import images
-from ui import components, samples, uploads
+from digit_core.models.store import ModelError
+from digit_core.pictures import image_files
+from ui import components, resources, samples, uploads
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
@@ -155,7 +157,7 @@ def test_an_undo_that_changes_no_pixel_keeps_the_answer(app):
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(app, monkeypatch):
-    from digit_core import model_store
+    from digit_core.models import store as model_store
     from ui import resources
 
     monkeypatch.setattr(model_store, "DEFAULT_MODEL", "gone")
@@ -188,8 +190,62 @@ def test_a_file_name_cannot_become_a_formula_or_markup():
     assert components.plain("*[x](y)*") == "\\*\\[x\\]\\(y\\)\\*"
 
 
+@pytest.mark.parametrize("address", ["www.evil.example", "HTTPS://evil.example", "mailto:a@b.example", "a@b.example"])
+def test_an_address_from_outside_cannot_become_a_link(address):
+    """Markdown looks for addresses once escapes are gone, so one has to be broken where it begins."""
+    shown = components.plain(address).replace("\\", "")
+    assert shown.replace("\u2060", "") == address
+    assert not re.search(r"(?i)www\.|https?:|mailto:|@\w", shown)
+
+
 @pytest.mark.parametrize("sample", range(len(samples.NUMBERS)))
 def test_samples_are_read_right(sample, recognizer):
     objects = samples.strokes(sample, 560, 380, "#000000", 18)
     data = samples.picture(objects, 560, 380).partition(",")[2]
-    assert recognizer.read(images.decode(base64.b64decode(data))).text == samples.NUMBERS[sample]
+    assert recognizer.read(image_files.decode(base64.b64decode(data))).text == samples.NUMBERS[sample]
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "8"), (1, "5550142"), (2, "?")])
+def test_an_example_is_put_on_the_canvas_and_read(app, number, text):
+    app.button(key=f"example_button_{number}").click().run()
+    assert not app.exception
+    assert f'<div class="ink-answer">{text}</div>' in _says(app)
+
+
+def test_text_lines_stand_under_each_other_and_copy_with_a_slash(app):
+    strokes = number("12", 40, 30, 120) + number("345", 30, 230, 120)
+    _draw(app, draw(strokes, pen=12))
+    said = _says(app)
+    assert '<span class="ink-line">12</span><span class="ink-slash">/</span><span class="ink-line">345</span>' in said
+
+
+@pytest.mark.parametrize("name", uploads.EXAMPLE_NAMES)
+def test_the_example_photographs_are_read(recognizer, name):
+    text = recognizer.read(image_files.decode(uploads.Example(name).getvalue())).text
+    assert re.fullmatch(r"\d+(/\d+)+", text)
+
+
+def test_other_models_say_what_they_read_and_can_be_chosen(app):
+    app.session_state["others"] = True
+    _draw(app, draw(placed(DIGITS[7], 100, 60, 250)))
+    assert not app.exception
+    assert app.button(key="use_inkling").disabled
+    app.button(key="use_lenet5").click().run()
+    assert app.session_state["model"] == "lenet5"
+
+
+def test_a_model_that_cannot_be_loaded_costs_the_others_nothing(app, monkeypatch):
+    load = resources.load
+
+    def broken(name):
+        if name == "lenet5":
+            raise ModelError("damaged")
+        return load(name)
+
+    monkeypatch.setattr(resources, "load", broken)
+    app.session_state["others"] = True
+    _draw(app, draw(placed(DIGITS[7], 100, 60, 250)))
+    assert not app.exception
+    assert not app.error
+    assert {button.key for button in app.button} >= {"use_resnet", "use_simple_cnn"}
+    assert "use_lenet5" not in {button.key for button in app.button}

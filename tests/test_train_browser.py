@@ -10,7 +10,7 @@ import pytest
 from browser import choose_option, draw_with_mouse, serving, wait_for_answer, wait_until_idle
 from drawing import DIGITS, placed
 
-pytestmark = [pytest.mark.browser, pytest.mark.flaky(reruns=1)]
+pytestmark = pytest.mark.browser
 POINTS = "Math.max(0, ...[...document.querySelectorAll('.js-plotly-plot')].map(p => p.data?.[0]?.x?.length ?? 0))"
 
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from digit_core import runs
-from digit_core.progress import BatchEnd, EpochEnd, Glimpse, Started
-from digit_core.run_events import Recorder
-from digit_core.settings import settings_from
+from digit_core.runs import store as runs
+from digit_core.runs.events import Recorder
+from digit_core.runs.status import lock_of
+from digit_core.training.events import BatchEnd, EpochEnd, Glimpse, Started
+from digit_core.training.settings import settings_from
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "train.py")
@@ -112,7 +113,7 @@ def training(monkeypatch):
 
     def launch(folder):
         runs.write_status(folder, {"state": "training", "epoch": 1})
-        locks.append(runs.lock_of(folder))
+        locks.append(lock_of(folder))
         locks[-1].acquire()
         recorder = Recorder(folder)
         watched = np.zeros((10, 28, 28), np.uint8)
@@ -144,7 +145,7 @@ def test_whoever_comes_sees_the_run_that_trains(training):
 
 
 def test_a_worker_that_is_gone_shows_its_log_and_can_be_resumed(training):
-    runs.lock_of(training.folder)
+    lock_of(training.folder)
     (training.folder / "log.txt").write_text("Epoch one\nKilled\n")
     runs.write_status(training.folder, {"state": "interrupted", "message": "Gone."})
     app = _app()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from digit_core import evaluation
+from digit_core.evaluation import metrics
 from ui import components
 from ui.evaluation_view import Subject
 
@@ -38,7 +38,7 @@ def show(subjects: Sequence[Subject]) -> None:
 
 
 def _against(first: Subject, second: Subject) -> None:
-    found = evaluation.compare(first.result, second.result)
+    found = metrics.compare(first.result, second.result)
     a, b = components.plain(first.model), components.plain(second.model)
     st.subheader(f"{a} and {b}", anchor=False)
     st.markdown(
@@ -54,7 +54,7 @@ def _against(first: Subject, second: Subject) -> None:
             _digits(title, places, first, second, f"{key}_{second.model}")
 
 
-def verdict(found: evaluation.Comparison, first: str, second: str) -> str:
+def verdict(found: metrics.Comparison, first: str, second: str) -> str:
     """What McNemar's test says, in words."""
     said = f"p = {found.p_value:.3f}" if found.p_value >= 0.001 else "p < 0.001"
     if len(found.only_first) == len(found.only_second):

@@ -1,6 +1,7 @@
 """Widgets that more than one place shows: the reading of a picture, in its parts."""
 
 import html
+import re
 import time
 from collections.abc import Sequence
 
@@ -8,18 +9,30 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from digit_core import Digit, Reading, charts, images, normalization, overlay, wording
+from digit_core import Digit, Reading
+from digit_core.pictures import normalization
+from digit_core.reading import overlay, wording
+from ui import bars
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
 STEP_HEIGHT = 104  # pixels on the screen
+LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # of what Markdown takes for an address
 
 
-def answer(text: str, sentence: str) -> None:
-    """The text that was read, large, and the sentence of confidence under it."""
-    size = " long" if len(text) > LONG else ""
+def answer(text: str, sentence: str, announced: bool = True) -> None:
+    """The text that was read, large, and the sentence of confidence under it; screen readers say it if announced.
+
+    Text lines stand under each other; the slash between them is there to be copied, and is not seen.
+    """
+    longest = max(map(len, text.split("/")))
+    size = " long" if longest > LONG or text.count("/") > 1 else ""
+    slash = '<span class="ink-slash">/</span>'
+    lines = [f'<span class="ink-line">{html.escape(line)}</span>' for line in text.split("/")]
+    shown = slash.join(lines) if len(lines) > 1 else html.escape(text)
+    live = "polite" if announced else "off"
     st.html(
-        f'<div role="status" aria-live="polite"><div class="ink-answer{size}">{html.escape(text)}</div>'
+        f'<div role="status" aria-live="{live}"><div class="ink-answer{size}">{shown}</div>'
         f'<div class="ink-sentence">{html.escape(sentence)}</div></div>'
     )
 
@@ -27,8 +40,7 @@ def answer(text: str, sentence: str) -> None:
 def send() -> None:
     """Let what was shown so far reach the browser before the rest of the run is worked on.
 
-    Streamlit sends in rounds of 10 ms, and a chart keeps server and browser busy: without
-    this pause the answer waits for it (47 to 80 ms instead of 28, the median of 80 strokes).
+    Streamlit sends in rounds of 10 ms, and pictures keep server and browser busy.
     """
     time.sleep(0.015)
 
@@ -42,18 +54,15 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
     """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps."""
     place = _choose(reading, key)
     if boxes and len(reading.digits) > 1:
-        boxed(picture, reading, place)
+        with st.container(key=f"{key}_boxed"):
+            boxed(picture, reading, place)
     digit = reading.digits[place]
-    bars, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
-    with bars:
-        st.plotly_chart(
-            charts.probability_bars(digit.probabilities),
-            key=f"{key}_bars",
-            config={"displayModeBar": False, "staticPlot": True},
-            alt=charts.probability_text(digit.probabilities),
-        )
-        if not digit.trusted:
-            st.caption("Were it a digit after all")
+    shares, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
+    with shares, st.container(key=f"{key}_bars"):
+        if digit.trusted:
+            bars.show(digit.probabilities)
+        else:
+            st.markdown(f"The closest digit would be {wording.with_article(digit.value)}.")
     with seen, st.container(key=f"pixels_{key}"):
         st.image(enlarged(digit.image), width="stretch", alt=f"What the network saw, read as {digit.text}")
         st.caption("What the network saw")
@@ -76,25 +85,33 @@ def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> No
 
 def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     """The stages from the picture to the network's 28x28, each with its caption."""
-    stages = {"Your picture": picture, **images.steps(images.working_size(picture))}
-    if reading.turned:
-        stages[f"Turned by {reading.turned}°"] = reading.ink
+    stages = {"Your picture": picture}
+    stages["Ink that was found" + (f", turned by {reading.turned}°" if reading.turned else "")] = reading.ink
     if len(reading.digits) > 1:
-        stages["Cut into marks"] = overlay.draw_boxes(picture, reading.digits, close_up=True)
-        stages["This mark's own ink"] = digit.ink
+        stages["Its marks"] = overlay.draw_boxes(picture, reading.digits, close_up=True)
+    stages["This mark's own ink"] = digit.ink
     stages |= normalization.steps(digit.ink)
     with st.container(horizontal=True, gap="small"):
         for caption, stage in stages.items():
             height, width = stage.shape[:2]
-            shown = enlarged(stage)
-            st.image(shown, f"{caption}  \n{width} × {height}", width=_shown_width(shown), alt=caption)
-    st.caption(wording.trust_sentence(digit))
+            shown_width = _shown_width(stage)
+            shown = _reduced(enlarged(stage), 2 * shown_width)  # a photo of many megapixels need not be sent
+            st.image(shown, f"{caption}  \n{width} × {height}", width=shown_width, alt=caption)
+    st.caption(wording.acceptance_sentence(digit))
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:
     """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
     factor = -(-112 // max(picture.shape[:2]))
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
+
+
+def _reduced(picture: np.ndarray, width: int) -> np.ndarray:
+    """A picture of that width if it is wider."""
+    if picture.shape[1] <= width:
+        return picture
+    height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def sprite(rows: Sequence[np.ndarray]) -> np.ndarray:
@@ -104,7 +121,11 @@ def sprite(rows: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def plain(text: str) -> str:
-    """A text from outside without what Markdown would make of it."""
+    """A text from outside without what Markdown would make of it: nothing is emphasised, and nothing becomes a link.
+
+    Addresses become links even where their marks are escaped; an invisible word joiner within them prevents that.
+    """
+    text = LINK_BEGINS.sub("\\g<0>\u2060", text)
     return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 

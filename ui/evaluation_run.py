@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from digit_core import datasets, model_store
-from digit_core.datasets import DatasetError, Split
-from digit_core.model_store import ModelError
+from digit_core.data import datasets
+from digit_core.data.datasets import DatasetError, Split
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
 from ui import address, components, resources, state
 from ui.evaluation_view import Subject
 

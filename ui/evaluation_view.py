@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 
 from digit_core import charts
-from digit_core.datasets import DISPUTED, Split
-from digit_core.evaluation import Evaluation
-from ui import address, components
+from digit_core.data.datasets import DISPUTED, Split
+from digit_core.evaluation.metrics import Evaluation
+from ui import address, bars, components
 
 A_PAGE = 24  # digits shown at a time
 PLAIN = {"displayModeBar": False}
@@ -33,12 +33,10 @@ def headline(subject: Subject) -> None:
     numbers = [
         ("Read right", f"{result.accuracy:.2%}", f"Between {low:.2%} and {high:.2%} in 95 of 100 cases (Wilson), {on}"),
         ("Misread", f"{result.errors:,}", f"Of {result.digits:,} digits, {on}"),
-        ("In its first two", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
+        ("Right in two tries", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
         ("Log loss", f"{result.log_loss:.4f}", f"Mean surprise in nats: 0 is perfect, {on}"),
         ("Confidence off by", f"{result.calibration_error:.2%}", f"Expected calibration error, 15 bands, {on}"),
     ]
-    if result.rejected is not None:
-        numbers.append(("Called no digit", f"{result.rejected:.2%}", f"Digits that the reader would not trust, {on}"))
     with st.container(horizontal=True, gap="small", key="headline"):
         for name, value, help_ in numbers:
             st.metric(name, value, help=help_, width=140)
@@ -215,14 +213,7 @@ def _closer(subject: Subject, place: int) -> None:
         )
         if _is_disputed(subject, place):
             st.caption("Its label is disputed: at most two of five annotators gave it.")
-        if result.trusted is not None and not result.trusted[place]:
-            st.caption("The reader would not have called this a digit.")
-        st.plotly_chart(
-            charts.probability_bars(shares),
-            key="opened_bars",
-            config={**PLAIN, "staticPlot": True},
-            alt=charts.probability_text(shares),
-        )
+        bars.show(shares)
         if st.button("Close", key="opened_close", icon=":material/close:", type="tertiary"):
             address.open_digit(None)
             st.rerun()

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import resources, state
+from ui import bars, resources, state
 
 PROJECT = Path(__file__).resolve().parent.parent
+ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
 
 STYLE = """
 <style>
@@ -17,6 +18,11 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
   letter-spacing: -0.02em; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .ink-answer.long { font-size: clamp(2rem, 5vw, 3rem); }
+.ink-example { width: 100%; display: block; border-radius: 0.5rem; border: 1px solid rgba(128, 136, 156, 0.35); }
+[class*="st-key-example_button"] button { width: 100%; padding: 0.2rem 0.3rem; min-height: 2rem; }
+[class*="st-key-example_button"] p { font-size: 0.8rem; }
+.ink-line { display: inline-block; width: 100%; }
+.ink-slash { font-size: 0; }
 .ink-sentence { font-size: 1.15rem; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
@@ -25,11 +31,26 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }
 @media (pointer: coarse) { .js-plotly-plot .nsewdrag { touch-action: pan-y !important; } }  /* a finger scrolls */
+@media (max-width: 767px) { .st-key-phone_nav { display: flex; } }  /* Streamlit folds its navigation from here on */
 @media (max-width: 640px) {
-  .st-key-phone_nav { display: flex; }
   .block-container { padding: 4rem 1rem 2rem; }
+  /* the answer above the canvas, and its details below: the columns' contents become one column */
+  [data-testid="stHorizontalBlock"]:has(.st-key-canvas) { flex-direction: column; flex-wrap: nowrap; gap: 0.6rem; }
+  [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"],
+  [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"] > [data-testid="stVerticalBlock"] {
+    display: contents; }
+  [data-testid="stHorizontalBlock"]:has(.st-key-canvas) [data-testid="stLayoutWrapper"]:has(> .st-key-reading) {
+    order: -1; min-height: 6.2rem; }
   .ink-title span { display: block; }
 }
+</style>
+"""
+
+
+DARK = """
+<style>
+/* white paper glares */
+.st-key-canvas, .st-key-drawn_boxed img, .ink-example { filter: invert(0.9) hue-rotate(180deg); }
 </style>
 """
 
@@ -46,9 +67,9 @@ def page_list() -> list:
 
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
-    st.set_page_config(page_title="Inkling", page_icon=":material/draw:", layout="wide")
+    st.set_page_config(page_title="Inkling", page_icon=str(ICON), layout="wide")
     page = _navigate()
-    st.html(STYLE)
+    st.html(STYLE + bars.STYLE + (DARK if st.context.theme.type == "dark" else ""))
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():
             st.page_link(other)

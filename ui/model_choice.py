@@ -2,20 +2,61 @@
 
 import logging
 
+import numpy as np
 import streamlit as st
 
-from digit_core import model_store
-from digit_core.model_store import ModelError
-from ui import components, state
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError, StoredModel
+from ui import components, resources, state
 
 log = logging.getLogger(__name__)
+
+
+NAMES = {
+    "inkling": "Inkling",
+    "inkling-mnist": "Inkling, taught by MNIST alone",
+    "lenet5": "LeNet-5 (1998)",
+    "resnet": "Small ResNet",
+    "simple_cnn": "Simple CNN",
+}
 
 
 def use(name: str | None) -> None:
     """Read with that model from now on, with the default one for None."""
     state.put("model", name)
     state.put("summaries", {})  # what another model read
-    state.put("opened", None)
+
+
+def called(model: StoredModel) -> str:
+    """A model's name for people."""
+    return NAMES.get(model.name, model.name) if model.is_shipped else model.name
+
+
+def others(picture: np.ndarray, is_busy: bool) -> None:
+    """What every model reads in a drawing, folded away, once the pen rests; each can be chosen to read with."""
+    folded = st.expander("What other models say", icon=":material/groups:", key="others", on_change="rerun")
+    if not folded.open or is_busy:
+        return
+    chosen = state.get("model") or model_store.DEFAULT_MODEL
+    with folded:
+        for model in model_store.list_models():
+            try:
+                reading = resources.read_drawing(picture, resources.load(None if model.is_default else model.name))
+            except ModelError as error:
+                log.info("A model cannot be compared: %s", error)
+                continue
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f"**{components.plain(reading.text)}**", width=90)
+                accuracy = model.card["metrics"]["test_accuracy"]
+                st.caption(f"{components.plain(called(model))}, {accuracy:.2%} right on test digits", width="stretch")
+                st.button(
+                    "In use" if model.name == chosen else "Read with it",
+                    key=f"use_{model.name}",
+                    disabled=model.name == chosen,
+                    on_click=use,
+                    args=(None if model.is_default else model.name,),
+                    type="tertiary",
+                )
 
 
 def show() -> None:

@@ -1,25 +1,37 @@
 """The only caches round the core: what all visitors share."""
 
+import contextlib
+import ctypes
 import gc
+import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from digit_core import Recognizer, assessment, charts, datasets, robustness, run_events
-from digit_core.assessment import OnProgress
-from digit_core.datasets import Split
-from digit_core.evaluation import Evaluation
-from digit_core.model_store import ModelError
-from digit_core.outlines import outlines
-from digit_core.run_events import Story
-from digit_core.runs import Run
+from digit_core import Reading, Recognizer, charts
+from digit_core.data import datasets
+from digit_core.data.datasets import Split
+from digit_core.evaluation import cache, robustness
+from digit_core.evaluation.cache import OnProgress
+from digit_core.evaluation.metrics import Evaluation
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
+from digit_core.runs import events as run_events
+from digit_core.runs.events import Story
+from digit_core.runs.store import Run
+from digit_core.training.layer_summary import summaries
 from ui import components, state
+from ui.bounded import Bounded
 
 log = logging.getLogger(__name__)
 
-MOST_MEASURED = 24  # evaluations that are held in memory
+MOST_MEASURED = 16_000_000  # bytes of evaluations that are held in memory
+MOST_DRAWN = 8_000_000  # bytes of readings of drawings, likewise
+MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewise
 
 
 @st.cache_resource(show_spinner=False)
@@ -33,17 +45,31 @@ def settle(page: str) -> None:
     gc.freeze()
 
 
+def release() -> None:
+    """Give the memory of large arrays back to the system; glibc keeps what was freed."""
+    with contextlib.suppress(OSError, AttributeError):  # other C libraries
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 @st.cache_resource(show_spinner=False, max_entries=12)
 def _load_once(name: str | None, files: str) -> Recognizer:
     return Recognizer.load(name)
 
 
-def _load(name: str | None) -> Recognizer:
-    """Loaded once; a model that came from a training anew where its files have changed, for that may have gone on.
+def load(name: str | None) -> Recognizer:
+    """The recognizer of that name, loaded once; anew where its files have changed, for a training may have gone on.
 
     The default one ships with the program and does not change: nothing is read for it at every stroke.
+
+    Raises:
+        ModelError: there is no such model, or its files are damaged.
     """
-    return _load_once(name, "" if name is None else assessment.key(name))
+    return _load_once(name, _files(name))
+
+
+def _files(name: str | None) -> str:
+    """Changes when the files of a model do; "" for the default one, whose never do."""
+    return "" if name is None else cache.key(name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -95,7 +121,13 @@ def some_digits() -> Split:
 
 def outline(architecture: str) -> list[dict]:
     """The layers of a network."""
-    return outlines()[architecture]
+    return summaries()[architecture]
+
+
+def chosen_model() -> tuple[str | None, str]:
+    """The chosen model's name and the state of its files: what a reading depends on beside the picture."""
+    name = state.get("model")
+    return name, _files(name)
 
 
 def recognizer(name: str | None = None) -> Recognizer:
@@ -104,7 +136,7 @@ def recognizer(name: str | None = None) -> Recognizer:
     Where it cannot be loaded, the visitor is told so and the run ends here.
     """
     try:
-        return _load(name)
+        return load(name)
     except ModelError as error:
         log.exception("The recognizer cannot be loaded")
         st.error(f"{components.plain(str(error))} Nothing can be read until that is mended.", icon=":material/error:")
@@ -116,7 +148,7 @@ def chosen_recognizer() -> Recognizer:
     name = state.get("model")
     if name is not None:
         try:
-            return _load(name)
+            return load(name)
         except ModelError as error:
             log.warning("A chosen model cannot be loaded: %s", error)
             state.put("model", None)
@@ -124,10 +156,25 @@ def chosen_recognizer() -> Recognizer:
     return recognizer()
 
 
+def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
+    """What is read on a canvas, uint8 (height, width, 3); the same picture is read once by each model."""
+    name = None if recognizer.name == model_store.DEFAULT_MODEL else recognizer.name
+    key = hashlib.sha256(picture.tobytes()).hexdigest(), name, _files(name)
+    return _drawings_read().get_or_make(key, lambda: recognizer.read(picture))
+
+
+@st.cache_resource(show_spinner=False)
+def _drawings_read() -> Bounded:
+    return Bounded(MOST_DRAWN)
+
+
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _test_digits(data: str) -> Split:
     _, split = datasets.load_test(data)
-    return Split(split.images.copy(), split.labels.copy())  # without the training part behind it
+    digits = Split(split.images.copy(), split.labels.copy())  # without the training part behind it
+    del split
+    release()
+    return digits
 
 
 def test_digits(data: str) -> Split:
@@ -140,16 +187,24 @@ def test_digits(data: str) -> Split:
 
 
 @st.cache_resource(show_spinner=False)
-def _measured() -> dict:
-    """What was measured of models, by `assessment.key`; it is also kept on disk, where that can be written."""
-    return {}
+def _measured() -> Bounded:
+    """What was measured of models, by `evaluation.cache.key`; it is also kept on disk, where that can be written."""
+    return Bounded(MOST_MEASURED)
 
 
-def _remember(key: str, result) -> None:
-    measured = _measured()
-    measured[key] = result
-    while len(measured) > MOST_MEASURED:
-        measured.pop(next(iter(measured)), None)
+@st.cache_resource(show_spinner=False)
+def uploads_read() -> Bounded:
+    """Uploaded pictures, reduced, and their readings, by the file's digest and `chosen_model`."""
+    return Bounded(MOST_READ)
+
+
+def _remembered(key: str, measure: Callable[[], Any]) -> Any:
+    def make() -> Any:
+        found = measure()
+        release()
+        return found
+
+    return _measured().get_or_make(key, make)
 
 
 def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
@@ -158,25 +213,23 @@ def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
     Raises:
         ModelError: there is no such model.
     """
-    key = assessment.key(model, digits.digest())
-    if key not in _measured():
-        _remember(key, assessment.assess(model, digits, tell))
-    return _measured()[key]
+    return _remembered(cache.key(model, digits.digest()), lambda: cache.assess(model, digits, tell))
 
 
 def is_assessed(model: str, digits: Split) -> bool:
     """Whether `assessed` would answer at once."""
-    return assessment.key(model, digits.digest()) in _measured() or assessment.is_kept(model, digits)
+    return _measured().get(cache.key(model, digits.digest())) is not None or cache.is_kept(model, digits)
 
 
 def robustness_of(model: str, digits: Split, tell: OnProgress) -> list[robustness.Curve]:
     """The curves of a model, likewise."""
-    key = assessment.key(model, digits.digest(), "robustness")
-    if key not in _measured():
-        _remember(key, robustness.measure(model, digits, tell))
-    return _measured()[key]
+    return _remembered(_robustness_key(model, digits), lambda: robustness.measure(model, digits, tell))
 
 
 def is_robustness_measured(model: str, digits: Split) -> bool:
     """Whether `robustness_of` would answer at once."""
-    return assessment.key(model, digits.digest(), "robustness") in _measured() or robustness.is_kept(model, digits)
+    return _measured().get(_robustness_key(model, digits)) is not None or robustness.is_kept(model, digits)
+
+
+def _robustness_key(model: str, digits: Split) -> str:
+    return cache.key(model, digits.digest(), "robustness")

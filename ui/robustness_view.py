@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from digit_core import charts, report, robustness
-from digit_core.model_store import ModelError
+from digit_core import charts
+from digit_core.evaluation import report, robustness
+from digit_core.models.store import ModelError
 from ui import evaluation_run, resources
 from ui.evaluation_view import PLAIN, Subject
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from digit_core import charts, run_wording, runs
-from digit_core.limits import limits
-from digit_core.runs import Run, RunError
-from ui import components, resources
+from digit_core import charts
+from digit_core.runs import store as runs
+from digit_core.runs import wording as run_wording
+from digit_core.runs.limits import limits
+from digit_core.runs.store import Run, RunError
+from ui import components, resources, visitor
 
 EVERY = 5.0  # seconds between looks at the runs while one trains
 
@@ -66,15 +68,15 @@ def _one(run: Run) -> None:
     if st.button("Open", key=f"open_{run.id}", icon=":material/visibility:"):
         st.query_params["run"] = run.id
         st.rerun()
-    if not limits().training:
+    if not limits().training or not visitor.may_change(run):
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         title = st.text_input("Name", run.title, max_chars=runs.LONGEST_TITLE, key=f"title_{run.id}", width=280)
         if st.button("Rename", key=f"rename_{run.id}") and title.strip() != run.title:
-            _do(lambda: runs.rename(run, title))
+            _do(lambda: runs.rename(run, title, visitor.who()))
         if st.button("Unstar" if run.starred else "Star", key=f"star_{run.id}", icon=":material/star:",
                      help="Runs with a star are not removed when there are many"):  # fmt: skip
-            _do(lambda: runs.star(run, not run.starred))
+            _do(lambda: runs.star(run, not run.starred, visitor.who()))
         _delete(run)
 
 
@@ -87,7 +89,7 @@ def _delete(run: Run) -> None:
         if st.button("Yes, delete it", key=f"really_{run.id}", type="primary"):
             if st.query_params.get("run") == run.id:
                 del st.query_params["run"]
-            _do(lambda: runs.delete(run))
+            _do(lambda: runs.delete(run, visitor.who()))
 
 
 def _do(action) -> None:

@@ -6,12 +6,15 @@ import io
 import numpy as np
 import streamlit as st
 
-from digit_core import charts, overlay, run_wording, runs
-from digit_core.limits import limits
-from digit_core.model_store import ModelError
-from digit_core.run_events import Story
-from digit_core.runs import Run, RunError
-from ui import components, model_choice, resources
+from digit_core import charts
+from digit_core.models.store import ModelError
+from digit_core.reading import overlay
+from digit_core.runs import store as runs
+from digit_core.runs import wording as run_wording
+from digit_core.runs.events import Story
+from digit_core.runs.limits import limits
+from digit_core.runs.store import Run, RunError
+from ui import components, model_choice, resources, visitor
 
 EVERY = 1.0  # seconds between looks at a run that trains
 ICONS = {"finished": ":material/check_circle:", "stopped": ":material/pause_circle:", "failed": ":material/error:",
@@ -63,7 +66,7 @@ def _progress(run: Run, story: Story) -> None:
 
 
 def _buttons(run: Run) -> None:
-    if not limits().training:
+    if not limits().training or not visitor.may_change(run):
         return
     if run.is_running:
         asked = runs.is_stopping(run)
@@ -73,11 +76,11 @@ def _buttons(run: Run) -> None:
             icon=":material/stop:",
             disabled=asked or run.state == "storing",
             on_click=_try,
-            args=(lambda: runs.stop(run),),
+            args=(lambda: runs.stop(run, visitor.who()),),
         )
     elif run.can_resume:
         pressed = st.button("Resume", key="train_resume", icon=":material/play_arrow:", type="primary")
-        if pressed and _try(lambda: runs.resume(run)):
+        if pressed and _try(lambda: runs.resume(run, visitor.who())):
             st.rerun()
 
 
@@ -171,7 +174,6 @@ def _use(run: Run, page: str) -> None:
         st.error(str(error), icon=":material/error:")
         return
     model_choice.use(name)
-    st.session_state["evaluated_model"] = name
     st.switch_page(f"pages/{page}.py")
 
 

@@ -35,6 +35,12 @@ DIGITS = {
     digit: [[tuple(int(v) / 100 for v in point.split(",")) for point in stroke.split()] for stroke in strokes]
     for digit, strokes in _STROKES.items()
 }
+HEART = "\u2665"
+_T = np.linspace(0.12, 2 * np.pi + 0.05, 40)
+_LEVEL = (13 * np.cos(_T) - 5 * np.cos(2 * _T) - 2 * np.cos(3 * _T) - np.cos(4 * _T)) / 34
+_HEART = np.stack([0.35 + 0.4 * np.sin(_T) ** 3, 0.48 - _LEVEL], 1)
+SIGNS = {**DIGITS, HEART: [_HEART.tolist()]}
+EXAMPLES = {"A digit": "8", "A phone number": "555 0142", "A trick question": HEART}
 NUMBERS = ("7", "2026", "4", "31415", "8", "590")
 ADVANCE = 0.95  # from one digit's left to the next one's, in heights
 HEIGHT = 0.6  # of the canvas that one row of digits may fill
@@ -42,14 +48,23 @@ HEIGHT = 0.6  # of the canvas that one row of digits may fill
 
 def strokes(number: int, width: int, height: int, colour: str, pen: int) -> list[dict]:
     """Sample `number` (they repeat) as Fabric.js paths, centred on a canvas of that many pixels."""
-    text = NUMBERS[number % len(NUMBERS)]
+    return written(NUMBERS[number % len(NUMBERS)], width, height, colour, pen)
+
+
+def example(name: str, width: int, height: int, colour: str, pen: int) -> list[dict]:
+    """One of `EXAMPLES`, likewise."""
+    return written(EXAMPLES[name], width, height, colour, pen)
+
+
+def written(text: str, width: int, height: int, colour: str, pen: int) -> list[dict]:
+    """Digits, spaces and `HEART`s as Fabric.js paths, likewise."""
     length = ADVANCE * (len(text) - 1) + 0.7
     size = min(HEIGHT * height, 0.85 * width / length)
     left, top = (width - length * size) / 2, (height - size) / 2
     return [
-        _path([(left + (x + ADVANCE * place) * size, top + y * size) for x, y in stroke], colour, min(pen, size / 7))
-        for place, digit in enumerate(text)
-        for stroke in DIGITS[digit]
+        path([(left + (x + ADVANCE * place) * size, top + y * size) for x, y in stroke], colour, min(pen, size / 7))
+        for place, sign in enumerate(text)
+        for stroke in SIGNS.get(sign, [])
     ]
 
 
@@ -76,7 +91,7 @@ def _points(commands: list[list]) -> list:
     return points
 
 
-def _path(points: list[tuple[float, float]], colour: str, pen: float) -> dict:
+def path(points: list[tuple[float, float]], colour: str, pen: float) -> dict:
     """A smooth stroke through the middles between its points, as the canvas's own pen draws it."""
     commands: list[list] = [["M", *points[0]]]
     for (x, y), (next_x, next_y) in itertools.pairwise(points[1:]):

@@ -18,11 +18,16 @@ DEFAULTS: dict[str, Any] = {
     "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
     "seed": {"objects": []},  # the drawing that the canvas was last told to show
     "sheets": 0,  # how often it was told; makes each seed a new one
+    "undone": [],  # strokes that were taken back, the last one last
+    "awaited": None,  # how many strokes the canvas was told to show, until the visitor draws on
+    "late": None,  # a stroke that is gone and that the canvas may still send: how many with it, its points, until when
     "stale": None,  # what the canvas had sent before it was told, to be ignored
+    "live": None,  # ui.browser.Live: the last picture that the browser sent while the pen moved
+    "live_done": 0,  # number of the last live picture that something newer has taken the place of
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
     "sample_number": 0,  # number of the next sample
+    "photo": None,  # name of the example photograph that is read
     "summaries": {},  # digest of an uploaded file -> ui.uploads.Summary, for the files now listed
-    "opened": None,  # (digest, picture, reading) of the uploaded file that was looked at last
 }
 
 
@@ -30,7 +35,7 @@ def get(key: str) -> Any:
     """The session's value of a key in `DEFAULTS`."""
     default = DEFAULTS[key]
     if key not in st.session_state:
-        st.session_state[key] = default.copy() if isinstance(default, dict) else default
+        st.session_state[key] = default.copy() if isinstance(default, dict | list) else default
     return st.session_state[key]
 
 

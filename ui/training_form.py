@@ -7,12 +7,23 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from digit_core import augmentation, charts, datasets, digit_files, run_wording, runs
-from digit_core.datasets import DatasetError
-from digit_core.digit_files import DigitFileError
-from digit_core.limits import Limits
-from digit_core.settings import ARCHITECTURES, DROPOUT, OPTIMIZERS, PRESETS, SCHEDULES, TrainingSettings, settings_from
-from ui import components, resources
+from digit_core import layer_charts
+from digit_core.data import augmentation, datasets, file_formats
+from digit_core.data.datasets import DatasetError
+from digit_core.data.file_formats import DigitFileError
+from digit_core.runs import store as runs
+from digit_core.runs import wording as run_wording
+from digit_core.runs.limits import Limits
+from digit_core.training.settings import (
+    ARCHITECTURES,
+    DROPOUT,
+    OPTIMIZERS,
+    PRESETS,
+    SCHEDULES,
+    TrainingSettings,
+    settings_from,
+)
+from ui import components, resources, visitor
 
 PRESET_NAMES = {"quick": "Quick look", "standard": "Standard", "best": "Best"}
 PRESET_WORDS = {
@@ -70,7 +81,7 @@ def _in_words(preset: str, wish: Wish) -> str:
 def _start(wish: Wish) -> None:
     try:
         with st.spinner("Starting ..."):
-            run = runs.start(wish.settings, wish.title, wish.data)
+            run = runs.start(wish.settings, wish.title, wish.data, visitor.who())
     except runs.BusyError as busy:
         st.session_state["train_notice"] = f"{busy} You can watch it here."
         run = busy.run
@@ -116,10 +127,10 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish | None:
     )
     outline = resources.outline(architecture)
     st.plotly_chart(
-        charts.layers_picture(outline),
+        layer_charts.picture(outline),
         key=f"layers_{architecture}",
         config={"displayModeBar": False},
-        alt=charts.layers_text(outline),
+        alt=layer_charts.text(outline),
     )
     first, second, third = st.columns(3, gap="medium")
     changes = {
@@ -236,7 +247,7 @@ def _counts(name: str, content: bytes, validation_share: float | None) -> dict[s
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        digit_files.check_size(path, LARGEST_UNPACKED, MOST_ROWS)
+        file_formats.check_size(path, LARGEST_UNPACKED, MOST_ROWS)
         try:
             dataset = datasets.load(str(path), validation_share=validation_share)
         except DatasetError as error:

@@ -1,7 +1,7 @@
 """Pictures that visitors bring: read each once, show each with its boxes, all of them as a table.
 
-What a session keeps of a file is small: its answer and a reduced picture with boxes. Only
-the one file that is looked at closely is kept whole.
+What a session keeps of a file is small: its answer and a reduced picture with boxes. Whole
+readings stand in a cache that all visitors share, and are made anew when they have left it.
 """
 
 import csv
@@ -9,16 +9,21 @@ import hashlib
 import io
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import streamlit as st
 
-from digit_core import Reading, UnreadableImageError, images, overlay, wording
+from digit_core import Reading, UnreadableImageError
+from digit_core.pictures import image_files
+from digit_core.reading import overlay, wording
 from ui import components, resources, state
 
 log = logging.getLogger(__name__)
 
+EXAMPLES = Path(__file__).with_name("examples")
+EXAMPLE_NAMES = {"note": "A note", "form": "A form", "board": "A board"}
 LARGEST = 10  # megabytes a file
 MOST = 50  # files at a time
 NOTHING = "There is nothing in this picture that looks like a digit."
@@ -43,6 +48,28 @@ def chooser() -> list:
         key="upload",
         max_upload_size=LARGEST,
     )
+
+
+@dataclass(frozen=True)
+class Example:
+    """A made-up photograph that comes with the app, for those who have none at hand."""
+
+    name: str
+
+    def getvalue(self) -> bytes:
+        return (EXAMPLES / f"{self.name}.jpg").read_bytes()
+
+
+def example() -> list:
+    """Example photographs to choose from; the one that is chosen, as a list of files."""
+    st.caption("No photograph at hand? Try one of these.")
+    with st.container(horizontal=True, gap="small", key="photos"):
+        for name, label in EXAMPLE_NAMES.items():
+            with st.container(width=112, gap="xxsmall"):
+                st.image(EXAMPLES / f"{name}.jpg", width="stretch", alt=f"{label}, with handwritten numbers")
+                st.button(label, key=f"example_button_{name}", on_click=state.put, args=("photo", name))
+    chosen = state.get("photo")
+    return [Example(chosen)] if chosen else []
 
 
 def read_all(files: list) -> None:
@@ -78,26 +105,36 @@ def _summary(file) -> Summary:
     except UnreadableImageError as error:
         log.info("%s cannot be read", file.name, exc_info=True)
         return Summary(error=str(error))
+    except Exception:  # one bad file never costs another
+        log.warning("%s cannot be read", file.name, exc_info=True)
+        return Summary(error="This picture cannot be read.")
+    finally:
+        resources.release()
     least = min((digit.confidence for digit in reading.digits), default=None)
-    sentence = wording.sentence(reading) if reading.digits else NOTHING
+    is_said = len(reading.digits) == 1 or any(digit.trusted for digit in reading.digits)
+    text, sentence = (reading.text, wording.sentence(reading)) if is_said else ("", NOTHING)
     boxed = overlay.draw_boxes(picture, reading.digits)
     _, encoded = cv2.imencode(".jpg", cv2.cvtColor(boxed, cv2.COLOR_RGB2BGR))
-    return Summary(reading.text, sentence, least, encoded.tobytes())
+    return Summary(text, sentence, least, encoded.tobytes())
 
 
 def _read(file) -> tuple[np.ndarray, Reading]:
     """A file's picture and reading, which are at hand from now on as `_opened`."""
-    picture = images.decode(file.getvalue())
-    reading = resources.chosen_recognizer().read(picture)
-    state.put("opened", (_digest(file), images.working_size(picture), reading))
+    recognizer = resources.chosen_recognizer()
+    picture = image_files.decode(file.getvalue())
+    reading = recognizer.read(picture)
+    opened = image_files.working_size(picture), reading
+    resources.uploads_read().put((_digest(file), *resources.chosen_model()), opened)
     return picture, reading
 
 
 def _opened(file) -> tuple[np.ndarray, Reading]:
-    """A file's picture, reduced, and its reading; only the one looked at last is kept."""
-    if not state.get("opened") or state.get("opened")[0] != _digest(file):
-        _read(file)
-    return state.get("opened")[1:]
+    """A file's picture, reduced, and its reading."""
+    found = resources.uploads_read().get((_digest(file), *resources.chosen_model()))
+    if found is None:
+        picture, reading = _read(file)
+        return image_files.working_size(picture), reading
+    return found
 
 
 def _show_one(file, summary: Summary) -> None:

@@ -1,0 +1,136 @@
+"""What the reader reads of real handwriting, and what each of its constants is worth.
+
+    python benchmarks/reader.py                    # validation writers: what may choose
+    python benchmarks/reader.py --part test        # writers kept apart, photographs and forms: read once
+    python benchmarks/reader.py --move             # every constant a quarter less and a quarter more
+
+Needs the real handwriting and its scorer, `score_real.py`, which do not come with the project; by default they are
+looked for in `../shared`.
+"""
+
+import argparse
+import csv
+import dataclasses
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from digit_core import Recognizer, UnreadableImageError
+from digit_core.data import datasets
+from digit_core.pictures import image_files
+from digit_core.reading.settings import ReadingSettings
+
+KINDS = {"nondigits": "none", "strings": "strings"}  # the other sets are single digits
+Picture = tuple[np.ndarray, str]  # and its label
+Read = Callable[[np.ndarray], str]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("validation", "test"), default="validation")
+    parser.add_argument("--move", action="store_true", help="move every constant by a quarter")
+    parser.add_argument("--limit", type=int, default=400, help="pictures a set of strokes")
+    parser.add_argument("--real", type=Path, default=ROOT.parent / "shared", help="folder of real/ and tools/")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    sets = dict(pictures(options))
+    present = Recognizer.load()
+    readers: dict[str, Read] = {"reader": lambda picture: present.read(picture).text}
+    if options.move:
+        readers |= moved()
+    print("| set | n |" + "".join(f" {name} |" for name in readers))
+    print("|---|---|" + "---|" * len(readers))
+    for name, rows in sets.items():
+        kind = KINDS.get(name.split("/")[-1].replace("none", "nondigits").replace("multi", "strings"), "digits")
+        print(f"| {name} | {len(rows)} |" + "".join(f" {score(read, rows, kind)} |" for read in readers.values()))
+
+
+def pictures(options: argparse.Namespace) -> Iterator[tuple[str, list[Picture]]]:
+    """The sets of that part, by name."""
+    scorer = _scorer(options.real)
+    for path in sorted((options.real / "real" / "strokes").glob("*.jsonl.gz")):
+        name = path.name.split(".")[0]
+        rows = [row for row in scorer.read_rows(path) if datasets.part_of(row["writer"]) == options.part]
+        rows = rows[:: max(1, len(rows) // options.limit)]
+        yield (
+            f"strokes/{name}",
+            [
+                (scorer.render(row["strokes"], number, name == "strings"), str(row["label"]))
+                for number, row in enumerate(rows)
+            ],
+        )
+    if options.part == "test":  # photographs and forms choose nothing
+        for sheet in sorted((options.real / "real" / "photos").glob("*/labels.csv")):
+            with open(sheet, newline="") as file:
+                rows = list(csv.DictReader(file))
+            yield (
+                f"photos/{sheet.parent.name}",
+                [*_readable((sheet.parent / row["file"], row["label"]) for row in rows)],
+            )
+        forms = sorted((options.real / "real" / "forms").glob("*/*"))
+        yield "forms", [*_readable((path, path.parent.name) for path in forms)]
+
+
+def score(read: Read, rows: list[Picture], kind: str) -> str:
+    """What fraction is right; of strings also of the characters what fraction is wrong."""
+    texts = [read(picture) for picture, _ in rows]
+    if kind == "none":
+        return f"{np.mean([not re.search(r'[0-9]', text) for text in texts]):.2%}"
+    right = f"{np.mean([text == label for text, (_, label) in zip(texts, rows, strict=True)]):.2%}"
+    if kind == "digits":
+        return right
+    pairs = [(text.replace("/", ""), label.replace("/", "")) for text, (_, label) in zip(texts, rows, strict=True)]
+    errors = sum(edit_distance(text, label) for text, label in pairs)
+    return f"{right}, {errors / sum(len(label) for _, label in pairs):.2%}"
+
+
+def moved() -> dict[str, Read]:
+    """Readers in each of which one constant is a quarter less or more."""
+    found: dict[str, Read] = {}
+    for field in dataclasses.fields(ReadingSettings):
+        for factor in (0.75, 1.25):
+            value = type(field.default)(field.default * factor)
+            reader = Recognizer.load(settings=ReadingSettings(**{field.name: value}))
+            found[f"{field.name} {value:g}"] = lambda picture, reader=reader: reader.read(picture).text
+    return found
+
+
+def edit_distance(a: str, b: str) -> int:
+    """The fewest characters to insert, remove or replace (Levenshtein 1966)."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        last, row[0] = row[0], i
+        for j, y in enumerate(b, 1):
+            last, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, last + (x != y))
+    return row[-1]
+
+
+def _readable(files) -> Iterator[Picture]:
+    for path, label in files:
+        try:
+            yield image_files.read_file(path), label
+        except UnreadableImageError as error:
+            print(f"{path}: {error}", file=sys.stderr)
+
+
+def _scorer(real: Path):
+    """The module `score_real`."""
+    path = real / "tools" / "score_real.py"
+    if not path.is_file():
+        sys.exit(f"There is no {path}.")
+    spec = importlib.util.spec_from_file_location("score_real", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()

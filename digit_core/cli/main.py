@@ -1,0 +1,309 @@
+"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | models`.
+
+People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
+with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
+"""
+
+import argparse
+import concurrent.futures
+import io
+import json
+import logging
+import math
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from digit_core import paths
+from digit_core.cli import train as train_command
+from digit_core.cli import train_page
+from digit_core.data import datasets
+from digit_core.data.datasets import DatasetError
+from digit_core.evaluation import cache, metrics, robustness
+from digit_core.models import export
+from digit_core.models import store as model_store
+from digit_core.models.export import ExportError
+from digit_core.models.store import ModelError
+from digit_core.pictures import image_files
+from digit_core.pictures.image_files import UnreadableImageError
+from digit_core.reading.recognizer import Recognizer
+from digit_core.reading.result import Reading
+from digit_core.training.checkpoints import CheckpointError
+
+log = logging.getLogger(__name__)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and give its exit status."""
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        return options.run(options)
+    except (ModelError, DatasetError, CheckpointError, ExportError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m digit_core", description="Read handwritten digits.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    predict = commands.add_parser("predict", help="read pictures of digits")
+    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder to search")
+    predict.add_argument("--model", help="name of the model (see the command models)")
+    predict.add_argument("--json", action="store_true", help="one JSON object a picture, on a line of its own")
+    predict.set_defaults(run=_predict)
+
+    train_command.add_parser(commands)
+    train_page.add_parser(commands)
+
+    evaluate = commands.add_parser("evaluate", help="read a data set's test digits and count what is misread")
+    evaluate.add_argument("--model", help="name of the model (see the command models)")
+    evaluate.add_argument("--data", default="mnist", help="data set or path, as for train (default mnist)")
+    evaluate.add_argument("--json", action="store_true", help="one JSON object")
+    evaluate.add_argument("--robustness", action="store_true", help="also read the digits under growing distortion")
+    evaluate.add_argument("--out", type=Path, metavar="PATH", help="write the figures to this file, as JSON")
+    evaluate.set_defaults(run=_evaluate)
+
+    export_ = commands.add_parser("export", help="write a model in a form in which others run it, and verify it")
+    export_.add_argument("--model", help="name of the model (see the command models)")
+    export_.add_argument("--format", required=True, choices=export.FORMATS, help="what to write")
+    export_.add_argument("--out", required=True, type=Path, metavar="PATH", help="file, or folder for saved_model")
+    export_.add_argument("--json", action="store_true", help="one JSON object")
+    export_.set_defaults(run=_export)
+
+    models = commands.add_parser("models", help="list the models")
+    models.add_argument("--json", action="store_true", help="one JSON object a model, on a line of its own")
+    models.set_defaults(run=_models)
+    return parser
+
+
+# ---- predict
+
+
+def _predict(options: argparse.Namespace) -> int:
+    cv2.setNumThreads(1)  # pictures are read side by side instead
+    recognizer = Recognizer.load(options.model)
+    files = [file for path in options.paths for file in find_pictures(path)]
+    failed = 0
+    bar = tqdm(total=len(files), unit="picture", disable=options.json or not sys.stderr.isatty())
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
+        for file, answer in zip(files, pool.map(lambda f: answer_for(f, recognizer), files), strict=True):
+            failed += answer["error"] is not None
+            bar.update()
+            with bar.external_write_mode():
+                print(json.dumps(answer) if options.json else _for_people(file, answer), flush=options.json)
+    if not files:
+        print("There are no pictures there.", file=sys.stderr)
+    return int(failed > 0 or not files)
+
+
+def find_pictures(path: Path) -> Iterator[Path]:
+    """The file itself, or every picture by its suffix in a folder and below, sorted."""
+    if os.path.isdir(path):
+        yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in image_files.SUFFIXES and p.is_file())
+    else:
+        yield path
+
+
+def answer_for(file: Path, recognizer: Recognizer) -> dict:
+    """What is known about one picture, as plain values; `error` is a sentence, or None if all went well."""
+    try:
+        reading = recognizer.read(image_files.read_file(file))
+    except UnreadableImageError as error:
+        log.info("%s", file, exc_info=True)
+        return _failure(file, str(error))
+    except Exception:  # one bad file never costs another
+        log.warning("%s cannot be read", file, exc_info=True)
+        return _failure(file, "This picture cannot be read.")
+    return {"file": str(file), **reading_as_dict(reading), "error": None}
+
+
+def _failure(file: Path, sentence: str) -> dict:
+    return {"file": str(file), "text": "", "lines": [], "digits": [], "error": sentence}
+
+
+def reading_as_dict(reading: Reading) -> dict:
+    """The contract's form of a reading: text, lines, and digit, confidence, trusted, box of each mark."""
+    return {
+        "text": reading.text,
+        "lines": reading.lines,
+        "digits": [
+            {
+                "digit": digit.value,
+                "confidence": round(digit.confidence, 4),
+                "trusted": digit.trusted,
+                "box": list(digit.box),
+            }
+            for digit in reading.digits
+        ],
+    }
+
+
+def _for_people(file: Path, answer: dict) -> str:
+    if answer["error"]:
+        return f"{file}: {answer['error']}"
+    if not answer["digits"]:
+        return f"{file}: no digits found"
+    trusted = [digit["confidence"] for digit in answer["digits"] if digit["trusted"]]
+    if not trusted:
+        return f"{file}: {answer['text']}  (doesn't look like a digit)"
+    return f"{file}: {answer['text']}  ({min(trusted):.0%} sure)"
+
+
+# ---- evaluate
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    name = model_store.find(options.model).name
+    data, test = datasets.load_test(options.data, progress=True)
+    with tqdm(total=1.0, unit="", disable=options.json or not sys.stderr.isatty(), leave=False) as bar:
+
+        def tell(share: float) -> None:
+            bar.update(share - bar.n)
+
+        result = cache.assess(name, test, tell)
+        curves = robustness.measure(name, test, tell) if options.robustness else []
+    about = {"model": name, "data": data, **_evaluation_as_dict(result)}
+    if curves:
+        about["robustness"] = [asdict(curve) for curve in curves]
+    if options.out:
+        _write_json(options.out, about)
+    if options.json:
+        print(json.dumps(about))
+    else:
+        _print_evaluation(name, data, result)
+        for curve in curves:
+            steps = zip(curve.amounts, curve.accuracies, strict=True)
+            print(f"{curve.name:10} " + "  ".join(f"{amount:g}: {share:.1%}" for amount, share in steps))
+    return 0
+
+
+def _write_json(path: Path, content: dict) -> None:
+    try:
+        with paths.replacing_file(path) as file:
+            file.write((json.dumps(content, indent=1) + "\n").encode())
+    except OSError as error:
+        raise ExportError(f"The figures cannot be written to {path}: {error.strerror}.") from error
+
+
+def _print_evaluation(model: str, data: str, result: metrics.Evaluation) -> None:
+    low, high = result.interval
+    print(f"{model} on the {result.digits:,} test digits of {data}:")
+    print(f"{result.accuracy:.2%} right ({low:.2%} to {high:.2%} in 95 of 100 cases), {result.errors} wrong")
+    print(f"{result.top2:.2%} among the first two guesses, cross-entropy {result.log_loss:.4f}")
+    print(f"Confidence is off by {result.calibration_error:.2%} on average (expected calibration error).")
+    print("digit   " + "".join(f"{digit:8d}" for digit in range(10)))
+    for title, shares in (("recall  ", result.recall), ("precise ", result.precision), ("F1      ", result.f1)):
+        print(title + "".join("       -" if math.isnan(share) else f"{share:8.2%}" for share in shares))
+    print("Rows: the true digit; columns: what it was read as.")
+    for digit, row in enumerate(result.confusion.tolist()):
+        print(f"{digit:<8}" + "".join(f"{count or '.':>8}" for count in row))
+    print("Confidence, how many were right, how many there were:")
+    for band in result.reliability():
+        print(f"{band['confidence']:8.1%}{band['accuracy']:8.1%}{band['digits']:8d}")
+    for true, predicted, count in result.confusions()[:5]:
+        print(f"{count} x {true} read as {predicted}")
+
+
+def _evaluation_as_dict(result: metrics.Evaluation) -> dict:
+    return {
+        "digits": result.digits,
+        "accuracy": round(result.accuracy, 6),
+        "interval": [round(end, 6) for end in result.interval],
+        "errors": result.errors,
+        "top2": round(result.top2, 6),
+        "log_loss": round(result.log_loss, 6),
+        "calibration_error": round(result.calibration_error, 6),
+        "recall": [_rounded(share) for share in result.recall],
+        "precision": [_rounded(share) for share in result.precision],
+        "f1": [_rounded(share) for share in result.f1],
+        "confusion": result.confusion.tolist(),
+        "confusions": [list(pair) for pair in result.confusions()],
+        "reliability": result.reliability(),
+    }
+
+
+def _rounded(share: float) -> float | None:
+    """JSON knows no NaN."""
+    return None if math.isnan(share) else round(float(share), 6)
+
+
+# ---- export
+
+
+def _export(options: argparse.Namespace) -> int:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    stored = model_store.find(options.model)
+    print("Starting TensorFlow ...", file=sys.stderr)
+    verification = export.export(stored.load_keras(), options.format, options.out, _digits_to_verify_on())
+    about = {"model": stored.name, "format": options.format, "out": str(options.out), **asdict(verification)}
+    if options.json:
+        print(json.dumps(about))
+    else:
+        print(
+            f"{options.out}: {about['bytes'] / 1e6:.2f} MB; on {about['digits']:,} digits it names the same digit as "
+            f"{stored.name} in {about['agreement']:.2%}, largest difference {about['largest_difference']:.2g}"
+        )
+    if not stored.is_shipped:  # shipped models are read-only; their cards hold the figures of the day they were made
+        model_store.record_export(stored, options.format, verification)
+    return 0
+
+
+def _digits_to_verify_on() -> np.ndarray:
+    """MNIST's validation digits, or the built-in ones where MNIST is not to be had."""
+    try:
+        return datasets.load("mnist", progress=True).validation.images
+    except DatasetError as error:
+        print(f"{error}\nGoing on with the built-in digits.", file=sys.stderr)
+        return datasets.load("builtin").train.images
+
+
+# ---- models
+
+
+def _models(options: argparse.Namespace) -> int:
+    for model in model_store.list_models():
+        row = model_row(model)
+        if options.json:
+            print(json.dumps(row))
+        else:
+            mark = "*" if row["default"] else " "
+            size = row["litert_bytes"] / 1e6
+            print(
+                f"{mark} {row['name']:20s} {row['parameters']:>9,} parameters  {size:5.2f} MB  "
+                f"{row['accuracy']:.2%} on {row['data']}'s test digits"
+            )
+    return 0
+
+
+def model_row(model: model_store.StoredModel) -> dict:
+    """What the list says about a model: its card's main numbers, and where its files lie."""
+    card = model.card
+    return {
+        "name": model.name,
+        "default": model.is_default,
+        "folder": str(model.folder),
+        "litert": str(model.litert_file),
+        "litert_bytes": card["files"]["model.tflite"]["bytes"],
+        "architecture": card["settings"]["architecture"],
+        "parameters": card["parameters"],
+        "data": card["data"]["name"],
+        "accuracy": card["metrics"]["test_accuracy"],
+        "created": card["created"],
+    }

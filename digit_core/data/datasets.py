@@ -1,0 +1,345 @@
+"""Images and labels: MNIST, the built-in digits, files of one's own; checked and split.
+
+Every data set has the same form: images are `uint8 (n, 28, 28)`, white ink on
+black, 0..255, normalised as MNIST was; labels are `uint8 (n,)` in 0..9. The
+validation part is taken out of the training part, stratified by digit and with
+a fixed seed, so that it is the same on every machine; the test part is never
+touched by anything that chooses. Where files name the writers, no writer stands in two parts.
+"""
+
+import functools
+import hashlib
+import logging
+import os
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digit_core import paths
+from digit_core.data import file_formats
+from digit_core.data.file_formats import DigitFileError, Digits
+from digit_core.pictures import normalization
+
+log = logging.getLogger(__name__)
+
+VALIDATION_SHARE = 1 / 12  # about 5,000 of MNIST's 60,000
+SPLIT_SEED = 2026
+
+# SHA-256 of the bytes of each array, whichever file brought it.
+MNIST_DIGESTS = {
+    "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
+    "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
+    "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
+    "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+MNIST_NPZ = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz",
+    "sha256:731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+)
+MNIST_IDX_FOLDER = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+MNIST_IDX = {
+    "x_train": ("train-images-idx3-ubyte.gz", "md5:f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+    "y_train": ("train-labels-idx1-ubyte.gz", "md5:d53e105ee54ea40749a09fcbcd1e9432"),
+    "x_test": ("t10k-images-idx3-ubyte.gz", "md5:9fb629c4189551a2d022fa330f9573f3"),
+    "y_test": ("t10k-labels-idx1-ubyte.gz", "md5:ec29112dd5afa0611ce80d1b7f02629c"),
+}
+REPEATED = re.compile(r"([1-9]|[1-9]\d)\*([^*]+)")  # how often, what
+OWN_ENDS = (".npz", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz")  # of files that hold digits
+DOWNLOAD_TIMEOUT = 20  # seconds without an answer
+
+# Test digits whose label is wrong or cannot be decided: at most two of five annotators gave it.
+DISPUTED = frozenset((947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729))
+
+SOURCES = {  # whose work a data set is; a file's is known by its name
+    "mnist": "MNIST: Y. LeCun, C. Cortes, C. Burges",
+    "builtin": "E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0)",
+    "unipen": "UNIPEN train_r01_v07: International Unipen Foundation (CC BY 4.0, doi 10.5281/zenodo.1195803)",
+    "nondigits": "UNIPEN train_r01_v07: International Unipen Foundation (CC BY 4.0, doi 10.5281/zenodo.1195803)",
+    "pendigits": "E. Alpaydin, F. Alimoglu: Pen-Based Recognition of Handwritten Digits, UCI, 1996 (CC BY 4.0)",
+}
+
+
+class DatasetError(Exception):
+    """A data set cannot be had or used; the text says what to do, in words for people."""
+
+
+class _DamagedFileError(Exception):
+    """A file that should hold MNIST does not."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images `uint8 (n, 28, 28)`, 0..255, and their labels `uint8 (n,)`, 0..9."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def digest(self) -> str:
+        """SHA-256 of images and labels: two splits with one digest are the same data."""
+        return self._digest
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(_bytes(self.images) + _bytes(self.labels)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A named data set in three parts that share no picture; `sources` say whose work it is."""
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    sources: tuple[str, ...] = ()
+
+
+def load(name: str, progress: bool = False, validation_share: float | None = None) -> Dataset:
+    """Load a data set by name, ready to train and test on.
+
+    Args:
+        name: "mnist" (70,000 digits; looked for on this machine, then downloaded) or
+            "builtin" (1,797 digits that come with scikit-learn; needs no network);
+            or the path of a file or folder in a format that `file_formats` knows;
+            or several of these joined by "+", to train on all and to test on the first; a number with
+            "*" before one of them repeats its training part: "mnist+3*own.csv".
+        progress: show a bar on stderr while downloading.
+        validation_share: share of the training digits that only choose; None for the data set's own, a
+            twelfth of MNIST's, an eighth of the built-in and a tenth of others. Writers are split in a fixed way.
+
+    Raises:
+        DatasetError: the name is unknown, MNIST is neither here nor to be had, or a file is malformed.
+    """
+    if name in DATASETS:
+        return DATASETS[name](progress, validation_share)
+    if os.path.exists(name):
+        return _load_files(Path(name), validation_share)
+    if "+" in name:
+        return _joined([load(part, progress, validation_share) for part in name.split("+")])
+    if repeated := REPEATED.fullmatch(name):
+        return _repeated(load(repeated[2], progress, validation_share), int(repeated[1]))
+    raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
+
+
+def load_test(name: str, progress: bool = False) -> tuple[str, Split]:
+    """What to call a data set, and its test digits; `name` as for `load`, but files of test digits alone will do.
+
+    Raises:
+        DatasetError: as `load`.
+    """
+    if name not in DATASETS and os.path.exists(name):
+        parts = _read(Path(name))
+        if "test" in parts:
+            return Path(name).name, Split(parts["test"].images, parts["test"].labels)
+    dataset = load(name, progress)
+    return dataset.name, dataset.test
+
+
+def at_hand() -> dict[str, str]:
+    """What `load` takes, by short names: the known data sets, and the files of digits in `$DIGIT_DATA_DIR`."""
+    folder = paths.data_dir()
+    files = sorted(folder.iterdir()) if folder and os.path.isdir(folder) and os.access(folder, os.R_OK) else []
+    own = {file.name: str(file) for file in files if file.name.endswith(OWN_ENDS) and file.name != "mnist.npz"}
+    return {**{name: name for name in DATASETS}, **own}
+
+
+def has_mnist() -> bool:
+    """Whether MNIST is on this machine, so that nothing must be fetched."""
+    cache = paths.home() / "data"
+    whole = any(folder and os.path.exists(folder / "mnist.npz") for folder in (paths.data_dir(), cache))
+    return whole or all(os.path.exists(cache / file) for file, _ in MNIST_IDX.values())
+
+
+def _load_mnist(progress: bool, validation_share: float | None) -> Dataset:
+    arrays = _mnist_arrays(progress)
+    train, validation = _split(Split(arrays["x_train"], arrays["y_train"]), validation_share or VALIDATION_SHARE)
+    return Dataset("mnist", train, validation, Split(arrays["x_test"], arrays["y_test"]), (SOURCES["mnist"],))
+
+
+def _load_builtin(progress: bool, validation_share: float | None) -> Dataset:
+    """UCI's optical digits (8x8, 17 grey levels) brought to MNIST's form.
+
+    E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0).
+    """
+    from sklearn.datasets import load_digits  # takes a second, and few callers need it
+
+    bunch = load_digits()
+    images = np.stack([_from_8x8(image) for image in bunch.images])
+    everything = Split(images, bunch.target.astype(np.uint8))
+    rest, test = _split(everything, 0.2)
+    train, validation = _split(rest, validation_share or 0.125)
+    return Dataset("builtin", train, validation, test, (SOURCES["builtin"],))
+
+
+def _load_files(path: Path, validation_share: float | None = None) -> Dataset:
+    """A file or folder of one's own; what it does not keep apart for testing, a tenth, is taken out."""
+    parts = _read(path)
+    if "train" not in parts:
+        raise DatasetError(f"{path} holds a test part and no training part.")
+    rest = parts["train"]
+    by_writer = _split_by_writer(rest) if rest.writers is not None and "test" not in parts else ()
+    if by_writer and all(len(split) for split in by_writer):
+        train, validation, test = by_writer
+    else:  # also the hands of so few that none can be kept apart
+        rest = Split(rest.images, rest.labels)
+        rest, test = _split(rest, 0.1) if "test" not in parts else (rest, parts["test"])
+        train, validation = _split(rest, validation_share or 0.1)
+        test = Split(test.images, test.labels)
+    for part, split in {"training": train, "validation": validation, "test": test}.items():
+        if not len(split):
+            raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")
+    name = path.name.split(".")[0]
+    return Dataset(path.name, train, validation, test, (SOURCES[name],) if name in SOURCES else ())
+
+
+def _read(path: Path) -> dict[str, Digits]:
+    try:
+        return file_formats.read(path)
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
+
+
+def _joined(parts: list[Dataset]) -> Dataset:
+    """Everything to train and to choose by; the first one's test part, so that its figure stays comparable."""
+
+    def join(splits: list[Split]) -> Split:
+        return Split(np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits]))
+
+    return Dataset(
+        name="+".join(part.name for part in parts),
+        train=join([part.train for part in parts]),
+        validation=join([part.validation for part in parts]),
+        test=parts[0].test,
+        sources=tuple(source for part in parts for source in part.sources),
+    )
+
+
+def _repeated(dataset: Dataset, times: int) -> Dataset:
+    """A training part of `times` its size: what is few counts for more, and is distorted anew each time."""
+    images, labels = dataset.train.images, dataset.train.labels
+    train = Split(np.tile(images, (times, 1, 1)), np.tile(labels, times))
+    return replace(dataset, name=f"{times}*{dataset.name}", train=train)
+
+
+DATASETS = {"mnist": _load_mnist, "builtin": _load_builtin}
+
+
+def _from_8x8(image: np.ndarray) -> np.ndarray:
+    """An 8x8 picture with values 0..16 as a digit, uint8 (28, 28)."""
+    large = cv2.resize(image.astype(np.float32) * (255 / 16), (80, 80), interpolation=cv2.INTER_CUBIC)
+    return normalization.normalize(large.clip(0, 255).astype(np.uint8))
+
+
+def _split(split: Split, share: float) -> tuple[Split, Split]:
+    """(rest, taken): `share` of every digit, chosen with a fixed seed, in the original order."""
+    rng = np.random.default_rng(SPLIT_SEED)
+    taken = np.zeros(len(split), bool)
+    for digit in range(10):
+        places = np.flatnonzero(split.labels == digit)
+        taken[rng.choice(places, round(len(places) * share), replace=False)] = True
+    return (
+        Split(split.images[~taken], split.labels[~taken]),
+        Split(split.images[taken], split.labels[taken]),
+    )
+
+
+def _split_by_writer(digits: Digits) -> tuple[Split, Split, Split]:
+    """(train, validation, test): a fifth of the writers are for testing, and a fifth for validation.
+
+    Which ones follows from their names alone, so that no writer ever changes sides.
+    """
+    parts = np.array([part_of(writer) for writer in digits.writers])
+    masks = (parts == part for part in ("train", "validation", "test"))
+    return tuple(Split(digits.images[mask], digits.labels[mask]) for mask in masks)
+
+
+def part_of(writer: str) -> str:
+    """The part, "train", "validation" or "test", that a writer's digits belong to; it follows from the name alone."""
+    side = hashlib.sha256(writer.encode(errors="surrogatepass")).digest()[20] % 5
+    return ("test", "validation")[side] if side < 2 else "train"
+
+
+def _mnist_arrays(progress: bool) -> dict[str, np.ndarray]:
+    """MNIST's four arrays from the first place that has them whole."""
+    cache = paths.home() / "data"
+    for folder in (paths.data_dir(), cache):
+        if folder and os.path.exists(folder / "mnist.npz"):
+            try:
+                return _read_npz(folder / "mnist.npz")
+            except _DamagedFileError as error:
+                log.warning("%s", error)
+                if folder == cache:  # what people keep elsewhere is theirs
+                    _set_aside(folder / "mnist.npz")
+            except (OSError, MemoryError) as error:
+                log.warning("%s cannot be read: %s", folder / "mnist.npz", error)
+    failures = []
+    for fetch in (_fetch_npz, _fetch_idx):
+        try:
+            return fetch(cache, progress)
+        except (OSError, ValueError, DigitFileError, _DamagedFileError) as error:  # requests' errors are OSErrors
+            log.warning("MNIST could not be fetched: %s", error)
+            failures.append(type(error).__name__)
+    raise DatasetError(
+        "MNIST is not on this machine and could not be downloaded "
+        f"({', '.join(failures)}). Either connect to the network, or put mnist.npz into a folder "
+        "and name that folder in DIGIT_DATA_DIR; or use the built-in digits (data set 'builtin')."
+    )
+
+
+def _fetch_npz(cache: Path, progress: bool) -> dict[str, np.ndarray]:
+    """Keras' public copy; the file stays in the cache."""
+    url, digest = MNIST_NPZ
+    return _read_npz(_download(url, digest, cache, "mnist.npz", progress))
+
+
+def _fetch_idx(cache: Path, progress: bool) -> dict[str, np.ndarray]:
+    """The four IDX files from a mirror; pooch keeps them in the cache."""
+    arrays = {}
+    for key, (file, digest) in MNIST_IDX.items():
+        path = _download(MNIST_IDX_FOLDER + file, digest, cache, file, progress)
+        arrays[key] = file_formats.read_idx(path)
+    return _checked(arrays, cache)
+
+
+def _download(url: str, digest: str, folder: Path, name: str, progress: bool) -> Path:
+    """Fetch one file unless it is there already; pooch checks it and writes it in one move."""
+    import pooch
+
+    downloader = pooch.HTTPDownloader(progressbar=progress, timeout=DOWNLOAD_TIMEOUT)
+    return Path(pooch.retrieve(url, digest, name, folder, downloader=downloader))
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {key: file[key] for key in MNIST_DIGESTS}
+    except (OSError, MemoryError):  # it may be whole all the same
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise whatever they like over damaged files
+        raise _DamagedFileError(f"{path} is damaged: {error}") from error
+    return _checked(arrays, path)
+
+
+def _checked(arrays: dict[str, np.ndarray], source: Path) -> dict[str, np.ndarray]:
+    for key, digest in MNIST_DIGESTS.items():
+        if hashlib.sha256(_bytes(arrays[key])).hexdigest() != digest:
+            raise _DamagedFileError(f"{source} is damaged: its {key} is not MNIST's")
+    return arrays
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a damaged file so that it is not read again but can still be looked at."""
+    try:
+        path.replace(path.with_name(path.name + ".damaged"))
+    except OSError as error:  # a read-only data folder: go on to the next place
+        log.warning("%s could not be set aside: %s", path, error)
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    return np.ascontiguousarray(array).tobytes()

@@ -1,0 +1,35 @@
+"""Where made-up pages take their marks from, split by writer as all data are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from digit_core.data import datasets, file_formats, fonts
+from digit_core.data.datasets import DatasetError
+from digit_core.data.marks import Sources
+
+
+def load(part: str, strokes: Sequence[Path], data: str = "mnist") -> Sources:
+    """Digits of a data set, pen strokes from JSON lines, and the fonts of this machine.
+
+    Args:
+        part: "train", "validation" or "test".
+        strokes: files that `data.file_formats` reads; rows that are labelled 0 to 9 are digits, all others letters.
+        data: a data set for `datasets.load`.
+
+    Raises:
+        DatasetError, DigitFileError: something is missing or malformed.
+    """
+    split = getattr(datasets.load(data), part)
+    inked = split.images.any((1, 2))
+    images, labels = split.images[inked], split.labels[inked]
+    if len(np.unique(labels)) < 10:
+        raise DatasetError(f"The {part} part of {data} lacks some of the ten digits.")
+    digits: list[list[list[np.ndarray]]] = [[] for _ in range(10)]
+    letters = []
+    for path in strokes:
+        for number, label, drawn, writer in file_formats.labelled_strokes(path):
+            if datasets.part_of(writer or f"row {number}") == part:
+                (digits[label] if 0 <= label <= 9 else letters).append([np.float32(stroke) for stroke in drawn])
+    return Sources(images, labels, digits, letters, fonts.load(fonts.find()))

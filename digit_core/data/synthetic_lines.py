@@ -1,0 +1,114 @@
+"""Endless made-up lines of marks as somebody draws them on a canvas, for training and measuring the line network.
+
+    lines = SyntheticLines(sources, seed=1)
+    inputs, labels = lines.batch(64)
+
+A line is of one hand and pen; its marks stand apart, touch or overlap. The same sources and seed give the same lines.
+"""
+
+import cv2
+import numpy as np
+
+from digit_core.data import marks
+from digit_core.data.marks import INKED, Hand, Sources
+from digit_core.models.line_format import OTHER, prepare, stack
+
+LENGTHS = (0.24, 0.14, 0.14, 0.13, 0.11, 0.09, 0.08, 0.07)  # fraction of the lines with one mark, two, ...
+HEIGHT = 64  # pixels of a digit while a line is made
+PENS = (0.02, 0.3)  # width over a digit's height
+GAPS = ((-0.28, 0.06), (-0.05, 0.5), (0.4, 1.5))  # between marks, over their height: touching, usual, wide
+OFTEN = (0.5, 0.4, 0.1)  # fraction of the lines with such gaps
+OTHERS = (0.0, 0.08, 0.5)  # fraction of a line's marks that are no digits
+SO_MANY = (0.4, 0.27, 0.33)  # fraction of the lines with so many of these
+SIGNS = 0.08  # fraction of the lines with points or minus signs, which count as nothing
+CHUNK = 16  # batches of lines that are made, and sorted by width, at a time
+
+
+class SyntheticLines:
+    """Makes lines."""
+
+    def __init__(self, sources: Sources, seed: int = 0):
+        self._sources, self._rng = sources, np.random.default_rng(seed)
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def batch(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Lines of about one width: inputs float32 (count, 32, width, 1), and labels int32 (count, 8), -1 after
+        the last: 0..9 or `line_format.OTHER`."""
+        if not self._waiting:
+            made = sorted((self.line() for _ in range(count * CHUNK)), key=lambda line: line[0].shape[1])
+            for place in self._rng.permutation(CHUNK):
+                some = made[place * count : (place + 1) * count]
+                labels = np.full((count, len(LENGTHS)), -1, np.int32)
+                for row, (_, own) in zip(labels, some, strict=True):
+                    row[: len(own)] = own
+                self._waiting.append((stack([picture for picture, _ in some]), labels))
+        return self._waiting.pop()
+
+    def line(self) -> tuple[np.ndarray, list[int]]:
+        """One line as `line_format.prepare` leaves it, uint8 (32, width), and its marks from left to right."""
+        while True:
+            ink, labels = self._drawn()
+            if labels and (picture := prepare(ink)) is not None:
+                return picture, labels
+
+    def drawing(self) -> tuple[np.ndarray, list[int]]:
+        """A line as a picture, dark on white, uint8 (height, width), to measure by."""
+        ink, labels = self._drawn()
+        return cv2.copyMakeBorder(255 - ink, *[HEIGHT // 2] * 4, cv2.BORDER_CONSTANT, value=255), labels
+
+    def _drawn(self) -> tuple[np.ndarray, list[int]]:
+        """The ink of a line, uint8 (height, width), and its marks."""
+        rng, hand = self._rng, self._hand()
+        others = rng.choice(OTHERS, p=SO_MANY)
+        gap = rng.uniform(*GAPS[rng.choice(len(GAPS), p=OFTEN)])
+        ones, signs = (0.4 if rng.random() < 0.1 else 0.0), rng.random() < SIGNS
+        vary, slope = rng.uniform(0, 0.12), rng.normal(0, 0.06)
+        count = int(rng.choice(len(LENGTHS), p=LENGTHS)) + 1
+        page = np.zeros((5 * HEIGHT, (2 * count + 3) * 2 * HEIGHT), np.uint8)
+        x, labels = float(HEIGHT), []
+        for _ in range(count):
+            height = HEIGHT * np.exp(rng.normal(0, vary))
+            if rng.random() < others:
+                mask, label = marks.other(self._sources, height, hand, rng), OTHER
+            else:
+                label = 1 if rng.random() < ones else int(rng.integers(10))
+                mask = marks.digit(self._sources, label, height, hand, rng)
+            left, _, width, _ = cv2.boundingRect((mask > INKED).astype(np.uint8))
+            if not width or x + mask.shape[1] > page.shape[1] - HEIGHT:
+                continue
+            y = 2.5 * HEIGHT + slope * (x - page.shape[1] / 2) + rng.normal(0, 0.05) * HEIGHT
+            _put(page, mask, x - left, y)
+            labels.append(label)
+            x += max(width + (gap + rng.normal(0, 0.05)) * HEIGHT, 4)
+            if signs and rng.random() < 0.4:
+                x = self._sign(page, x, y, hand)
+        return page, labels
+
+    def _sign(self, page: np.ndarray, x: float, y: float, hand: Hand) -> float:
+        """A point or minus; returns where the next mark may begin."""
+        rng = self._rng
+        if rng.random() < 0.6:
+            mask, y = marks.point(HEIGHT, hand, rng), y + HEIGHT * rng.uniform(0.36, 0.56)
+        else:
+            mask = marks.minus(HEIGHT, hand, rng)
+        if x + mask.shape[1] < page.shape[1] - HEIGHT:
+            _put(page, mask, x, y)
+        return x + mask.shape[1] + HEIGHT * rng.uniform(0.1, 0.3)
+
+    def _hand(self) -> Hand:
+        rng = self._rng
+        return Hand(
+            pen=HEIGHT * float(np.exp(rng.uniform(*np.log(PENS)))),
+            shear=rng.normal(0, 0.2),
+            aspect=np.exp(rng.normal(0, 0.16)),
+            angle=rng.normal(0, 0.06),
+            unevenness=rng.uniform(0.5, 1.6),
+            from_pictures=rng.random() < 0.35,
+        )
+
+
+def _put(page: np.ndarray, mask: np.ndarray, x: float, y: float) -> None:
+    """Add a mask with its left edge at x and its middle at y; what lies beyond the page is lost."""
+    left, top = max(round(x), 0), max(round(y - mask.shape[0] / 2), 0)
+    window = page[top : top + mask.shape[0], left : left + mask.shape[1]]
+    np.maximum(window, mask[: window.shape[0], : window.shape[1]], out=window)

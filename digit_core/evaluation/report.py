@@ -1,0 +1,117 @@
+"""An evaluation as one HTML file that needs nothing else: numbers, charts, misread digits."""
+
+import datetime
+import html
+import math
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from digit_core import charts
+from digit_core.data.datasets import Split
+from digit_core.evaluation.metrics import Evaluation
+from digit_core.evaluation.robustness import Curve
+from digit_core.reading import overlay
+
+MOST_MISREAD = 200  # digits shown
+
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 900px; margin: 2rem auto; padding: 0 1rem;
+  background: #faf9f6; color: #1c2333; }
+h1 { margin-bottom: 0; } table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
+td, th { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid #dcd8ce; }
+.digits { display: flex; flex-wrap: wrap; gap: 0.6rem; } figure { margin: 0; width: 72px; text-align: center; }
+figure img { width: 72px; image-rendering: pixelated; border-radius: 6px; }
+figcaption { font-size: 0.8rem; } .note { opacity: 0.75; }
+"""
+
+
+def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequence[Curve] = ()) -> str:
+    """The report's HTML.
+
+    Args:
+        model, data: their names for people.
+        digits: what was read, the same as in `result`.
+        curves: robustness, where it was measured.
+    """
+    low, high = result.interval
+    parts = [
+        f"<h1>{html.escape(model)}</h1>",
+        f'<p class="note">on the {result.digits:,} test digits of {html.escape(data)}, '
+        f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC. Made by Inkling.</p>",
+        _table(_headline(result, low, high)),
+        "<h2>Which digit was read as which</h2>",
+        _figure(charts.confusion(result.confusion), charts.confusion_text(result.confusion), first=True),
+        "<h2>Per digit</h2>",
+        _table(_per_digit(result), ("digit", "pictures", "recall", "precision", "F1")),
+        "<h2>Confidence</h2>",
+        _figure(charts.reliability(result.reliability()), "What was said against what was true."),
+        _figure(charts.coverage(*result.coverage()), "Misread among the rest, when the least sure are left unread."),
+    ]
+    if curves:
+        parts.append("<h2>Under growing distortion</h2>")
+        parts += [_figure(charts.robustness([c], [model], c.name), _in_words(c)) for c in curves if len(c.amounts) > 1]
+        single = [c for c in curves if len(c.amounts) == 1]
+        if single:
+            parts.append(_table([(c.name, f"{c.accuracies[0]:.2%}") for c in single]))
+    parts += [f"<h2>Misread digits, the surest first ({result.errors:,})</h2>", _misread(digits, result)]
+    title = html.escape(f"{model} on {data}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>"
+    )
+
+
+def _headline(result: Evaluation, low: float, high: float) -> list[tuple[str, str]]:
+    return [
+        ("Read right", f"{result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"),
+        ("Misread", f"{result.errors:,} of {result.digits:,}"),
+        ("Right in two tries", f"{result.top2:.2%}"),
+        ("Log loss", f"{result.log_loss:.4f} nats"),
+        ("Expected calibration error", f"{result.calibration_error:.2%}"),
+    ]
+
+
+def _per_digit(result: Evaluation) -> list[tuple[str, ...]]:
+    counts = result.confusion.sum(1)
+    return [
+        (str(d), f"{counts[d]:,}", *(_share(shares[d]) for shares in (result.recall, result.precision, result.f1)))
+        for d in range(10)
+    ]
+
+
+def _share(share: float) -> str:
+    return "–" if math.isnan(share) else f"{share:.2%}"
+
+
+def _table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> str:
+    head = f"<tr>{''.join(f'<th>{html.escape(h)}</th>' for h in heading)}</tr>" if heading else ""
+    body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table>{head}{body}</table>"
+
+
+def _figure(figure: go.Figure, said: str, first: bool = False) -> str:
+    """A chart; the first one brings the library with it, so that no network is needed."""
+    figure.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", width=None)
+    drawn = figure.to_html(full_html=False, include_plotlyjs=first, config={"displayModeBar": False})
+    return f'<div role="img" aria-label="{html.escape(said)}">{drawn}</div>'
+
+
+def _in_words(curve: Curve) -> str:
+    said = ", ".join(f"{amount:g}: {share:.0%}" for amount, share in zip(curve.amounts, curve.accuracies, strict=True))
+    return f"Accuracy under {curve.name}, {curve.unit}. {said}"
+
+
+def _misread(digits: Split, result: Evaluation) -> str:
+    shown = result.mistakes()[:MOST_MISREAD]
+    return f'<div class="digits">{"".join(_misread_digit(digits, result, place) for place in shown)}</div>'
+
+
+def _misread_digit(digits: Split, result: Evaluation, place: int) -> str:
+    true, read = int(result.labels[place]), int(result.predictions[place])
+    return (
+        f'<figure><img alt="number {place}" src="{overlay.data_url(digits.images[place])}">'
+        f"<figcaption>{true} read as {read}<br>{result.confidence[place]:.0%}</figcaption></figure>"
+    )

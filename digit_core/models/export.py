@@ -1,0 +1,242 @@
+"""A Keras model in the forms in which others run it; each is run once before it is handed out.
+
+What is written is first written beside its place, run on digits, compared with the
+Keras model, and only then renamed: a file that answers otherwise is never left behind.
+Loads TensorFlow when it writes.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from digit_core.pictures import normalization
+
+if TYPE_CHECKING:
+    import keras
+
+VERIFIED_ON = 1000  # digits
+LEAST_AGREEMENT = 0.9995  # with the same numbers; below it the export is broken
+LEAST_ROUNDED = 0.99  # with numbers rounded to whole ones
+CHUNK = 250  # digits run at once
+
+
+class ExportError(Exception):
+    """A model cannot be exported so; the text says why, in words for people."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """An exported model run beside its Keras model, on the same digits.
+
+    Attributes:
+        digits: how many.
+        agreement: share of them for which both name the same digit, 0..1.
+        largest_difference: between any two probabilities, 0..1.
+        bytes: size of the file, or of the folder's files together.
+    """
+
+    digits: int
+    agreement: float
+    largest_difference: float
+    bytes: int
+
+
+def export(model: "keras.Model", form: str, out: Path, digits: np.ndarray) -> Verification:
+    """Write `model` to `out` in that form, and verify what was written.
+
+    Args:
+        form: a name in `FORMATS`.
+        out: the file to write, or for "saved_model" the folder; what is there is replaced.
+        digits: uint8 (n, 28, 28), white on black, normalised as MNIST. The first 1,000 verify; all
+            serve "litert-int8" to learn the range of every value in the network.
+
+    Raises:
+        ExportError: there is no such form, a package is missing, `out` cannot be written, or what was
+            written does not answer as the model does.
+    """
+    if form not in FORMATS:
+        raise ExportError(f"There is no export format called {form!r}: {', '.join(FORMATS)}.")
+    write, run = FORMATS[form]
+    if os.path.isdir(out) and not (form == "saved_model" and os.path.isfile(out / "saved_model.pb")):
+        raise ExportError(f"{out} is a folder that is there already; please name another place.")
+    try:
+        with _replacing(out) as scratch:
+            _convert(form, write, model, scratch, digits)
+            least = LEAST_ROUNDED if form == "litert-int8" else LEAST_AGREEMENT
+            verification = _verify(model, scratch, run, digits[:VERIFIED_ON], least)
+    except OSError as error:
+        raise ExportError(f"The export cannot be written to {out}: {error.strerror or error}.") from error
+    return verification
+
+
+def _convert(form: str, write: Callable, model: "keras.Model", out: Path, digits: np.ndarray) -> None:
+    try:
+        write(model, out, digits)
+    except (ExportError, OSError):
+        raise
+    except Exception as error:  # the converters raise whatever they like
+        raise ExportError(f"The model cannot be written as {form}: {error}") from error
+
+
+def litert(model: "keras.Model") -> bytes:
+    """The model as a LiteRT file in float32: input float32 (n, 28, 28, 1), output float32 (n, classes)."""
+    return _converter(model).convert()
+
+
+def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
+    """The same with 8-bit whole numbers throughout, input and output too (scale and zero point in the file).
+
+    Post-training quantisation after Jacob et al.: Quantization and Training of Neural Networks for Efficient
+    Integer-Arithmetic-Only Inference (2018); `digits` are the representative set.
+    """
+    import tensorflow as tf
+
+    converter = _converter(model)
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([picture[np.newaxis]] for picture in normalization.batch(digits))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return converter.convert()
+
+
+def _converter(model: "keras.Model"):
+    """From a frozen function: `from_keras_model` prints a page on stdout, and unfrozen weights stay behind."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    call = tf.function(lambda digit: model(digit, training=False))
+    shape = (None, *model.inputs[0].shape[1:])  # (n, 28, 28, 1) for digits; the width of rows stays open
+    concrete = call.get_concrete_function(tf.TensorSpec(shape, tf.float32, name=model.inputs[0].name))
+    return tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
+
+
+def _write_litert(model, out: Path, digits: np.ndarray) -> None:
+    out.write_bytes(litert(model))
+
+
+def _write_litert_int8(model, out: Path, digits: np.ndarray) -> None:
+    out.write_bytes(litert_int8(model, digits))
+
+
+def _write_onnx(model, out: Path, digits: np.ndarray) -> None:
+    _need("onnx", "tf2onnx", "onnxruntime")
+    model(normalization.batch(digits[:1]))  # Keras wants it called once
+    model.export(out, format="onnx", verbose=False)
+
+
+def _write_saved_model(model, out: Path, digits: np.ndarray) -> None:
+    """With the signature "serving_default": {"digit": float32 (n, 28, 28, 1)} -> {"probabilities": (n, 10)}."""
+    import keras
+    import tensorflow as tf
+
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    digit = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="digit")
+    archive.add_endpoint("serve", lambda digit: {"probabilities": model(digit, training=False)}, [digit])
+    archive.write_out(out, verbose=False)
+
+
+def run_litert(path: Path, batch: np.ndarray) -> np.ndarray:
+    """Probabilities float32 (n, 10) of a LiteRT file, float or int8, for float32 (n, 28, 28, 1) in 0..1."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    [entry], [exit_] = interpreter.get_input_details(), interpreter.get_output_details()
+    interpreter.resize_tensor_input(entry["index"], batch.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(entry["index"], _quantised(batch, entry))
+    interpreter.invoke()
+    return _restored(interpreter.get_tensor(exit_["index"]), exit_)
+
+
+def _run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: batch})[0]
+
+
+def _run_saved_model(path: Path, batch: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(path).signatures["serving_default"]
+    return serve(digit=tf.constant(batch))["probabilities"].numpy()
+
+
+FORMATS: dict[str, tuple[Callable, Callable]] = {  # name -> (write it, run it)
+    "litert": (_write_litert, run_litert),
+    "litert-int8": (_write_litert_int8, run_litert),
+    "onnx": (_write_onnx, _run_onnx),
+    "saved_model": (_write_saved_model, _run_saved_model),
+}
+
+
+def _verify(model, written: Path, run: Callable, digits: np.ndarray, least: float) -> Verification:
+    """Run both on the same digits.
+
+    Raises:
+        ExportError: fewer than `least` of the digits are named alike, as when a file was written that
+            answers nonsense; or it cannot be run.
+    """
+    batch = normalization.batch(digits)
+    expected = np.concatenate([np.asarray(model(chunk, training=False)) for chunk in _chunks(batch)])
+    try:
+        answered = np.concatenate([run(written, chunk) for chunk in _chunks(batch)])
+    except ExportError:
+        raise
+    except Exception as error:  # runtimes raise whatever they like over a file that they do not take
+        raise ExportError(f"What was written cannot be run: {error}; it was not kept.") from error
+    if not (np.isfinite(expected).all() and np.isfinite(answered).all()):
+        raise ExportError("The model or its export answers with what is no number; it was not kept.")
+    agreement = float((expected.argmax(1) == answered.argmax(1)).mean())
+    if agreement < least:
+        raise ExportError(f"The export answers otherwise than the model (agreement {agreement:.2%}); it was not kept.")
+    return Verification(len(digits), agreement, float(np.abs(expected - answered).max()), _size(written))
+
+
+def _quantised(batch: np.ndarray, entry: dict) -> np.ndarray:
+    """Floats as the input of an int8 network wants them; as they are for a float network."""
+    scale, zero = entry["quantization"]
+    return np.round(batch / scale + zero).clip(-128, 127).astype(np.int8) if scale else batch
+
+
+def _restored(answer: np.ndarray, exit_: dict) -> np.ndarray:
+    scale, zero = exit_["quantization"]
+    return (answer.astype(np.float32) - zero) * scale if scale else answer
+
+
+def _chunks(batch: np.ndarray) -> Iterator[np.ndarray]:
+    return (batch[start : start + CHUNK] for start in range(0, len(batch), CHUNK))
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _need(*packages: str) -> None:
+    """Raises ExportError naming the optional packages that are not installed."""
+    import importlib.util
+
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
+    if missing:
+        raise ExportError(f"This format needs {' and '.join(missing)}: pip install {' '.join(packages)}")
+
+
+@contextlib.contextmanager
+def _replacing(out: Path) -> Iterator[Path]:
+    """Give a path beside `out` to write a file or folder to; when the block ends well it takes `out`'s place."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        scratch = Path(folder) / out.name
+        yield scratch
+        if out.is_dir():
+            shutil.rmtree(out)
+        os.replace(scratch, out)

@@ -1,0 +1,88 @@
+"""Networks in LiteRT form that many threads may run at once.
+
+An interpreter is not thread-safe, so idle ones wait in a pool, and a thread that finds none
+makes one (a millisecond).
+"""
+
+import threading
+from collections import OrderedDict
+
+import numpy as np
+
+from digit_core.pictures import normalization
+
+LARGEST_BATCH = 256  # digits that go through the network at once
+
+
+class Network:
+    """Runs a network of digits, whose LiteRT file it is given, on one thread a call."""
+
+    def __init__(self, content: bytes):
+        self._interpreters = Interpreters(content)
+
+    def run(self, digits: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs, each float32 (n, classes), for digits uint8 (n, 28, 28); widest first."""
+        batch = normalization.batch(digits)  # (n, 28, 28, 1)
+        starts = range(0, max(len(batch), 1), LARGEST_BATCH)
+        chunks = [self._interpreters.run(batch[start : start + LARGEST_BATCH]) for start in starts]
+        return [np.concatenate(outputs) for outputs in zip(*chunks, strict=True)]
+
+
+class Interpreters:
+    """Runs the LiteRT file whose bytes it is given, for inputs whose sizes may differ every time.
+
+    An interpreter is fitted to a shape, which takes a millisecond, and holds a copy of the weights; those used last
+    are kept.
+
+    Args:
+        content: the file.
+        threads: of each call.
+        most: how many are kept.
+        largest: values of an input from which its interpreter is not kept: it holds much memory.
+    """
+
+    def __init__(self, content: bytes, threads: int = 1, most: int = 4, largest: int = 1_000_000):
+        self._content, self._threads, self._most, self._largest = content, threads, most, largest
+        self._idle: OrderedDict[tuple[int, ...], list] = OrderedDict()
+        self._lock = threading.Lock()
+        self._new()  # a file that is no network is told now
+
+    def run(self, batch: np.ndarray) -> list[np.ndarray]:
+        """The outputs, each float32 with the batch first, widest first."""
+        interpreter = self._take(batch.shape) if len(batch) else self._new()
+        [entry], exits = interpreter.get_input_details(), interpreter.get_output_details()
+        exits = sorted(exits, key=lambda exit_: -exit_["shape"][-1])
+        if not len(batch):
+            return [np.zeros((0, exit_["shape"][-1]), np.float32) for exit_ in exits]
+        interpreter.set_tensor(entry["index"], batch)
+        interpreter.invoke()
+        outputs = [interpreter.get_tensor(exit_["index"]) for exit_ in exits]
+        self._give_back(batch, interpreter)
+        return outputs
+
+    def _new(self):
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_content=self._content, num_threads=self._threads)
+
+    def _take(self, shape: tuple[int, ...]):
+        with self._lock:
+            if self._idle.get(shape):
+                return self._idle[shape].pop()
+        interpreter = self._new()
+        [entry] = interpreter.get_input_details()
+        interpreter.resize_tensor_input(entry["index"], shape)
+        interpreter.allocate_tensors()
+        return interpreter
+
+    def _give_back(self, batch: np.ndarray, interpreter) -> None:
+        if batch.size > self._largest:
+            return
+        with self._lock:
+            self._idle.setdefault(batch.shape, []).append(interpreter)
+            self._idle.move_to_end(batch.shape)
+            while sum(map(len, self._idle.values())) > self._most:
+                shape, others = next(iter(self._idle.items()))  # the one not used for longest
+                others.pop()
+                if not others:
+                    del self._idle[shape]

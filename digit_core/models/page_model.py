@@ -1,0 +1,133 @@
+"""The page network on disk: a folder with `page.tflite`, `weights.npz` and `card.json`; and beside it
+`line.tflite`, the line network, which reads what is drawn.
+
+The shipped one is `models/page/`; one that was trained here, under `$DIGIT_HOME/page/`, takes its place. A file is
+used only if it is, byte for byte, the one its card speaks of.
+"""
+
+import datetime
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digit_core import paths, records
+from digit_core.models.store import ModelError
+
+LITERT, LINE, WEIGHTS = "page.tflite", "line.tflite", "weights.npz"
+
+
+@dataclass(frozen=True)
+class PageModel:
+    """A page network and its card as the program wrote it."""
+
+    folder: Path
+    card: dict[str, Any]
+
+    def litert_bytes(self) -> bytes:
+        """The LiteRT file; see `page_format` for what goes in and comes out.
+
+        Raises:
+            ModelError: it is missing or not the file that the card speaks of.
+        """
+        return self._checked(LITERT)
+
+    def line_bytes(self) -> bytes:
+        """The line network's LiteRT file; see `line_format` for what goes in and comes out.
+
+        Raises:
+            ModelError: as `litert_bytes`.
+        """
+        return self._checked(LINE)
+
+    def weights(self) -> list[np.ndarray]:
+        """The network's variables, float32, in Keras' order: to go on training from.
+
+        Raises:
+            ModelError: as `litert_bytes`.
+        """
+        with np.load(io.BytesIO(self._checked(WEIGHTS)), allow_pickle=False) as arrays:
+            return [arrays[f"w{index}"].astype(np.float32) for index in range(len(arrays.files))]
+
+    def _checked(self, file: str) -> bytes:
+        try:
+            content = (self.folder / file).read_bytes()
+        except OSError as error:
+            raise ModelError(f"The page network cannot be read: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != self.card["files"][file]["sha256"]:
+            raise ModelError("The page network is damaged: its file is not the one that was saved.")
+        return content
+
+
+def own_folder() -> Path:
+    """Where a page network that is trained here is kept."""
+    return paths.home() / "page"
+
+
+def find() -> PageModel:
+    """The page network that was trained here, else the shipped one.
+
+    Raises:
+        ModelError: there is none, or its card cannot be read.
+    """
+    own = own_folder()
+    return read(own if (own / "card.json").is_file() else paths.SHIPPED_MODELS / "page")
+
+
+def read(folder: Path) -> PageModel:
+    """The page network in a folder.
+
+    Raises:
+        ModelError: its card cannot be read.
+    """
+    try:
+        card = records.read_json(folder / "card.json")
+        for file in (LITERT, LINE, WEIGHTS):
+            card["files"][file]["sha256"], card["files"][file]["bytes"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError("The card of the page network cannot be read.") from error
+    return PageModel(folder, card)
+
+
+def check_target(folder: Path) -> None:
+    """Raises ModelError if a folder holds something else than a page network: `save` would put it in its place."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / LITERT).is_file():
+        raise ModelError(f"{folder} holds something else than a page network: name a folder of its own.")
+
+
+def save(folder: Path, litert: bytes, line: bytes, weights: Sequence[np.ndarray], about: dict[str, Any]) -> PageModel:
+    """Write page network and line network, all at once or not at all.
+
+    Args:
+        weights: the network's variables; they are kept as float16.
+        about: what the card says beside date and files.
+
+    Raises:
+        ModelError: the folder cannot be written.
+    """
+    packed = io.BytesIO()
+    np.savez(packed, **{f"w{index}": array.astype(np.float16) for index, array in enumerate(weights)})
+    check_target(folder)
+    contents = {LITERT: litert, LINE: line, WEIGHTS: packed.getvalue()}
+    card = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **about,
+        "files": {file: _fingerprint(content) for file, content in contents.items()},
+    }
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            for file, content in contents.items():
+                (scratch / file).write_bytes(content)
+            (scratch / "card.json").write_text(json.dumps(card, indent=2) + "\n")
+    except OSError as error:
+        raise ModelError(f"The page network cannot be written to {folder}: {error.strerror or error}.") from error
+    return read(folder)
+
+
+def _fingerprint(content: bytes) -> dict[str, Any]:
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

@@ -1,0 +1,274 @@
+"""A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
+
+Shipped models stand in the project's `models/`, a user's own under
+`$DIGIT_HOME/models/`; a shipped name cannot be taken. Only names are taken from outside, never paths, and a
+file is used only if it is, byte for byte, the one its card speaks of. Listing
+and loading need no TensorFlow; only `save` does.
+"""
+
+import datetime
+import hashlib
+import json
+import logging
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from digit_core import paths, records
+from digit_core.models import export
+
+if TYPE_CHECKING:
+    import keras
+
+log = logging.getLogger(__name__)
+
+DEFAULT_MODEL = "inkling"
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+FILES = ("model.keras", "model.tflite")
+
+
+class ModelError(Exception):
+    """A model cannot be had; the text says why, in words for people."""
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model on disk: its name, its folder, and its card as the program wrote it."""
+
+    name: str
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def is_default(self) -> bool:
+        return self.name == DEFAULT_MODEL
+
+    @property
+    def is_shipped(self) -> bool:
+        return self.folder.parent == paths.SHIPPED_MODELS
+
+    @property
+    def litert_file(self) -> Path:
+        return self.folder / "model.tflite"
+
+    def litert_bytes(self) -> bytes:
+        """The LiteRT file, checked against the card.
+
+        Raises:
+            ModelError: it is missing or not the file that the card speaks of.
+        """
+        return self._checked("model.tflite")
+
+    def load_keras(self) -> "keras.Model":
+        """The Keras model, for what LiteRT cannot do; loads TensorFlow.
+
+        Raises:
+            ModelError: its file is missing or not the file that the card speaks of.
+        """
+        import keras
+
+        self._checked("model.keras")  # only what the program made is loaded: such files can run code
+        return keras.models.load_model(self.folder / "model.keras", compile=False)
+
+    def _checked(self, file: str) -> bytes:
+        try:
+            content = (self.folder / file).read_bytes()
+        except OSError as error:
+            raise ModelError(f"The model {self.name!r} cannot be read: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != self.card["files"][file]["sha256"]:
+            raise ModelError(f"The model {self.name!r} is damaged: its file is not the one that was saved.")
+        return content
+
+
+def find(name: str | None = None) -> StoredModel:
+    """The model of that name, the default one for None.
+
+    Raises:
+        ModelError: there is none, or its card cannot be read.
+    """
+    name = DEFAULT_MODEL if name is None else name
+    paths.recover_folders(paths.home() / "models")
+    for folder in _roots():
+        if NAME.fullmatch(name) and os.path.isfile(folder / name / "card.json"):
+            return _read(folder / name)
+    known = ", ".join(model.name for model in list_models()) or "none yet"
+    raise ModelError(f"There is no model called {name!r}. Known models: {known}.")
+
+
+def list_models() -> list[StoredModel]:
+    """Every model with a readable card, by name, the default one first."""
+    paths.recover_folders(paths.home() / "models")
+    found: dict[str, StoredModel] = {}
+    for root in _roots():
+        for folder in sorted(root.iterdir()) if os.access(root, os.R_OK | os.X_OK) and root.is_dir() else ():
+            try:
+                if NAME.fullmatch(folder.name):
+                    found.setdefault(folder.name, _read(folder))
+            except ModelError as error:  # one broken folder hides itself, not the others
+                log.info("%s", error, exc_info=True)
+    return sorted(found.values(), key=lambda model: (not model.is_default, model.name))
+
+
+def check_name(name: str) -> None:
+    """Raises ModelError if that cannot be a model's name."""
+    if not NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} cannot be a model's name: use up to 64 small letters, digits, '-', '_' and '.', "
+            "beginning with a letter or digit."
+        )
+
+
+def check_target(name: str, root: Path | None = None) -> Path:
+    """The folder that `save` would write, once it is sure that it can.
+
+    Raises:
+        ModelError: the name will not do, or the folder cannot be written.
+    """
+    check_name(name)
+    if root is None and (paths.SHIPPED_MODELS / name).exists():
+        raise ModelError(f"{name!r} is the name of a model that comes with Inkling. Please choose another.")
+    root = root or paths.home() / "models"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            return root / name
+    except OSError as error:
+        raise _unwritable(root, error) from error
+
+
+def save(
+    model: "keras.Model", name: str, about: dict[str, Any], digits: np.ndarray, root: Path | None = None
+) -> StoredModel:
+    """Write a Keras model, its LiteRT twin and its card as `root/name`, all at once or not at all.
+
+    Args:
+        about: what the card says beside name, date, versions and files (`training.describe`).
+        digits: uint8 (n, 28, 28), on which the LiteRT file is compared with the Keras model.
+        root: `$DIGIT_HOME/models` if None.
+
+    Raises:
+        ModelError: the name will not do, or the folder cannot be written.
+        ExportError: the LiteRT file answers otherwise than the model.
+    """
+    folder = check_target(name, root)
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            model.save(scratch / "model.keras")
+            verification = export.export(model, "litert", scratch / "model.tflite", digits)
+            card = {
+                "name": name,
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                **about,
+                "exports": {"litert": asdict(verification)},
+                "versions": _versions(),
+                "files": {file: _fingerprint(scratch / file) for file in FILES},
+            }
+            _write_card(card, scratch)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return _read(folder)
+
+
+def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
+    """Add to a model's card how an export of it compared with it.
+
+    Raises:
+        ModelError: the card cannot be read or written.
+    """
+    card = _read(model.folder).card
+    card["exports"] = {**card.get("exports", {}), form: asdict(verification)}
+    try:
+        _write_card(card, model.folder)
+    except OSError as error:
+        raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
+
+
+def read(folder: Path) -> StoredModel:
+    """The model in a folder that is not one of the stored ones, such as a run's.
+
+    Raises:
+        ModelError: its card cannot be read.
+    """
+    return _read(folder)
+
+
+def copy(model: StoredModel, name: str) -> StoredModel:
+    """Keep a copy of a model under another name in `$DIGIT_HOME/models`, in place of one that is there already.
+
+    Raises:
+        ModelError: the name will not do, the model is damaged, or the folder cannot be written.
+    """
+    folder = check_target(name)
+    if os.path.isfile(folder / "card.json") and _read(folder).card["files"] == model.card["files"]:
+        return _read(folder)
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            for file in model.card["files"]:
+                (scratch / file).write_bytes(model._checked(file))
+            _write_card({**model.card, "name": name}, scratch)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return _read(folder)
+
+
+def _unwritable(folder: Path, error: OSError) -> ModelError:
+    """The error for people, who may be visitors: where models lie stands in the log alone."""
+    log.warning("No model can be written to %s", folder, exc_info=error)
+    return ModelError(f"The model cannot be written: {error.strerror or 'the folder cannot be used'}.")
+
+
+def _write_card(card: dict[str, Any], folder: Path) -> None:
+    """Write it all at once or not at all."""
+    with paths.replacing_file(folder / "card.json") as file:
+        file.write((json.dumps(card, indent=2) + "\n").encode())
+
+
+def _roots() -> tuple[Path, ...]:
+    return paths.SHIPPED_MODELS, paths.home() / "models"
+
+
+def _read(folder: Path) -> StoredModel:
+    try:
+        card = records.read_json(folder / "card.json")
+        _check_card(card)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The card of the model {folder.name!r} cannot be read.") from error
+    return StoredModel(folder.name, folder, card)
+
+
+def _check_card(card: dict) -> None:
+    """Touch all that the program relies on; what is missing or of another type raises an error."""
+    for file in FILES:
+        records.number(card["files"][file]["bytes"])
+        bytes.fromhex(card["files"][file]["sha256"])
+    texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("names are texts")
+    datetime.datetime.fromisoformat(card["created"])
+    records.number(card["parameters"])
+    for value in card["metrics"].values():
+        records.number(value)
+
+
+def _fingerprint(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _versions() -> dict[str, str]:
+    import platform
+
+    import keras
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,205 @@
+"""The bytes of any picture file -> a safe, upright picture. Knows no digit and no model.
+
+A *picture* is `uint8`: grey `(height, width)`, RGB `(height, width, 3)` or RGBA
+`(height, width, 4)`, of any polarity. Files come from strangers: their size is read from the header before
+anything is decoded, and whatever goes wrong inside a decoder comes out as an
+`UnreadableImageError` with a sentence for people.
+"""
+
+import io
+import threading
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps
+
+try:
+    import pillow_heif
+except ImportError:  # optional: without it, HEIC gets a sentence of its own
+    pillow_heif = None
+else:
+    pillow_heif.register_heif_opener()
+
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the cap below is lower than Pillow's
+MAX_PIXELS = 25_000_000
+MAX_BYTES = 50_000_000
+WORKING_SIDE = 2000  # pixels; a longer side is reduced to this where all of them are not needed
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "HEIF")
+SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".avif", ".heic", ".heif",
+)  # fmt: skip
+
+JPEG_SCAN = b"\xff\xda"  # a progressive JPEG goes over all its pixels once a scan
+MOST_JPEG_SCANS = 100  # cameras and editors write up to about ten, and one for each embedded preview
+HOLD_JPEG = ("JPEG", "MPO", "TIFF")  # in other formats these bytes come up by chance
+TEXT_PNM = (b"P1", b"P2", b"P3")  # Pillow reads these byte by byte
+TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
+_decoding = threading.Semaphore(2)  # large pictures decoded at the same time: bounds memory
+
+LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
+
+
+class UnreadableImageError(ValueError):
+    """A picture that cannot be read; the text says why, in words for people."""
+
+
+def read_file(path: Path) -> np.ndarray:
+    """Decode a picture file; see `decode`.
+
+    Raises:
+        UnreadableImageError: it is not there, too large, or not a picture.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnreadableImageError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
+        if not path.is_file():  # a pipe or a device would keep us waiting for ever
+            raise UnreadableImageError("This is not a file.")
+        return decode(path.read_bytes())
+    except OSError as error:
+        raise UnreadableImageError(f"This file cannot be opened: {error.strerror}.") from error
+
+
+def decode(content: bytes) -> np.ndarray:
+    """A picture file's bytes -> grey `(height, width)` or RGB `(height, width, 3)`, uint8, upright.
+
+    Transparency is laid on white (on black if white hides the drawing), 16 bits are
+    stretched to 8, of an animation the first frame is taken, EXIF's rotation is applied.
+
+    Raises:
+        UnreadableImageError: empty, damaged, over 25 megapixels, or in no known format.
+    """
+    image = _open(content)
+    try:
+        _check_cost(image, content)
+        with _decoding:
+            image.load()
+            _check_pixels(*image.size)  # an AVIF's header may name a smaller picture than it holds
+            ImageOps.exif_transpose(image, in_place=True)  # in place: a copy of 25 megapixels is 75 MB
+            return _to_array(image)
+    except UnreadableImageError:
+        raise
+    except Exception as error:  # decoders of hostile files, and tags of any type, raise whatever they like
+        raise UnreadableImageError("This picture is damaged: its data cannot be decoded.") from error
+
+
+def _open(content: bytes) -> Image.Image:
+    """Read the header alone."""
+    if not content:
+        raise UnreadableImageError("This file is empty.")
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(
+            f"This picture is too large: the most that can be read is {MAX_PIXELS // 1_000_000} megapixels."
+        ) from error
+    except Exception as error:  # as above: a header can be hostile as well
+        raise UnreadableImageError(_why_unknown(content)) from error
+
+
+def _check_cost(image: Image.Image, content: bytes) -> None:
+    """Refuse what would take much memory or time to decode, as far as the header and the markers tell."""
+    tags = getattr(image, "tag_v2", {})  # of a TIFF, which may hide a huge tile behind a small size
+    _check_pixels(*image.size)
+    _check_pixels(tags.get(TILE_WIDTH, 0), tags.get(TILE_LENGTH, 0))
+    has_many_scans = image.format in HOLD_JPEG and content.count(JPEG_SCAN) > MOST_JPEG_SCANS
+    if has_many_scans or content[:2] in TEXT_PNM:
+        raise UnreadableImageError(
+            "This picture is stored in a form that takes too long to read. Please save it as PNG."
+        )
+
+
+def _check_pixels(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise UnreadableImageError(
+            f"This picture has {width} x {height} pixels or more; the most that can be read is "
+            f"{MAX_PIXELS // 1_000_000} megapixels. Please make it smaller."
+        )
+
+
+def _why_unknown(content: bytes) -> str:
+    start = content[:512].lstrip().lower()
+    if content[4:8] == b"ftyp" and content[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return "This HEIC picture cannot be read here. Please save it as JPEG or PNG."
+    if start.startswith((b"<svg", b"<?xml")) or b"<svg" in start:
+        return "This is a vector drawing (SVG). Please save it as PNG."
+    if start.startswith(b"%pdf"):
+        return "This is a PDF. Please upload a picture of the page."
+    return "This is not a picture that can be read. PNG, JPEG, WebP, AVIF, HEIC, GIF, BMP and TIFF can."
+
+
+def _to_array(image: Image.Image) -> np.ndarray:
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        return _stretch(np.asarray(image).astype(np.float32))
+    if image.has_transparency_data:
+        return on_paper(np.asarray(image.convert("RGBA")))
+    if image.mode in ("1", "L"):
+        return np.asarray(image.convert("L"))
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _stretch(values: np.ndarray) -> np.ndarray:
+    """Deep grey values (16 bits, float) -> uint8, from their own darkest to their brightest.
+
+    A sheet that is nearly of one grey stays so: its faint differences are not blown up.
+    """
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    span = max(high - low, max(abs(low), abs(high)) * LEAST_CONTRAST / 255, 1e-6)
+    return np.nan_to_num((values - low) * (255 / span)).clip(0, 255).astype(np.uint8)
+
+
+def check(picture: np.ndarray) -> np.ndarray:
+    """The picture as an array; a Pillow image of the same form will do.
+
+    Raises:
+        UnreadableImageError: wrong dtype or shape, no pixels, or too many.
+    """
+    try:
+        picture = np.asarray(picture)
+    except ValueError as error:
+        raise UnreadableImageError("A picture must be an array of numbers.") from error
+    shaped = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
+    if picture.dtype != np.uint8 or not shaped:
+        raise UnreadableImageError(
+            "A picture must be uint8 of shape (height, width), (height, width, 3) or (height, width, 4), "
+            f"not {picture.dtype} {picture.shape}."
+        )
+    if not 0 < picture.shape[0] * picture.shape[1] <= MAX_PIXELS:
+        raise UnreadableImageError(f"A picture must have 1 to {MAX_PIXELS:,} pixels.")
+    return picture
+
+
+def on_paper(picture: np.ndarray) -> np.ndarray:
+    """Lay a picture's transparency on white: RGBA -> RGB, all else as it is.
+
+    White ink on nothing would vanish there; if white hides the drawing, black is laid under it.
+    """
+    if picture.ndim == 2 or picture.shape[2] == 3:
+        return picture
+    if picture[..., 3].min() == 255:
+        return cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
+    on_white = _composite(picture, 255)
+    if np.ptp(on_white) < LEAST_CONTRAST <= np.ptp(picture[..., 3]):
+        return _composite(picture, 0)
+    return on_white
+
+
+def _composite(picture: np.ndarray, paper: int) -> np.ndarray:
+    mixed = np.empty((*picture.shape[:2], 3), np.uint8)
+    for top in range(0, len(picture), 256):  # in strips: 16 bits a value for all at once would be much memory
+        strip = picture[top : top + 256].astype(np.uint16)
+        alpha = strip[..., 3:]
+        mixed[top : top + 256] = (strip[..., :3] * alpha + paper * (255 - alpha) + 127) // 255
+    return mixed
+
+
+def working_size(picture: np.ndarray) -> np.ndarray:
+    """The picture, reduced to 2,000 pixels a side at most."""
+    height, width = picture.shape[:2]
+    scale = max(height, width) / WORKING_SIDE
+    if scale <= 1:
+        return picture
+    size = max(round(width / scale), 1), max(round(height / scale), 1)
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

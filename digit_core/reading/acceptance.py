@@ -1,0 +1,91 @@
+"""How page network and classifier are believed together: a digit's probabilities, and whether it is one at all.
+
+The weights are fitted on validation pages by `training.page_calibration` and stand in the page network's card.
+Knows no model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import cv2
+import numpy as np
+
+from digit_core import records
+from digit_core.models.calibration import log_odds
+from digit_core.models.page_format import OTHER
+from digit_core.reading.line_decoding import Weights
+
+EVEN = 0.5  # fraction of a drawing's pixels that are of exactly one grey
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted weights.
+
+    Attributes:
+        network, classifier: exponents of their probabilities of the ten digits in the product of both.
+        acceptance: weights of the columns of `evidence`, the constant last, in a logistic regression.
+        drawn_threshold: the probability of being a digit from which a drawn mark is accepted.
+        page_threshold: the same on photographs and scans; their grain looks like writing now and then.
+        line: what speaks for a drawn line of marks.
+    """
+
+    network: float = 1.0
+    classifier: float = 0.0
+    acceptance: tuple[float, ...] = (0.5, 0.5) + (0.0,) * 6
+    drawn_threshold: float = 0.5
+    page_threshold: float = 0.5
+    line: Weights = field(default_factory=Weights)
+
+    @classmethod
+    def from_card(cls, card: Mapping) -> "Calibration":
+        """What `training.page_calibration` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: something is missing or of another type.
+        """
+        weights = tuple(float(records.number(value)) for value in card["acceptance"])
+        if len(weights) != 8:
+            raise ValueError("eight weights are needed")
+        names = ("network", "classifier", "drawn_threshold", "page_threshold")
+        line = Weights(**{f.name: float(records.number(card["line"][f.name])) for f in fields(Weights)})
+        return cls(acceptance=weights, line=line, **{name: float(records.number(card[name])) for name in names})
+
+    def fused(self, network: np.ndarray, classifier: np.ndarray) -> np.ndarray:
+        """Probabilities of the ten digits, float32 (n, 10), by both: a weighted product (Hinton 2002).
+
+        Args:
+            network: the page network's, (n, 13).
+            classifier: the classifier's, (n, 10).
+        """
+        logits = self.network * _log(network[:, :OTHER]) + self.classifier * _log(classifier)
+        exponentials = np.exp(logits - logits.max(1, keepdims=True))
+        return (exponentials / exponentials.sum(1, keepdims=True)).astype(np.float32)
+
+    def digit_probability(self, evidence: np.ndarray) -> np.ndarray:
+        """The probability that a mark is a digit, whichever, float (n,), by its evidence (n, 7)."""
+        weights = np.asarray(self.acceptance)
+        return 1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1])))
+
+    def accepts(self, probability: np.ndarray, is_drawn: bool) -> np.ndarray:
+        """Whether marks of that probability (n,) are accepted, bool (n,)."""
+        return probability >= (self.drawn_threshold if is_drawn else self.page_threshold)
+
+
+def evidence(heat: np.ndarray, network: np.ndarray, classifier: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """What tells digits from other marks, float (n, 7).
+
+    Columns: the log-odds of the heat, of the page network's probability of a digit, and of the classifier's
+    confidence; then the four of `context.context`.
+    """
+    own = [log_odds(heat), log_odds(network[:, :OTHER].sum(1)), log_odds(classifier.max(1))]
+    return np.column_stack([*own, context])
+
+
+def is_drawn(grey: np.ndarray) -> bool:
+    """Whether a picture, uint8 (height, width), was drawn on a screen: no camera sees paper of one grey."""
+    return bool(cv2.calcHist([grey], [0], None, [256], [0, 256]).max() > EVEN * grey.size)
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(probabilities, 1e-6))

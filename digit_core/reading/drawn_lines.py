@@ -1,0 +1,222 @@
+"""The lines of a drawing read once more, each as a whole: which of the marks that were found are there, and what else.
+
+In a drawing ink is known exactly; of a photograph the page network's answer stands.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from digit_core.models.line_format import OTHER
+from digit_core.pictures import normalization
+from digit_core.reading import layout, line_decoding
+from digit_core.reading.line_decoding import Decoded, Weights
+from digit_core.reading.line_network import LineNetwork
+from digit_core.reading.settings import ReadingSettings
+
+INKED = 40  # grey levels from the paper's from which a pixel is ink
+INKED_WELL = 60  # grey level of ink that is no soft edge
+SEEN = 100  # the page network's grey level of ink, 0.4 as a probability
+FEWEST, MOST = 2, 24  # marks of a line that the line network is asked about; one alone the page network knows better
+TALL = 64  # pixels to which marks are made smaller
+LARGEST = 4_000_000  # pixels of a picture that is looked at
+MOST_COMPONENTS = 5000  # of a picture: bounds time and memory
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A mark as it may be read; centre and size in pixels of the upright picture.
+
+    Attributes:
+        label: 0..9, OTHER, POINT or MINUS.
+        heat: the probability that there is a mark, 0..1.
+        digit: the probability that it is a digit, whichever, 0..1.
+        probabilities: float32 (10,), of the ten digits.
+        image: uint8 (28, 28), as a classifier wants it.
+        ink: its own ink, uint8 (height, width).
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: int
+    heat: float
+    digit: float
+    probabilities: np.ndarray = field(repr=False)
+    image: np.ndarray = field(repr=False)
+    ink: np.ndarray = field(repr=False)
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        return (self.x - self.width / 2, self.y - self.height / 2, self.x + self.width / 2, self.y + self.height / 2)
+
+
+@dataclass(frozen=True)
+class DrawnLine:
+    """The ink of one line of marks, uint8 (height, width), and where in the picture it is.
+
+    Attributes:
+        corner: x and y of its first pixel, in pixels of the picture.
+        scale: pixels of the picture a pixel of `ink`.
+    """
+
+    ink: np.ndarray
+    corner: tuple[float, float]
+    scale: float
+
+
+@dataclass(frozen=True)
+class TextLine:
+    """Marks from left to right, and their ink where it can be told from what is round it, else None."""
+
+    marks: list[Candidate]
+    drawn: DrawnLine | None
+
+
+def text_lines(
+    candidates: Sequence[Candidate], grey: np.ndarray, seen: np.ndarray, settings: ReadingSettings
+) -> list[TextLine]:
+    """The text lines of a drawing, without points and minus signs.
+
+    Args:
+        grey: the drawing, uint8 (height, width).
+        seen: the ink that the page network saw in it, uint8, of any size.
+    """
+    lines = layout.lines([c for c in candidates if c.label <= OTHER], settings)
+    inks = drawn_lines(lines, grey, settings)
+    return [
+        TextLine(marks, ink if ink is not None and _is_seen(ink, seen, grey.shape, settings) else None)
+        for marks, ink in zip(lines, inks, strict=True)
+    ]
+
+
+def decided(
+    candidates: Sequence[Candidate],
+    lines: Sequence[TextLine],
+    network: LineNetwork,
+    weights: Weights,
+    classify: Callable[[np.ndarray], np.ndarray],
+    keeps_classes: bool = False,
+) -> list[Candidate]:
+    """The marks that are there, each with what both networks say of it; points and minus signs as they came.
+
+    Args:
+        lines: the `text_lines` of the candidates.
+        classify: images uint8 (n, 28, 28) -> probabilities (n, 10), for marks that were not detected.
+        keeps_classes: whether the probabilities of the ten digits stay as they are.
+    """
+    found = [c for c in candidates if c.label > OTHER]
+    for line in lines:
+        marks, drawn = line.marks, line.drawn
+        is_asked = drawn is not None and FEWEST <= len(marks) <= MOST
+        steps = network(drawn.ink) if is_asked else None
+        if steps is None:
+            found += marks
+            continue
+        digit, classes = np.array([m.digit for m in marks]), np.array([m.probabilities for m in marks])
+        decoded = line_decoding.decode(digit, classes, steps, weights)
+        for number, mark in enumerate(decoded):
+            if mark.detection is None:
+                new = _unseen(drawn, decoded, number, classify, keeps_classes)
+                found += [new] if new is not None else []
+                continue
+            old = marks[mark.detection]
+            own = old.probabilities if keeps_classes else mark.probabilities.astype(np.float32)
+            found.append(replace(old, digit=mark.digit, probabilities=own))
+    return found
+
+
+def drawn_lines(
+    lines: Sequence[Sequence[Candidate]], grey: np.ndarray, settings: ReadingSettings
+) -> list[DrawnLine | None]:
+    """The ink of each line of marks; None where it cannot be told from what is round it."""
+    heights = [mark.height for line in lines for mark in line]
+    scale = max(float(np.median(heights)) / TALL, 1.0) if heights else 1.0
+    if grey.size / scale**2 > LARGEST:
+        return [None] * len(lines)
+    ink = _ink(grey, scale)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > INKED).astype(np.uint8), connectivity=8)
+    if not lines or count > MOST_COMPONENTS:
+        return [None] * len(lines)
+    boxes = np.concatenate([stats[1:, :2], stats[1:, :2] + stats[1:, 2:4]], 1)  # (n, 4) as `Candidate.box`
+    owners = np.append(-1, _lines_of(boxes * scale, lines))  # component 0 is paper
+    found: list[DrawnLine | None] = []
+    for number, line in enumerate(lines):
+        own = boxes[owners[1:] == number]
+        left, top, right, bottom = (*own[:, :2].min(0), *own[:, 2:].max(0)) if len(own) else (0, 0, 0, 0)
+        if not 0 < bottom - top < settings.highest * np.median([mark.height for mark in line]) / scale:
+            found.append(None)
+            continue
+        part = np.s_[top:bottom, left:right]
+        alone = np.where(owners[labels[part]] == number, ink[part], 0).astype(np.uint8)
+        found.append(DrawnLine(alone, (left * scale, top * scale), scale))
+    return found
+
+
+def _is_seen(line: DrawnLine, seen: np.ndarray, shape: tuple[int, int], settings: ReadingSettings) -> bool:
+    """Whether the page network saw nearly all of a line's ink as ink; frames and printed lines it does not."""
+    scale = seen.shape[1] / shape[1]
+    matrix = np.array([[line.scale, 0, line.corner[0]], [0, line.scale, line.corner[1]]]) * scale
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    known = cv2.warpAffine(seen, matrix, line.ink.shape[::-1], flags=flags)
+    return bool(np.mean(known[line.ink > INKED_WELL] > SEEN) >= settings.covered)
+
+
+def _ink(grey: np.ndarray, scale: float) -> np.ndarray:
+    """How far each pixel is from the paper's grey, the farthest 255, uint8, at one `scale`-th of the size."""
+    paper = int(cv2.calcHist([grey], [0], None, [256], [0, 256]).argmax())
+    ink = cv2.absdiff(grey, np.full_like(grey, paper))
+    if scale > 1:
+        size = max(round(grey.shape[1] / scale), 1), max(round(grey.shape[0] / scale), 1)
+        ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA)
+    return cv2.convertScaleAbs(ink, alpha=255 / max(int(ink.max()), 1))
+
+
+def _lines_of(boxes: np.ndarray, lines: Sequence[Sequence[Candidate]]) -> np.ndarray:
+    """For each component, by its box (n, 4), the line on whose marks it lies most, else the one beside it, else -1."""
+    marks = np.array([mark.box for line in lines for mark in line])
+    starts = np.cumsum([0, *(len(line) for line in lines[:-1])])
+    low, high = np.maximum(boxes[:, np.newaxis, :2], marks[:, :2]), np.minimum(boxes[:, np.newaxis, 2:], marks[:, 2:])
+    wide, tall = np.moveaxis(high - low, 2, 0)  # (n, marks); below 0: the gap
+    overlap = np.add.reduceat(np.maximum(wide, 0) * np.maximum(tall, 0), starts, axis=1)
+    is_beside = (tall > 0.5 * (boxes[:, 3:] - boxes[:, 1:2])) & (-wide < marks[:, 3] - marks[:, 1])
+    beside = np.logical_or.reduceat(is_beside, starts, axis=1)
+    lying = np.where(overlap.max(1) > 0, overlap.argmax(1), -1)
+    return np.where((lying < 0) & beside.any(1), beside.argmax(1), lying)
+
+
+def _unseen(
+    line: DrawnLine,
+    decoded: Sequence[Decoded],
+    number: int,
+    classify: Callable[[np.ndarray], np.ndarray],
+    keeps_classes: bool,
+) -> Candidate | None:
+    """The mark that only the line network saw: the ink half-way to its neighbours, or None if there is none."""
+    width = line.ink.shape[1]
+    before = decoded[number - 1].place if number else -decoded[number].place
+    after = decoded[number + 1].place if number + 1 < len(decoded) else 2 - decoded[number].place
+    first, last = ((decoded[number].place + other) / 2 * width for other in (before, after))
+    part = line.ink[:, max(int(first), 0) : max(int(last), int(first) + 1) + 1]
+    if not part.any():
+        return None
+    x, y, wide, high = cv2.boundingRect(part)
+    ink = part[y : y + high, x : x + wide]
+    image = normalization.normalize(ink)
+    probabilities = classify(image[np.newaxis])[0] if keeps_classes else decoded[number].probabilities
+    return Candidate(
+        x=line.corner[0] + (max(int(first), 0) + x + wide / 2) * line.scale,
+        y=line.corner[1] + (y + high / 2) * line.scale,
+        width=wide * line.scale,
+        height=high * line.scale,
+        label=int(decoded[number].probabilities.argmax()),
+        heat=1.0,
+        digit=decoded[number].digit,
+        probabilities=np.asarray(probabilities, np.float32),
+        image=image,
+        ink=ink,
+    )

@@ -1,0 +1,256 @@
+"""The page network at work: a level of the pyramid -> detections, each with its box, class and ink. LiteRT only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from digit_core.models.litert import Interpreters
+from digit_core.models.page_format import (
+    CLASSES,
+    NATIVE,
+    OFFSET_UNIT,
+    OTHER,
+    SIZE_UNIT,
+    SLOT_WIDTH,
+    STRIDE,
+    TOLERATED,
+    ink_logits,
+    slot_centres,
+    slots,
+)
+from digit_core.pictures import normalization
+from digit_core.reading.pyramid import Box, Level
+
+KEPT = 10  # interpreters, each for one shape of input
+LARGEST_KEPT = 300_000  # pixels of such a shape; larger ones take much memory, and come up seldom
+EDGE = 1.5  # how fast trust in detections falls that are smaller or larger than a level's marks
+INKED = 0.4  # probability from which a pixel is ink
+SHARPER = 3.0  # times the level's resolution at which a mark's ink is cut out
+FAINT = 6  # grey levels between ink and paper below which the network's own ink is taken
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network says of a window of a level.
+
+    Attributes:
+        ink: probabilities uint8 (height, width), 0..255.
+        towards: float32 (height / 4, width / 2, 2): where each slot's mark has its centre, x and y in window pixels.
+        offset: (x, y) of the window's first pixel on the level.
+        scale: pixels of the picture a pixel of the level.
+    """
+
+    ink: np.ndarray
+    towards: np.ndarray
+    offset: tuple[int, int]
+    scale: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One mark; centre and size in pixels of the picture.
+
+    Attributes:
+        heat: the probability that a mark's centre is here, 0..1.
+        probabilities: float32 (13,), of the classes in `page_format`.
+        level_size: pixels of its level: the height, or 0.6 of the width if that is more; decides how far a level
+            is to be believed.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    heat: float
+    probabilities: np.ndarray = field(repr=False)
+    level_size: float
+    answer: Answer = field(repr=False)
+
+    @property
+    def label(self) -> int:
+        return int(self.probabilities.argmax())
+
+    @property
+    def is_digit(self) -> bool:
+        return self.label < OTHER
+
+    @property
+    def digit_probability(self) -> float:
+        """That it is a digit, whichever: of the heat and the classes."""
+        return float(self.heat * self.probabilities[:OTHER].sum())
+
+    @property
+    def score(self) -> float:
+        """How likely this detection is right; marks smaller or larger than the level should find count less."""
+        low, high = NATIVE[1] / 2, NATIVE[1]  # every mark has this size on one level
+        outside = max(low / self.level_size, self.level_size / high, 1) - 1 if self.label <= OTHER else 0
+        return float(self.heat * self.probabilities.max() * np.exp(-EDGE * outside))
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom in pixels of the picture."""
+        return (self.x - self.width / 2, self.y - self.height / 2, self.x + self.width / 2, self.y + self.height / 2)
+
+
+class PageNetwork:
+    """Runs the page network; safe to share between threads."""
+
+    def __init__(self, content: bytes, threads: int = 2):
+        self._interpreters = Interpreters(content, threads, KEPT, LARGEST_KEPT)
+
+    def detect(self, level: Level, box: Box, least_heat: float) -> list[Detection]:
+        """The marks in a part of a level whose heat is at least that."""
+        return [found for tile in level.tiles(box) for found in self._detect(level, tile, least_heat)]
+
+    def _detect(self, level: Level, tile: Box, least_heat: float) -> list[Detection]:
+        inputs, offset = level.window(tile)
+        output = self.run(inputs)
+        grid = slots(output)
+        y, x = slot_centres(*grid.shape[:2])
+        towards = grid[..., -2:] * OFFSET_UNIT
+        towards[..., 0] += x
+        towards[..., 1] += y
+        ink = np.round(255 / (1 + np.exp(-ink_logits(output)))).astype(np.uint8)
+        answer = Answer(ink, towards, offset, level.scale)
+        core = tile[0] - offset[0], tile[1] - offset[1], tile[2] - offset[0], tile[3] - offset[1]
+        places = [
+            (row, column) for row, column in _peaks(grid[..., 0], least_heat) if _holds(core, x[0, column], y[row, 0])
+        ]
+        return [found for place in places if (found := _detection(grid, place, answer))]
+
+    def run(self, inputs: np.ndarray) -> np.ndarray:
+        """The raw answer, float32 (height / 4, width / 4, 52), for inputs float32 (height, width)."""
+        [output] = self._interpreters.run(inputs[np.newaxis, ..., np.newaxis])
+        return output[0]
+
+
+def _holds(core: Box, x: float, y: float) -> bool:
+    """Whether a place belongs to a tile, or lies within half a slot of it, where tiles may place it differently."""
+    left, top, right, bottom = core
+    more_x, more_y = SLOT_WIDTH / 2 + 0.5, STRIDE / 2 + 0.5
+    return left - more_x <= x < right + more_x and top - more_y <= y < bottom + more_y
+
+
+def _peaks(logits: np.ndarray, least_heat: float) -> list[tuple[int, int]]:
+    """Slots (row, column) whose heat is at least that, and the highest within a cell round them."""
+    highest = cv2.dilate(logits, np.ones((3, 3), np.uint8))
+    least = np.log(least_heat / (1 - least_heat))
+    return list(zip(*np.nonzero((logits >= highest) & (logits >= least)), strict=True))
+
+
+def _detection(grid: np.ndarray, place: tuple[int, int], answer: Answer) -> Detection | None:
+    """The mark at a slot, or None if it is too small or large for this level."""
+    values = grid[place]
+    width, height = np.exp(np.clip(values[-4:-2], -3.5, 2.0)) * SIZE_UNIT
+    size = float(max(height, 0.6 * width))
+    exponentials = np.exp(values[1 : 1 + CLASSES] - values[1 : 1 + CLASSES].max())
+    probabilities = exponentials / exponentials.sum()
+    if probabilities.argmax() <= OTHER and not TOLERATED[0] <= size <= TOLERATED[1]:
+        return None
+    x, y = answer.towards[place]
+    (left, top), (scale_x, scale_y) = answer.offset, answer.scale
+    return Detection(
+        x=(x + left + 0.5) * scale_x,
+        y=(y + top + 0.5) * scale_y,
+        width=float(width * scale_x),
+        height=float(height * scale_y),
+        heat=float(1 / (1 + np.exp(-values[0]))),
+        probabilities=probabilities,
+        level_size=size,
+        answer=answer,
+    )
+
+
+def neighbours(marks: Sequence[Detection]) -> list[list[Detection]]:
+    """For each mark the others whose ink may lie in its box."""
+    x, y, reach = np.array([(mark.x, mark.y, max(mark.width, mark.height)) for mark in marks]).T
+    found = []
+    for place in range(len(marks)):
+        near = np.maximum(np.abs(x - x[place]), np.abs(y - y[place])) < reach + reach[place]
+        found.append([marks[other] for other in np.flatnonzero(near) if other != place])
+    return found
+
+
+def cut_out(marks: Sequence[Detection], grey: np.ndarray) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """What belongs to each mark alone.
+
+    Returns:
+        its ink; the same as a classifier wants it, uint8 (n, 28, 28), all 0 where there is none; and its contrast
+        (n,), 0..1: how much less light comes from ink than from paper, or, light on dark, from paper than from ink.
+    """
+    images = np.zeros((len(marks), normalization.SIDE, normalization.SIDE), np.uint8)
+    inks, contrasts = [], np.zeros(len(marks))
+    for place, others in enumerate(neighbours(marks) if marks else []):
+        ink, contrasts[place] = own_ink(marks[place], others, grey)
+        inks.append(ink)
+        if ink.any():
+            images[place] = normalization.normalize(ink)
+    return inks, images, contrasts
+
+
+def own_ink(detection: Detection, others: Sequence[Detection], grey: np.ndarray) -> tuple[np.ndarray, float]:
+    """A mark's own ink, without that of the marks beside it, as sharp as the picture shows it.
+
+    Args:
+        others: its `neighbours`.
+        grey: the picture, uint8 (height, width).
+
+    Returns:
+        uint8 (height, width), 0 where there is no ink; up to `SHARPER` times the resolution of the mark's level;
+        and its contrast, 0..1.
+    """
+    scale_x, scale_y = detection.answer.scale
+    mask, (left, top) = _own_mask(detection, others)
+    height, width = mask.shape
+    x0, y0 = max(round(left * scale_x), 0), max(round(top * scale_y), 0)
+    x1, y1 = round((left + width) * scale_x), round((top + height) * scale_y)
+    part = grey[y0:y1, x0:x1]
+    inside = mask[max(-top, 0) :, max(-left, 0) :]  # the window may begin beyond the picture's edge
+    inside = inside[: round(part.shape[0] / scale_y), : round(part.shape[1] / scale_x)]
+    if not inside.size or inside.max() < 255 * INKED:
+        return mask, 0.0
+    finer = float(np.clip(min(scale_x, scale_y), 1, SHARPER))
+    size = round(inside.shape[1] * finer), round(inside.shape[0] * finer)
+    part = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale_x >= 1 else cv2.INTER_CUBIC)
+    return _sharpened(cv2.resize(inside, size, interpolation=cv2.INTER_LINEAR), part.astype(np.float32))
+
+
+def _sharpened(mask: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, float]:
+    """Within a soft mask, how much of a pixel is ink: between the grey of the paper round it and that of the ink."""
+    inked = mask.astype(np.float32) / 255
+    ink = np.average(grey, weights=inked**2 + 1e-6)
+    is_paper = (cv2.dilate(mask, np.ones((3, 3), np.uint8)) < 255 * INKED / 2).astype(np.float32) + 1e-3
+    reach = (max(mask.shape) | 1,) * 2
+    paper = cv2.blur(grey * is_paper, reach) / cv2.blur(is_paper, reach)
+    depth = np.where(ink < paper, np.minimum(ink - paper, -1), np.maximum(ink - paper, 1))
+    around = float(np.average(paper, weights=inked + 1e-6))
+    contrast = abs(float(ink) - around) / max(float(ink), around, 1.0)
+    if abs(float(ink) - around) < FAINT:
+        return mask, contrast
+    part = np.clip((grey - paper) / depth, 0, 1) * np.clip(3 * inked, 0, 1)
+    return np.round(255 * part).astype(np.uint8), contrast
+
+
+def _own_mask(detection: Detection, others: Sequence[Detection]) -> tuple[np.ndarray, tuple[int, int]]:
+    """A mark's ink as its level shows it, uint8 (height, width), and where on the level it begins (x, y).
+
+    Every slot of the level points to the centre of the mark whose ink it holds; ink belongs to the mark whose
+    centre is nearest to where it points.
+    """
+    answer = detection.answer
+    (left, top), (scale_x, scale_y) = answer.offset, answer.scale
+    centres = np.array([[d.x / scale_x - left, d.y / scale_y - top] for d in [detection, *others]]) - 0.5
+    reach_x, reach_y = detection.width / scale_x / 2 + 4, detection.height / scale_y / 2 + 4
+    x, y = centres[0]
+    rows = slice(max(int((y - reach_y) / STRIDE), 0), int((y + reach_y) / STRIDE) + 1)
+    columns = slice(max(int((x - reach_x) / SLOT_WIDTH), 0), int((x + reach_x) / SLOT_WIDTH) + 1)
+    towards = answer.towards[rows, columns]
+    distances = np.linalg.norm(towards[:, :, np.newaxis] - centres, axis=-1)
+    own = (distances.argmin(-1) == 0).astype(np.uint8).repeat(STRIDE, 0).repeat(SLOT_WIDTH, 1)
+    first = rows.start * STRIDE, columns.start * SLOT_WIDTH
+    part = answer.ink[first[0] :, first[1] :][: own.shape[0], : own.shape[1]]
+    own = own[: part.shape[0], : part.shape[1]]
+    ink = np.where((own > 0) & (part > 255 * INKED / 2), part, 0).astype(np.uint8)
+    return ink, (left + first[1], top + first[0])

@@ -1,0 +1,240 @@
+"""`Recognizer`: a picture -> a `Reading`. Runs on LiteRT and never loads TensorFlow.
+
+The page network says where marks are and whether they are digits; the classifier reads each mark's own ink, cut out
+and normalised as MNIST's digits were; in a drawing the line network says how many digits stand in a line. For the
+model that the page network was calibrated with, what they say is fused.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from digit_core.models import page_model
+from digit_core.models import store as model_store
+from digit_core.models.litert import Network
+from digit_core.models.page_format import MINUS, OTHER, POINT
+from digit_core.models.store import ModelError
+from digit_core.pictures import image_files
+from digit_core.reading import drawn_lines, layout
+from digit_core.reading.acceptance import Calibration, evidence, is_drawn
+from digit_core.reading.context import context
+from digit_core.reading.drawn_lines import Candidate
+from digit_core.reading.line_network import LineNetwork
+from digit_core.reading.page_network import Detection, PageNetwork, cut_out
+from digit_core.reading.page_reader import Page, PageReader
+from digit_core.reading.result import Digit, Reading
+from digit_core.reading.settings import ReadingSettings
+
+SIGNS = {POINT: ".", MINUS: "-"}
+
+_reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures read at the same time: bounds memory
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A candidate as it is read: a digit that is accepted or not, or a sign."""
+
+    candidate: Candidate
+    accepted: bool
+
+    @property
+    def is_sign(self) -> bool:
+        return self.candidate.label in SIGNS
+
+    @property
+    def text(self) -> str:
+        return SIGNS.get(self.candidate.label) or self.digit.text
+
+    @property
+    def digit(self) -> Digit:
+        seen = self.candidate
+        left, top, right, bottom = (round(side) for side in seen.box)
+        box = left, top, max(right - left, 1), max(bottom - top, 1)
+        value = int(seen.probabilities.argmax())
+        return Digit(
+            value=value,
+            confidence=float(seen.probabilities[value]),
+            trusted=self.accepted,
+            box=box,
+            probabilities=seen.probabilities,
+            image=seen.image,
+            ink=seen.ink,
+            acceptance=seen.digit,
+        )
+
+
+class Recognizer:
+    """Reads pictures with one classifier. Safe to share between threads.
+
+    Args:
+        litert: the classifier's LiteRT file.
+        page: reads pages.
+        lines: reads drawn lines; without it the page network alone says what is in a drawing.
+        calibration: how these are believed.
+        is_fused: whether the classifier is the one that this was fitted for; else it reads alone, and the others
+            say what is a digit.
+    """
+
+    def __init__(
+        self,
+        litert: bytes,
+        page: PageReader,
+        lines: LineNetwork | None,
+        calibration: Calibration,
+        is_fused: bool = True,
+        name: str = "",
+    ):
+        self.name = name
+        self.settings = page.settings
+        self._network, self._page, self._lines = Network(litert), page, lines
+        self._calibration, self._is_fused = calibration, is_fused
+
+    @classmethod
+    def load(cls, name: str | None = None, settings: ReadingSettings | None = None) -> "Recognizer":
+        """The model of that name, by default the project's own.
+
+        Raises:
+            ModelError: there is no such model, or its files or the page network's are damaged.
+        """
+        model, page = model_store.find(name), page_model.find()
+        try:
+            calibration, fused_with = Calibration.from_card(page.card["calibration"]), page.card["classifier"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError("The card of the page network cannot be read.") from error
+        try:
+            page_network, line_network = _networks(page.litert_bytes(), page.line_bytes())
+        except (ValueError, RuntimeError) as error:
+            raise ModelError("The page network is damaged: its file holds no network.") from error
+        reader, is_fused = PageReader(page_network, settings), model.name == fused_with
+        try:
+            return cls(model.litert_bytes(), reader, line_network, calibration, is_fused, model.name)
+        except (ValueError, RuntimeError) as error:  # the file is the one of the card, and yet no network
+            raise ModelError(f"The model {model.name!r} is damaged: its file holds no network.") from error
+
+    def classify(self, digits: np.ndarray) -> np.ndarray:
+        """Ten probabilities each, float32 (n, 10), for digits uint8 (n, 28, 28), normalised as MNIST."""
+        return self._network.run(digits)[0]
+
+    def read(self, picture: np.ndarray) -> Reading:
+        """Read a picture: one digit, a number, or lines of them.
+
+        Args:
+            picture: uint8 (height, width), (height, width, 3) or (height, width, 4), any polarity.
+
+        Raises:
+            UnreadableImageError: the array is not a picture.
+        """
+        picture = image_files.on_paper(image_files.check(picture))
+        with _reading:
+            grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
+            page = self._page.read(grey)
+            drawn = is_drawn(grey)
+            marks = self._marks(self.candidates(page, grey, drawn), drawn)
+            lines = _text_lines(marks, self.settings)
+            digits = [mark.digit for line in lines for mark in line if not mark.is_sign]
+            return Reading(
+                ["".join(mark.text for mark in line) for line in lines],
+                [_turned_back(digit, page, grey.shape) for digit in digits],
+                page.ink,
+                90 * page.turns,
+                sum(not mark.is_sign for mark in marks) - len(digits),
+            )
+
+    def candidates(self, page: Page, grey: np.ndarray, drawn: bool) -> list[Candidate]:
+        """All that may be a mark on a page, read from `grey`, uint8 (height, width), with what every network says.
+
+        Args:
+            drawn: whether it is a drawing, whose lines the line network reads as well.
+        """
+        detections = [d for d in page.marks if d.label <= OTHER or d.score >= self.settings.sign]
+        if not detections:
+            return []
+        upright = np.ascontiguousarray(np.rot90(grey, page.turns))
+        inks, images, contrasts = cut_out(detections, upright)
+        probabilities, digit = self._judged(detections, images, context(detections, contrasts))
+        found = [
+            Candidate(d.x, d.y, d.width, d.height, d.label, d.heat, float(own), classes, image, ink)
+            for d, own, classes, image, ink in zip(detections, digit, probabilities, images, inks, strict=True)
+        ]
+        if self._lines is None or not drawn:
+            return found
+        lines = drawn_lines.text_lines(found, upright, page.ink, self.settings)
+        return drawn_lines.decided(
+            found, lines, self._lines, self._calibration.line, self.classify, keeps_classes=not self._is_fused
+        )
+
+    def _judged(
+        self, detections: Sequence[Detection], images: np.ndarray, around: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities of the ten digits (n, 10), and that each is a digit at all (n,)."""
+        heat = np.array([mark.heat for mark in detections])
+        network = np.stack([mark.probabilities for mark in detections])
+        own = self.classify(images)
+        if self._is_fused:
+            seen = evidence(heat, network, own, around)
+            return self._calibration.fused(network, own), self._calibration.digit_probability(seen)
+        alone = network[:, :OTHER] / network[:, :OTHER].sum(1, keepdims=True)
+        return own, self._calibration.digit_probability(evidence(heat, network, alone, around))
+
+    def _marks(self, candidates: Sequence[Candidate], drawn: bool) -> list[_Mark]:
+        """Every candidate that is accepted as a digit, is a sign, or is seen clearly."""
+        accepted = self._calibration.accepts(np.array([c.digit for c in candidates]), drawn)
+        marks = [_Mark(c, bool(yes) and c.label not in SIGNS) for c, yes in zip(candidates, accepted, strict=True)]
+        return [m for m in marks if m.accepted or m.is_sign or m.candidate.heat >= self.settings.seen]
+
+
+@functools.lru_cache(maxsize=2)
+def _networks(page: bytes, line: bytes) -> tuple[PageNetwork, LineNetwork]:
+    """Shared by all recognizers: every model reads with the same ones."""
+    return PageNetwork(page), LineNetwork(line)
+
+
+def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> list[list[_Mark]]:
+    """Marks in reading order; where digits are, only what belongs to them."""
+    by_candidate = {id(mark.candidate): mark for mark in marks}
+    ordered = layout.lines([mark.candidate for mark in marks], settings)
+    lines = [[by_candidate[id(candidate)] for candidate in line] for line in ordered]
+    lines = [_without_stray_signs(line) for line in lines]
+    if any(mark.accepted for line in lines for mark in line):
+        lines = [_among_digits(line, settings) for line in lines]
+    return [line for line in lines if line]
+
+
+def _without_stray_signs(line: Sequence[_Mark]) -> list[_Mark]:
+    """A line without the points and minus signs that stand before no digit."""
+
+    def is_kept(place: int) -> bool:
+        mark = line[place]
+        if not mark.is_sign:
+            return True
+        goes_before = place + 1 < len(line) and line[place + 1].accepted
+        return goes_before and (mark.candidate.label == MINUS or (place > 0 and line[place - 1].accepted))
+
+    return [mark for place, mark in enumerate(line) if is_kept(place)]
+
+
+def _among_digits(line: Sequence[_Mark], settings: ReadingSettings) -> list[_Mark]:
+    """A line's digits and signs, and what stands right beside one of its digits."""
+    digits = [mark.candidate for mark in line if mark.accepted]
+
+    def is_beside(mark: Candidate) -> bool:
+        return any(
+            abs(mark.x - digit.x) - (mark.width + digit.width) / 2 < settings.beside * digit.height
+            and 0.5 < mark.height / digit.height < 2
+            for digit in digits
+        )
+
+    return [m for m in line if m.accepted or m.is_sign or is_beside(m.candidate)] if digits else []
+
+
+def _turned_back(digit: Digit, page: Page, shape: tuple[int, int]) -> Digit:
+    """The digit with its box on the picture as it came, whose shape is (height, width)."""
+    height, width = shape
+    x, y, w, h = digit.box
+    boxes = [(x, y, w, h), (width - y - h, x, h, w), (width - x - w, height - y - h, w, h), (y, height - x - w, h, w)]
+    return replace(digit, box=boxes[page.turns])

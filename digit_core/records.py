@@ -1,0 +1,86 @@
+"""JSON that lies on disk -> values whose types are checked, so that one bad file is named and harms nothing else.
+
+Files may have been cut off by a full disk, edited by hand or put there by somebody else.
+"""
+
+import json
+import stat
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+LARGEST = 4_000_000  # bytes of a JSON file
+MOST = 1e300  # of a number; excludes infinity and what is not a number
+
+Record = TypeVar("Record")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file (a pipe would keep us waiting for ever).
+        ValueError: it is too large, no JSON, nested too deeply, or no object.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is no regular file")
+    if status.st_size > LARGEST:
+        raise ValueError(f"{path} is larger than {LARGEST:,} bytes")
+    return parse(path.read_bytes())
+
+
+def parse(text: bytes | str) -> dict[str, Any]:
+    """The JSON object in a text.
+
+    Raises:
+        ValueError: it is no JSON, nested too deeply, or no object.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"an object is needed, not {type(found).__name__}")
+    return found
+
+
+def from_dict(cls: type[Record], values: dict[str, Any]) -> Record:
+    """A dataclass from a JSON object; whole numbers, decimal numbers, texts and truth values must be such.
+
+    Raises:
+        ValueError: a field is missing, unknown, or of another type.
+    """
+    hints = typing.get_type_hints(cls)
+    for name, value in values.items():
+        if name in hints and not _fits(value, hints[name]):
+            raise ValueError(f"{name} cannot be {value!r:.60}")
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+
+
+def number(value: Any) -> float:
+    """The value, if it is a finite number.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not _fits(value, float):
+        raise ValueError(f"a number is needed, not {value!r:.60}")
+    return value
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a JSON value is of a type; types other than numbers, texts and truth values are not looked at."""
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        return any(_fits(value, option) for option in typing.get_args(kind))
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
+    if kind is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    if kind in (str, bool, type(None)):
+        return isinstance(value, kind)
+    return True

@@ -1,0 +1,67 @@
+"""What a host allows its visitors, read from the environment at every call.
+
+A value that cannot be is passed over, with a line in the log: a typing mistake must not
+take the app down, and never allows more than the default does.
+"""
+
+import logging
+import os
+from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
+
+NO, YES = {"false", "no", "off", "0"}, {"true", "yes", "on", "1"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What trainings started from a page may do.
+
+    Attributes:
+        training: whether there are any (`DIGIT_ALLOW_TRAINING`).
+        at_once: runs side by side (`DIGIT_RUNS_AT_ONCE`).
+        epochs: most of one run (`DIGIT_MOST_EPOCHS`).
+        minutes: longest of one run (`DIGIT_MOST_MINUTES`).
+        runs: kept; the oldest ones without a star go first (`DIGIT_MOST_RUNS`).
+        public: whether others than the host's owner reach it; a run then belongs to who started it (`DIGIT_PUBLIC`).
+        runs_each, stars_each: of one visitor of a public host (`DIGIT_RUNS_EACH`, `DIGIT_STARS_EACH`).
+        upload: megabytes of digits that a visitor may bring (`DIGIT_LARGEST_UPLOAD`); the server takes no more
+            than 10 of any file (`.streamlit/config.toml`).
+    """
+
+    training: bool = True
+    at_once: int = 1
+    epochs: int = 60
+    minutes: int = 240
+    runs: int = 30
+    public: bool = False
+    runs_each: int = 5
+    stars_each: int = 2
+    upload: int = 10
+
+
+def limits() -> Limits:
+    """The limits of this host."""
+    default = Limits()
+    return Limits(
+        training=os.environ.get("DIGIT_ALLOW_TRAINING", "true").strip().lower() not in NO,
+        at_once=_number("DIGIT_RUNS_AT_ONCE", default.at_once),
+        epochs=_number("DIGIT_MOST_EPOCHS", default.epochs),
+        minutes=_number("DIGIT_MOST_MINUTES", default.minutes),
+        runs=_number("DIGIT_MOST_RUNS", default.runs),
+        public=os.environ.get("DIGIT_PUBLIC", "").strip().lower() in YES,
+        runs_each=_number("DIGIT_RUNS_EACH", default.runs_each),
+        stars_each=_number("DIGIT_STARS_EACH", default.stars_each),
+        upload=min(_number("DIGIT_LARGEST_UPLOAD", default.upload), default.upload),
+    )
+
+
+def _number(name: str, default: int) -> int:
+    """A whole number of at least 1."""
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return default
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    log.warning("%s is %r, which is no whole number above 0: it stays %d", name, text, default)
+    return default

@@ -1,0 +1,89 @@
+"""What is known about a run, in words for people."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from digit_core.runs.store import Run
+from digit_core.training.events import BatchEnd, EpochEnd
+from digit_core.training.settings import TrainingSettings
+
+NETWORKS = {"lenet5": "LeNet-5", "simple_cnn": "Simple CNN", "resnet": "Small residual", "inkling": "Inkling"}
+DATA = {"mnist": "MNIST", "builtin": "the built-in digits"}
+
+
+def title(run: Run) -> str:
+    """Its name, or where it has none its network and the time it was started."""
+    return run.title or f"{NETWORKS[run.settings.architecture]}, {run.created.astimezone():%d %b %H:%M}"
+
+
+def settings(chosen: TrainingSettings) -> str:
+    """The settings that matter most, in one line."""
+    epochs = "1 epoch" if chosen.epochs == 1 else f"{chosen.epochs} epochs"
+    said = [
+        f"{NETWORKS[chosen.architecture]} on {data(chosen)}, {epochs}, batches of {chosen.batch_size}, "
+        f"{chosen.optimizer} at {chosen.learning_rate:g}, distortion: {chosen.augmentation}, seed {chosen.seed}"
+    ]
+    if chosen.schedule == "constant":
+        said.append("constant steps")
+    if chosen.dropout is not None:
+        said.append(f"dropout {chosen.dropout:g}")
+    if chosen.validation_share is not None:
+        said.append(f"{chosen.validation_share:.0%} to validate")
+    if chosen.patience:
+        said.append(f"ends after {chosen.patience} epochs without gain")
+    return ", ".join(said)
+
+
+def data(chosen: TrainingSettings) -> str:
+    return DATA.get(chosen.data) or ("an own file" if "/" in chosen.data else Path(chosen.data).name)
+
+
+def state(run: Run, last: BatchEnd | None, digits: dict[str, int] | None) -> str:
+    """How it stands, in one or two sentences."""
+    if run.state == "starting":
+        return run.message or "Starting."
+    if run.state == "training":
+        return _training(last, digits)
+    if run.state == "storing":
+        return "Stopped. Storing what was learnt." if run.status.get("stopped") else "Trained. Measuring and storing."
+    if run.state == "finished":
+        return f"Finished in {duration(run.status.get('seconds', 0))}."
+    begin = {"stopped": "Stopped.", "failed": "This training failed.", "interrupted": "Interrupted."}[run.state]
+    return f"{begin} {run.message}".strip()
+
+
+def _training(last: BatchEnd | None, digits: dict[str, int] | None) -> str:
+    if last is None:
+        return "Building the network." if digits is None else "The first steps take a moment."
+    said = f"Epoch {last.epoch} of {last.epochs}"
+    if last.images_per_second:
+        said += f" · {last.images_per_second:,.0f} digits a second"
+    if last.seconds_left is not None:
+        said += f" · {duration(last.seconds_left)} left"
+    return said
+
+
+def share(last: BatchEnd | None) -> float:
+    """How much of the training is done, 0..1."""
+    if last is None:
+        return 0.0
+    return min((last.epoch - 1 + last.step / last.steps) / last.epochs, 1.0)
+
+
+def duration(seconds: float) -> str:
+    """Rounded as people would."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def curve(epochs: Sequence[EpochEnd], quantity: str) -> str:
+    """The curves for those who cannot see them."""
+    if not epochs:
+        return f"Training {quantity} over the epochs; no epoch has ended yet."
+    first, last = epochs[0], epochs[-1]
+    form = ".2%" if quantity == "accuracy" else ".4f"
+    began, now = (format(getattr(event, f"validation_{quantity}"), form) for event in (first, last))
+    return f"Validation {quantity} after epoch {first.epoch}: {began}; after epoch {last.epoch}: {now}."

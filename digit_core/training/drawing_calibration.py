@@ -1,0 +1,132 @@
+"""How far line network and page network are to be believed in drawings: fitted on made-up validation drawings.
+
+The validation part's digits and writers trained none of them. Loads no TensorFlow.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
+
+import numpy as np
+from scipy.optimize import minimize
+
+from digit_core.models.litert import Network
+from digit_core.models.page_format import OTHER
+from digit_core.reading import line_decoding
+from digit_core.reading.acceptance import Calibration
+from digit_core.reading.drawn_lines import FEWEST, Candidate, text_lines
+from digit_core.reading.line_decoding import Weights
+from digit_core.reading.line_network import LineNetwork, Marks
+from digit_core.reading.page_network import PageNetwork
+from digit_core.reading.page_reader import Page, PageReader
+from digit_core.reading.recognizer import Recognizer
+from digit_core.training import page_calibration
+from digit_core.training.page_calibration import CalibrationError, Example, overlap
+
+ACCEPTED = 0.97  # fraction of the drawn validation digits that are accepted; with 0.99 twice as many drawings pass
+SAME = 0.35  # intersection over union from which a candidate is that mark
+PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
+
+Line = tuple[np.ndarray, list[int]]  # a drawing, uint8 (height, width), and its marks from left to right
+
+
+def calibrate(
+    classifier: bytes,
+    page: bytes,
+    line: bytes,
+    pages: Sequence[Example],
+    drawings: Sequence[Example],
+    lines: Sequence[Line],
+) -> tuple[Calibration, dict[str, dict[str, float]]]:
+    """How far all networks, given as LiteRT files, are to be believed, and what they reach on these examples."""
+    reader, network, classify = PageReader(PageNetwork(page)), LineNetwork(line), Network(classifier)
+    sets = pages, drawings
+    found, drawn = (page_calibration.find(reader, lambda digits: classify.run(digits)[0], some) for some in sets)
+    calibration = page_calibration.fit(found, drawn)
+    alone = Recognizer(classifier, reader, None, calibration)
+    calibration = replace(calibration, line=fit_weights(alone, reader, network, lines))
+    both = Recognizer(classifier, reader, network, calibration)
+    calibration = replace(calibration, drawn_threshold=threshold(both, reader, drawings))
+    both = Recognizer(classifier, reader, network, calibration)
+    reached = {"pages": page_calibration.figures(found, calibration), "drawings": figures(both, drawings, lines)}
+    return calibration, reached
+
+
+def fit_weights(recognizer: Recognizer, page: PageReader, network: LineNetwork, lines: Sequence[Line]) -> Weights:
+    """The weights under which the true marks are likeliest among all hypotheses.
+
+    Args:
+        recognizer: one without a line network.
+        page: what it reads pages with.
+        lines: drawings of one line each.
+    """
+    examples = list(_hypotheses(recognizer, page, network, lines))
+    if not examples:
+        raise CalibrationError("Neither network finds anything on drawn lines: they need more training.")
+
+    def cost(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        total, slope = PENALTY * float(weights @ weights), 2 * PENALTY * weights
+        for features, truth in examples:
+            scores = features @ weights
+            shares = np.exp(scores - scores.max())
+            shares /= shares.sum()
+            total -= np.log(max(shares[truth], 1e-12)) / len(examples)
+            slope = slope - (features[truth] - shares @ features) / len(examples)
+        return total, slope
+
+    found = minimize(cost, np.array(astuple(Weights())), jac=True, method="L-BFGS-B")
+    return Weights(*(round(float(value), 4) for value in found.x))
+
+
+def _hypotheses(
+    recognizer: Recognizer, page: PageReader, network: LineNetwork, lines: Sequence[Line]
+) -> Iterator[tuple[np.ndarray, int]]:
+    """For each line the features of all hypotheses, (k, 6), and which of them is true."""
+    for picture, marks in lines:
+        read = Page(page.marks(picture), 0, picture.shape)
+        found = text_lines(recognizer.candidates(read, picture, True), picture, read.ink, page.settings)
+        is_line = len(found) == 1 and found[0].drawn is not None and len(found[0].marks) >= FEWEST
+        steps = network(found[0].drawn.ink) if is_line else None
+        if steps is None:
+            continue
+        truth: Marks = tuple(marks)
+        digit, classes = (np.array([getattr(c, what) for c in found[0].marks]) for what in ("digit", "probabilities"))
+        proposed = line_decoding.hypotheses(digit, classes, steps, Weights(), [truth])
+        yield np.array([h.features for h in proposed]), [h.marks for h in proposed].index(truth)
+
+
+def threshold(recognizer: Recognizer, page: PageReader, drawings: Sequence[Example]) -> float:
+    """The probability of being a digit from which `ACCEPTED` of the drawn digits are accepted."""
+    found = [match for example in drawings for match in _matched(recognizer, page, example)]
+    digits = [mark.digit for mark, label in found if label < OTHER and mark is not None]
+    if len({label for mark, label in found if label < OTHER and mark is not None}) < 10:
+        raise CalibrationError("The networks do not find all ten digits: they need more training.")
+    return round(float(np.quantile(digits, 1 - ACCEPTED)), 4)
+
+
+def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:
+    """What is reached: of drawn digits the fraction that is "right", of other marks that is "refused", of the lines
+    of digits alone that is read "exact"; and how many "drawings" and "lines" there were."""
+    texts = {label: [] for label in (True, False)}
+    for example in drawings:
+        [mark] = example.marks
+        texts[mark.label < OTHER].append((recognizer.read(example.picture).text, str(mark.label)))
+    right = np.mean([text == label for text, label in texts[True]])
+    refused = np.mean([not any(sign.isdigit() for sign in text) for text, _ in texts[False]])
+    numbers = [(picture, "".join(map(str, marks))) for picture, marks in lines if OTHER not in marks]
+    exact = np.mean([recognizer.read(picture).text == text for picture, text in numbers])
+    shares = {"right": right, "refused": refused, "exact": exact}
+    return {"drawings": len(drawings), "lines": len(numbers), **{k: round(float(v), 4) for k, v in shares.items()}}
+
+
+def _matched(recognizer: Recognizer, page: PageReader, example: Example) -> list[tuple[Candidate | None, int]]:
+    """For each mark that can be read the candidate that lies on it, or None, and its label."""
+    candidates = recognizer.candidates(
+        Page(page.marks(example.picture), 0, example.picture.shape), example.picture, True
+    )
+    found = []
+    for index, mark in enumerate(example.marks):
+        if index in example.doubtful:
+            continue
+        best = max(candidates, key=lambda c: overlap(c, mark), default=None)
+        found.append((best if best is not None and overlap(best, mark) >= SAME else None, mark.label))
+    return found

@@ -1,0 +1,174 @@
+"""How far the networks are to be believed: fitted on made-up validation pages, drawings and drawn lines.
+
+The validation part's digits and writers trained none of them. Loads no TensorFlow.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from digit_core.data.scenes import Mark
+from digit_core.models.calibration import fit_logistic
+from digit_core.models.page_format import OTHER
+from digit_core.reading.acceptance import Calibration, evidence, is_drawn
+from digit_core.reading.context import context
+from digit_core.reading.drawn_lines import Candidate
+from digit_core.reading.page_network import Detection, cut_out
+from digit_core.reading.page_reader import PageReader
+
+Classifier = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
+SAME = 0.35  # intersection over union from which a detection is that mark
+UNKNOWN = -2  # truth of a detection that may be a digit or not: half hidden, or too small
+
+
+class CalibrationError(Exception):
+    """There is nothing to calibrate; the text says why, in words for people."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture, uint8 (height, width), and all marks on it; `doubtful` are those that nobody need read."""
+
+    picture: np.ndarray
+    marks: Sequence[Mark]
+    doubtful: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The detections of all examples: their evidence, and what they really are.
+
+    Attributes:
+        heat: (n,); `network` (n, 13) and `classifier` (n, 10) are probabilities.
+        context: (n, 4), what surrounds each.
+        drawn: (n,), whether its picture was drawn on a screen.
+        truth: (n,), the digit, or -1 for none.
+        missed, digits: of how many digits how many were not detected at all.
+    """
+
+    heat: np.ndarray
+    network: np.ndarray
+    classifier: np.ndarray
+    context: np.ndarray
+    drawn: np.ndarray
+    truth: np.ndarray
+    missed: int
+    digits: int
+
+    @property
+    def evidence(self) -> np.ndarray:
+        return evidence(self.heat, self.network, self.classifier, self.context)
+
+
+def find(reader: PageReader, classify: Classifier, examples: Sequence[Example]) -> Findings:
+    """Read every example, and compare what was detected with what is there."""
+    rows, missed, digits = [], 0, 0
+    for example in examples:
+        marks = reader.marks(example.picture)
+        truth, found = _matched(marks, example)
+        readable = [i for i, m in enumerate(example.marks) if m.label < OTHER and i not in example.doubtful]
+        digits += len(readable)
+        missed += len(set(readable) - found)
+        _, images, contrasts = cut_out(marks, example.picture)
+        drawn = is_drawn(example.picture)
+        seen = classify(images) if len(images) else np.zeros((0, 10))
+        rows += [
+            (mark.heat, mark.probabilities, probabilities, around, drawn, value)
+            for mark, probabilities, around, value in zip(marks, seen, context(marks, contrasts), truth, strict=True)
+            if value != UNKNOWN and mark.label <= OTHER  # points and minus signs are read by a rule of their own
+        ]
+    if not rows:
+        raise CalibrationError("The page network finds nothing at all: it needs more training.")
+    return Findings(*(np.array(column) for column in zip(*rows, strict=True)), missed, digits)
+
+
+def fit(pages: Findings, drawings: Findings) -> Calibration:
+    """The weights under which what is on pages and drawings is likeliest, and the threshold of pages.
+
+    Args:
+        pages: of every kind, many of them hard to read.
+        drawings: one mark each, as visitors draw it.
+    """
+    both = _joined(pages, drawings)
+    is_digit = both.truth >= 0
+    network, classifier = _fit_fusion(both, is_digit)
+    weights = np.full(len(is_digit), 1 / len(is_digit))
+    acceptance = tuple(fit_logistic(both.evidence, is_digit, weights))
+    calibration = Calibration(network, classifier, acceptance)
+    if len(np.unique(drawings.truth[drawings.truth >= 0])) < 10 or is_digit.all():
+        raise CalibrationError("The page network does not find all ten digits and other marks: it needs more training.")
+    return Calibration(network, classifier, acceptance, page_threshold=_page_threshold(pages, calibration))
+
+
+def _page_threshold(pages: Findings, calibration: Calibration) -> float:
+    """The probability at which fewest digits of the photographed validation pages are refused or invented."""
+    seen = ~pages.drawn
+    probability, is_digit = calibration.digit_probability(pages.evidence)[seen], pages.truth[seen] >= 0
+    candidates = np.linspace(0.05, 0.95, 91)
+    wrong = [np.count_nonzero((probability >= candidate) != is_digit) for candidate in candidates]
+    return round(float(candidates[int(np.argmin(wrong))]), 2)
+
+
+def _joined(a: Findings, b: Findings) -> Findings:
+    names = ("heat", "network", "classifier", "context", "drawn", "truth")
+    arrays = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in names)
+    return Findings(*arrays, a.missed + b.missed, a.digits + b.digits)
+
+
+def _fit_fusion(findings: Findings, is_digit: np.ndarray) -> tuple[float, float]:
+    """Exponents of both probabilities with the lowest cross-entropy; none is below 0."""
+    truth = findings.truth[is_digit]
+    rows = np.arange(len(truth))
+
+    def cross_entropy(exponents: np.ndarray) -> float:
+        calibration = Calibration(*np.maximum(exponents, 0))
+        fused = calibration.fused(findings.network[is_digit], findings.classifier[is_digit])
+        return float(-np.log(np.maximum(fused[rows, truth], 1e-9)).mean())
+
+    found = minimize(cross_entropy, (0.6, 0.4), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
+    return tuple(float(value) for value in np.maximum(found.x, 0))
+
+
+def _matched(marks: Sequence[Detection], example: Example) -> tuple[list[int], set[int]]:
+    """The truth of each detection, the best first to choose; and the indices of the marks that were found."""
+    truth, found = [-1] * len(marks), set()
+    for place in sorted(range(len(marks)), key=lambda i: -marks[i].score):
+        overlaps = [0.0 if i in found else overlap(marks[place], mark) for i, mark in enumerate(example.marks)]
+        best = int(np.argmax(overlaps)) if overlaps else -1
+        if best < 0 or overlaps[best] < SAME:
+            continue
+        found.add(best)
+        label = example.marks[best].label
+        truth[place] = UNKNOWN if best in example.doubtful else label if label < OTHER else -1
+    return truth, found
+
+
+def overlap(detection: Detection | Candidate, mark: Mark) -> float:
+    """Intersection over union of the boxes, 0..1."""
+    left, top, right, bottom = detection.box
+    width = min(right, mark.left + mark.width) - max(left, mark.left)
+    height = min(bottom, mark.top + mark.height) - max(top, mark.top)
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / (detection.width * detection.height + mark.width * mark.height - both)
+
+
+def figures(findings: Findings, calibration: Calibration) -> dict[str, float]:
+    """What is reached on pages: the number of "digits", of these the fractions that are "found" and "right", and of
+    everything else that was detected the fraction "refused"."""
+    value = calibration.fused(findings.network, findings.classifier).argmax(1)
+    probability = calibration.digit_probability(findings.evidence)
+    drawn, seen = (calibration.accepts(probability, is_drawn) for is_drawn in (True, False))
+    accepted = np.where(findings.drawn, drawn, seen)
+    is_digit = findings.truth >= 0
+    right = accepted & (value == findings.truth)
+    figures = {
+        "digits": findings.digits,
+        "found": 1 - findings.missed / findings.digits,
+        "right": float(right[is_digit].sum() / findings.digits),
+        "refused": float(1 - accepted[~is_digit].mean()),
+    }
+    return {name: round(value, 4) for name, value in figures.items()}

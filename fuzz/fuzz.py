@@ -1,0 +1,101 @@
+"""Fuzzing what takes files from outside, with atheris (Linux; `pip install atheris`).
+
+    python fuzz/fuzz.py picture CORPUS -max_total_time=1800
+
+Targets: picture (decoding), reader (decoding and reading), idx, npz, csv, jsonl. CORPUS is a folder that keeps what
+led somewhere new; it begins with the seeds below. Anything but the errors that have a sentence for people is a crash.
+"""
+
+import contextlib
+import io
+import logging
+import struct
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import atheris
+import cv2
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+with atheris.instrument_imports(include=["digit_core"]):
+    from digit_core import Recognizer, UnreadableImageError
+    from digit_core.data import file_formats
+    from digit_core.data.file_formats import DigitFileError
+    from digit_core.pictures import image_files
+
+SMALLEST, LARGEST = 1, 200_000  # bytes of an input
+
+
+def picture(content: bytes) -> None:
+    image_files.decode(content)
+
+
+def reader(content: bytes) -> None:
+    RECOGNIZER.read(image_files.decode(content))
+
+
+def data_file(name: str, read: Callable = file_formats.read) -> Callable[[bytes], None]:
+    path = Path(tempfile.mkdtemp()) / name
+
+    def attempt(content: bytes) -> None:
+        path.write_bytes(content)
+        read(path)
+
+    return attempt
+
+
+TARGETS = {
+    "picture": picture,
+    "reader": reader,
+    "idx": data_file("train-images-idx3-ubyte", file_formats.read_idx),
+    "npz": data_file("digits.npz"),
+    "csv": data_file("digits.csv"),
+    "jsonl": data_file("digits.jsonl"),
+}
+
+
+def seeds(target: str) -> list[bytes]:
+    """Small valid files of each kind."""
+    digit = np.zeros((28, 28), np.uint8)
+    digit[4:24, 12:16] = 255
+    if target in ("picture", "reader"):
+        kinds = (".png", ".jpg", ".bmp", ".tiff", ".webp")
+        return [cv2.imencode(kind, 255 - digit)[1].tobytes() for kind in kinds]
+    if target == "idx":
+        return [struct.pack(">IIII", 0x803, 2, 28, 28) + digit.tobytes() * 2]
+    if target == "npz":
+        file = io.BytesIO()
+        np.savez(file, images=np.stack([digit] * 2), labels=np.array([1, 1]))
+        return [file.getvalue()]
+    if target == "csv":
+        return [("1," + ",".join(map(str, digit.ravel())) + "\n").encode() * 2]
+    return [b'{"label": 1, "writer": "a", "strokes": [[[0.1, 0.2], [0.3, 0.4]]]}\n' * 2]
+
+
+def main() -> None:
+    if len(sys.argv) < 3 or sys.argv[1] not in TARGETS:
+        sys.exit(__doc__)
+    target, corpus = sys.argv[1], Path(sys.argv[2])
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(seeds(target)):
+        (corpus / f"seed{number}").write_bytes(content)
+    act = TARGETS[target]
+
+    def attempt(content: bytes) -> None:
+        if SMALLEST <= len(content) <= LARGEST:
+            with contextlib.suppress(UnreadableImageError, DigitFileError):
+                act(content)
+
+    logging.disable()
+    atheris.Setup([sys.argv[0], *sys.argv[2:], "-timeout=10", "-rss_limit_mb=2000"], attempt)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    RECOGNIZER = Recognizer.load()
+    main()

@@ -1,0 +1,55 @@
+"""The cache that is bounded in bytes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ui.bounded import Bounded, weight
+
+
+@dataclass(frozen=True)
+class Pair:
+    one: np.ndarray
+    other: list[np.ndarray]
+
+
+def array(kilobytes: int) -> np.ndarray:
+    return np.zeros(1000 * kilobytes, np.uint8)
+
+
+def test_arrays_are_weighed_wherever_they_are_held():
+    assert 5_000 <= weight(Pair(array(2), [array(1), array(2)])) < 6_000
+    assert 3_000 <= weight({"a": (array(1), array(2))}) < 4_000
+
+
+def test_what_was_used_longest_ago_goes_first():
+    cache = Bounded(10_000)
+    for key in "abc":
+        cache.put(key, array(3))
+    assert cache.get("a") is not None
+    cache.put("d", array(3))
+    assert [key for key in "abcd" if cache.get(key) is not None] == ["a", "c", "d"]
+    assert cache.bytes <= cache.most
+
+
+def test_a_value_put_twice_weighs_once_and_one_that_is_too_large_is_not_kept():
+    cache = Bounded(10_000)
+    cache.put("a", array(4))
+    cache.put("a", array(5))
+    cache.put("b", array(4))
+    assert cache.get("a") is not None
+    cache.put("c", array(20))
+    assert [key for key in "abc" if cache.get(key) is not None] == ["a", "b"]
+    cache.put("a", array(20))
+    assert 4_000 <= cache.bytes < 5_000
+
+
+def test_what_is_kept_is_not_made_again():
+    cache, made = Bounded(10_000), []
+
+    def make():
+        made.append(1)
+        return array(1)
+
+    assert cache.get_or_make("a", make) is cache.get_or_make("a", make)
+    assert len(made) == 1

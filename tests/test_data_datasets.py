@@ -1,0 +1,262 @@
+import gzip
+import hashlib
+import http.server
+import json
+import struct
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from digit_core.data import datasets
+from digit_core.data.datasets import DatasetError, Split
+
+
+@pytest.fixture(scope="module")
+def builtin():
+    return datasets.load("builtin")
+
+
+def _all_parts(dataset):
+    return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+
+
+def test_builtin_digits_have_mnists_form(builtin):
+    for split in _all_parts(builtin).values():
+        assert split.images.dtype == split.labels.dtype == np.uint8
+        assert split.images.shape == (len(split), 28, 28)
+        assert set(split.labels) == set(range(10))
+    longest = [max(cv2.boundingRect((image > 60).astype(np.uint8))[2:]) for image in builtin.train.images]
+    assert np.mean(np.isin(longest, (19, 20))) > 0.95
+
+
+def test_parts_share_no_picture_and_leave_none_out(builtin):
+    seen = [image.tobytes() for split in _all_parts(builtin).values() for image in split.images]
+    assert len(seen) == 1797
+    assert len(set(seen)) == 1797
+
+
+def test_validation_is_stratified_and_the_same_every_time():
+    labels = np.repeat(np.arange(10, dtype=np.uint8), [600, 660, 540, 600, 600, 480, 600, 660, 600, 600])
+    split = Split(np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2), labels)
+    rest, taken = datasets._split(split, 1 / 12)
+    assert np.bincount(taken.labels).tolist() == [50, 55, 45, 50, 50, 40, 50, 55, 50, 50]
+    assert len(rest) + len(taken) == len(split)
+    assert datasets._split(split, 1 / 12)[1].digest() == taken.digest()
+
+
+def test_a_digest_tells_data_apart(builtin):
+    changed = Split(builtin.test.images, np.roll(builtin.test.labels, 1))
+    assert changed.digest() != builtin.test.digest()
+
+
+def test_mnist_is_split_out_of_the_training_part(mnist):
+    assert [len(split) for split in _all_parts(mnist).values()] == [
+        54_999,
+        5_001,
+        10_000,
+    ]  # a twelfth of each digit, rounded
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(DatasetError, match="mnist, builtin"):
+        datasets.load("emnist")
+
+
+def test_own_files_are_split_and_keep_their_test_part(tmp_path, builtin):
+    np.savez(tmp_path / "own.npz", x_train=builtin.train.images, y_train=builtin.train.labels)
+    own = datasets.load(str(tmp_path / "own.npz"))
+    assert len(own.train) + len(own.validation) + len(own.test) == len(builtin.train)
+    test = {"x_test": builtin.test.images, "y_test": builtin.test.labels}
+    np.savez(tmp_path / "own.npz", x_train=builtin.train.images, y_train=builtin.train.labels, **test)
+    assert datasets.load(str(tmp_path / "own.npz")).test.digest() == builtin.test.digest()
+
+
+def test_no_writer_stands_in_two_parts():
+    writers = np.array([f"w{i % 40}" for i in range(400)])
+    images = np.zeros((400, 28, 28), np.uint8)
+    images[:, 0, 0] = np.arange(400) % 40  # a picture tells its writer
+    digits = datasets.Digits(images, np.zeros(400, np.uint8), writers)
+    parts = [set(split.images[:, 0, 0]) for split in datasets._split_by_writer(digits)]
+    assert sum(map(len, parts)) == 40
+    assert set.union(*parts) == set(range(40))
+    assert all(parts)
+
+
+def test_too_few_or_malformed_digits_are_a_sentence(tmp_path):
+    np.savez(tmp_path / "few.npz", x=np.zeros((2, 28, 28), np.uint8), y=np.array([1, 2]))
+    with pytest.raises(DatasetError, match="too few"):
+        datasets.load(str(tmp_path / "few.npz"))
+    (tmp_path / "bad.csv").write_text("1,2,3")
+    with pytest.raises(DatasetError, match="row 1"):
+        datasets.load(str(tmp_path / "bad.csv"))
+
+
+# ---- fetching, from a server of our own that plays Keras' copy and the mirror of IDX files
+
+TINY = {
+    "x_train": np.arange(48, dtype=np.uint8).repeat(28 * 28).reshape(48, 28, 28),
+    "y_train": (np.arange(48) % 10).astype(np.uint8),
+    "x_test": np.full((10, 28, 28), 9, np.uint8),
+    "y_test": np.arange(10, dtype=np.uint8),
+}
+
+
+def _idx(array):
+    return gzip.compress(struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes())
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A server with tiny stand-ins for MNIST's files, and a machine that has none of them."""
+    site = tmp_path / "site"
+    site.mkdir()
+    np.savez(site / "mnist.npz", **TINY)
+    for key, (name, _) in datasets.MNIST_IDX.items():
+        (site / name).write_bytes(_idx(TINY[key]))
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(site))
+
+        def log_message(self, *arguments):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}/"
+
+    def digest(name):
+        return "sha256:" + hashlib.sha256((site / name).read_bytes()).hexdigest()
+
+    home = tmp_path / "home"
+    monkeypatch.setenv("DIGIT_HOME", str(home))
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)
+    monkeypatch.setattr(datasets, "MNIST_NPZ", (address + "mnist.npz", digest("mnist.npz")))
+    monkeypatch.setattr(datasets, "MNIST_IDX_FOLDER", address)
+    monkeypatch.setattr(
+        datasets, "MNIST_IDX", {key: (name, digest(name)) for key, (name, _) in datasets.MNIST_IDX.items()}
+    )
+    digests = {key: hashlib.sha256(array.tobytes()).hexdigest() for key, array in TINY.items()}
+    monkeypatch.setattr(datasets, "MNIST_DIGESTS", digests)
+    yield site
+    server.shutdown()
+
+
+def _loaded():
+    arrays = datasets._mnist_arrays(progress=False)
+    return all(np.array_equal(arrays[key], TINY[key]) for key in TINY)
+
+
+def test_mnist_is_downloaded_once_and_then_found_in_the_cache(elsewhere):
+    assert _loaded()
+    (elsewhere / "mnist.npz").unlink()
+    assert _loaded()
+
+
+def test_the_mirror_is_asked_when_the_first_source_fails(elsewhere):
+    (elsewhere / "mnist.npz").write_bytes(b"not what it was")
+    assert _loaded()
+
+
+def test_a_damaged_file_is_named_set_aside_and_fetched_again(elsewhere, tmp_path, caplog):
+    cached = tmp_path / "home" / "data" / "mnist.npz"
+    cached.parent.mkdir(parents=True)
+    cached.write_bytes(b"PK\x03\x04 half a file")
+    assert _loaded()
+    assert str(cached) in caplog.text
+    assert cached.with_name("mnist.npz.damaged").exists()
+
+
+def test_any_damage_to_a_file_is_found(elsewhere, tmp_path, monkeypatch):
+    """60 times three random bytes of a compressed file changed: always set aside, never an error."""
+    folder, rng = tmp_path / "given", np.random.default_rng(1)
+    folder.mkdir()
+    monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
+    np.savez_compressed(folder / "whole.npz", **TINY)
+    whole = np.frombuffer((folder / "whole.npz").read_bytes(), np.uint8)
+    for _ in range(60):
+        damaged = whole.copy()
+        damaged[rng.integers(0, len(whole), 3)] = rng.integers(0, 256, 3)
+        (folder / "mnist.npz").write_bytes(damaged.tobytes())
+        assert _loaded()
+
+
+def test_a_file_with_other_arrays_counts_as_damaged(elsewhere, tmp_path, monkeypatch):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    np.savez(folder / "mnist.npz", **{**TINY, "y_test": TINY["y_test"][::-1]})
+    monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
+    assert _loaded()
+    assert [file.name for file in folder.iterdir()] == ["mnist.npz"]  # what is not ours stays as it is
+
+
+def test_a_file_that_cannot_be_read_just_now_is_not_damaged(elsewhere, tmp_path, monkeypatch):
+    cached = tmp_path / "home" / "data" / "mnist.npz"
+    assert _loaded()
+    content = cached.read_bytes()
+    (elsewhere / "mnist.npz").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", lambda *args, **options: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        assert _loaded()  # from the mirror
+    assert cached.read_bytes() == content
+
+
+def test_a_pickled_file_is_never_opened(elsewhere, tmp_path, monkeypatch):
+    folder = tmp_path / "given"
+    folder.mkdir()
+    np.savez(folder / "mnist.npz", **{**TINY, "y_test": np.array([{"a": 1}], dtype=object)})
+    monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
+    assert _loaded()
+
+
+def test_without_network_both_ways_out_are_named(elsewhere, monkeypatch):
+    for file in elsewhere.iterdir():
+        file.unlink()
+    with pytest.raises(DatasetError, match=r"DIGIT_DATA_DIR.*builtin"):
+        datasets.load("mnist")
+
+
+def test_joined_data_train_together_and_the_first_one_tests(tmp_path):
+    own = np.zeros((100, 28, 28), np.uint8)
+    own[:, 5:20, 10:14] = 255
+    labels = np.tile(np.arange(10), 10)
+    np.savez(tmp_path / "own.npz", x_train=own, y_train=labels, x_test=own, y_test=labels)
+    builtin, mine = datasets.load("builtin"), datasets.load(str(tmp_path / "own.npz"))
+    both = datasets.load(f"builtin+3*{tmp_path / 'own.npz'}")
+    assert both.name == "builtin+3*own.npz"
+    assert len(both.train) == len(builtin.train) + 3 * len(mine.train)
+    assert len(both.validation) == len(builtin.validation) + len(mine.validation)
+    assert both.test.digest() == builtin.test.digest()
+    assert both.sources == builtin.sources
+    with pytest.raises(DatasetError, match="no data set and no file called 'nothing'"):
+        datasets.load("builtin+nothing")
+    for wrong in ("1000000000*builtin", "99*99*builtin", "0*builtin", "*builtin", "9" * 5000 + "*builtin"):
+        with pytest.raises(DatasetError, match="no data set"):
+            datasets.load(wrong)
+
+
+def _strokes(path, writers):
+    rows = [
+        {"label": n % 10, "strokes": [[[0, 0], [n % 7, 9], [9, n % 5]]], "writer": writers[n % len(writers)]}
+        for n in range(200)
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("writers", [["me"], [None], ["me", "you"]])
+def test_the_hand_of_one_is_enough_to_train_on(tmp_path, writers):
+    dataset = datasets.load(_strokes(tmp_path / "own.jsonl", writers))
+    assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [160, 20, 20]
+
+
+def test_test_digits_alone_can_be_evaluated_and_not_trained_on(tmp_path):
+    images, labels = np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10
+    np.savez(tmp_path / "own.npz", x_test=images, y_test=labels)
+    name, test = datasets.load_test(str(tmp_path / "own.npz"))
+    assert name == "own.npz"
+    np.testing.assert_array_equal(test.labels, labels)
+    with pytest.raises(DatasetError, match="no training part"):
+        datasets.load(str(tmp_path / "own.npz"))

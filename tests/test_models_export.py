@@ -1,0 +1,97 @@
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from digit_core.cli import main as cli
+from digit_core.models import export
+from digit_core.models import store as model_store
+from digit_core.models.export import ExportError
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Untrained, but with batch normalisation, and sure enough of itself to be compared."""
+    import keras
+
+    from digit_core.training.architectures import build_resnet
+
+    keras.utils.set_random_seed(3)
+    network = build_resnet()
+    kernel, bias = network.layers[-1].get_weights()
+    network.layers[-1].set_weights([20 * kernel, bias])
+    return network
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from digit_core.data import datasets
+
+    return datasets.load("builtin").train.images[:300]
+
+
+@pytest.mark.parametrize("form", export.FORMATS)
+def test_an_export_answers_as_the_model_does(model, digits, tmp_path, form):
+    if form == "onnx" and importlib.util.find_spec("tf2onnx") is None:
+        pytest.skip("tf2onnx is not installed")
+    out = tmp_path / "exported"
+    verification = export.export(model, form, out, digits)
+    assert verification.digits == 300
+    assert verification.agreement >= (0.98 if form == "litert-int8" else 1)
+    assert verification.largest_difference < (0.3 if form == "litert-int8" else 1e-4)
+    assert out.is_dir() == (form == "saved_model")
+    assert verification.bytes > 50_000
+    assert list(tmp_path.iterdir()) == [out]  # nothing is left lying about
+    again = export.export(model, form, out, digits)  # what is there is replaced
+    assert again.agreement == verification.agreement
+
+
+def test_int8_is_whole_numbers_from_end_to_end_and_a_third_of_the_size(model, digits, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    small = export.export(model, "litert-int8", tmp_path / "a", digits)
+    large = export.export(model, "litert", tmp_path / "b", digits)
+    assert small.bytes < large.bytes / 2
+    interpreter = Interpreter(model_path=str(tmp_path / "a"))
+    details = [*interpreter.get_input_details(), *interpreter.get_output_details()]
+    assert {entry["dtype"] for entry in details} == {np.int8}
+
+
+def test_an_export_that_answers_nonsense_is_not_kept(model, digits, tmp_path, monkeypatch):
+    nonsense = (
+        lambda model, out, digits: out.write_text("x"),
+        lambda path, batch: np.roll(np.asarray(model(batch)), 1, 1),
+    )
+    monkeypatch.setitem(export.FORMATS, "litert", nonsense)
+    (tmp_path / "out").write_text("before")
+    with pytest.raises(ExportError, match="answers otherwise"):
+        export.export(model, "litert", tmp_path / "out", digits)
+    assert (tmp_path / "out").read_text() == "before"
+
+
+def test_what_cannot_be_exported_is_said_plainly(model, digits, tmp_path, monkeypatch):
+    with pytest.raises(ExportError, match="no export format called 'gif'"):
+        export.export(model, "gif", tmp_path / "a", digits)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ExportError, match="cannot be written"):
+        export.export(model, "litert", tmp_path / "file" / "a", digits)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ExportError, match="is a folder that is there already"):
+        export.export(model, "saved_model", tmp_path / "folder", digits)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ExportError, match="needs onnx and tf2onnx and onnxruntime: pip install"):
+        export.export(model, "onnx", tmp_path / "a", digits)
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_command_exports_a_shipped_model_and_leaves_its_card_alone(tmp_path, capsys):
+    card = (model_store.find("lenet5").folder / "card.json").read_bytes()
+    out = tmp_path / "lenet5.tflite"
+    assert cli.main(["export", "--model", "lenet5", "--format", "litert", "--out", str(out), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["model"], answer["format"], answer["digits"], answer["agreement"]) == ("lenet5", "litert", 1000, 1.0)
+    assert (model_store.find("lenet5").folder / "card.json").read_bytes() == card
+    assert cli.main(["export", "--model", "none", "--format", "litert", "--out", str(out)]) == 1

@@ -1,0 +1,219 @@
+import concurrent.futures
+import json
+import re
+import subprocess
+import sys
+import time
+
+import cv2
+import doodles
+import numpy as np
+import pytest
+from drawing import DIGITS, draw, number, placed
+
+from digit_core import Recognizer, UnreadableImageError
+from digit_core.models import litert
+from digit_core.models import store as model_store
+from digit_core.reading.result import Digit, Reading
+
+
+@pytest.mark.parametrize("digit", range(10))
+@pytest.mark.parametrize(("left", "top", "height", "pen"), [(20, 20, 120, 10), (150, 90, 200, 18), (100, 40, 320, 28)])
+def test_own_digits_are_read_anywhere_with_any_pen(recognizer, digit, left, top, height, pen):
+    assert recognizer.read(draw(placed(DIGITS[digit], left, top, height), pen=pen)).text == str(digit)
+
+
+@pytest.mark.parametrize("text", ["2026", "31415", "10", "7788", "94"])
+def test_whole_numbers_are_read(recognizer, text):
+    reading = recognizer.read(draw(number(text, 30, 60, 100), width=620, height=240, pen=10))
+    assert reading.text == text
+    assert reading.lines == [text]
+
+
+def test_rows_are_joined_by_a_slash(recognizer):
+    strokes = number("12", 40, 30, 120) + number("345", 30, 230, 120)
+    reading = recognizer.read(draw(strokes, pen=12))
+    assert reading.text == "12/345"
+    assert reading.lines == ["12", "345"]
+
+
+def test_boxes_are_in_the_pictures_own_pixels(recognizer):
+    picture = draw(placed(DIGITS[8], 1000, 500, 1500), width=3000, height=2600, pen=90)
+    x, y, width, height = cv2.boundingRect((picture < 128).astype(np.uint8))
+    [digit] = recognizer.read(picture).digits
+    assert digit.box == pytest.approx((x, y, width, height), abs=0.08 * height)
+
+
+@pytest.mark.parametrize("shape", [(40, 9001), (9001, 40), (3, 7000)])
+def test_boxes_of_long_narrow_pictures_stay_inside(recognizer, shape):
+    picture = np.full(shape, 255, np.uint8)
+    picture[: shape[0] // 2, : shape[1] // 2] = 0
+    for digit in recognizer.read(picture).digits:
+        x, y, width, height = digit.box
+        assert 0 <= x < x + width <= shape[1]
+        assert 0 <= y < y + height <= shape[0]
+
+
+def test_probabilities_are_ten_that_sum_to_one(recognizer):
+    [digit] = recognizer.read(draw(placed(DIGITS[2], 100, 100, 200))).digits
+    assert digit.probabilities.shape == (10,)
+    assert digit.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    assert digit.confidence == digit.probabilities[digit.value]
+    assert digit.image.shape == (28, 28)
+    assert digit.image.dtype == np.uint8
+
+
+def test_a_mark_that_is_not_trusted_reads_as_a_question_mark():
+    mark = {"box": (0, 0, 1, 1), "probabilities": np.zeros(10), "image": None, "ink": None}
+    seven, unknown = Digit(7, 0.99, True, **mark), Digit(3, 0.2, False, **mark)
+    assert (seven.text, unknown.text) == ("7", "?")
+    assert Reading(["7?", "7"], [seven, unknown, seven], np.zeros((1, 1))).text == "7?/7"
+
+
+def test_what_is_no_picture_is_refused(recognizer):
+    with pytest.raises(UnreadableImageError):
+        recognizer.read(np.zeros((10, 10), np.float64))
+
+
+def test_many_threads_get_the_answers_that_one_gets(recognizer, rng):
+    pictures = [draw(number("".join(map(str, rng.integers(0, 10, 3))), 20, 60, 100), pen=12) for _ in range(40)]
+    alone = [recognizer.read(picture).text for picture in pictures]
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda picture: recognizer.read(picture).text, pictures * 4))
+    assert together == alone * 4
+
+
+def test_a_batch_larger_than_the_largest_is_read_in_pieces(recognizer, monkeypatch, rng):
+    digits = rng.integers(0, 256, (13, 28, 28), np.uint8)
+    whole = recognizer.classify(digits)
+    monkeypatch.setattr(litert, "LARGEST_BATCH", 4)
+    np.testing.assert_allclose(recognizer.classify(digits), whole, atol=1e-5)
+    assert recognizer.classify(digits[:0]).shape == (0, 10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["inkling", "simple_cnn", "lenet5"])
+def test_the_litert_file_is_the_keras_model(name, rng):
+    import keras
+
+    model = keras.models.load_model(model_store.find(name).folder / "model.keras")
+    digits = rng.integers(0, 256, (50, 28, 28), np.uint8)
+    expected = model.predict(digits[..., np.newaxis].astype(np.float32) / 255, verbose=0)
+    np.testing.assert_allclose(Recognizer.load(name).classify(digits), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_cards_tell_the_truth(mnist):
+    """The test accuracy on each shipped card is what its LiteRT file reaches."""
+    for model in model_store.list_models():
+        answers = Recognizer.load(model.name).classify(mnist.test.images).argmax(1)
+        assert np.mean(answers == mnist.test.labels) == pytest.approx(model.card["metrics"]["test_accuracy"], abs=2e-4)
+
+
+@pytest.mark.slow
+def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer, rng):
+    """Within 1.5 points of the bare network on the untouched digits; most of what is lost is refused."""
+    images, labels = mnist.test.images[::2], mnist.test.labels[::2]
+    bare = np.mean(recognizer.classify(images).argmax(1) == labels)
+    read = np.mean(
+        [
+            recognizer.read(_on_canvas(image, rng)).text == str(label)
+            for image, label in zip(images, labels, strict=True)
+        ]
+    )
+    assert read >= bare - 0.015
+
+
+def _on_canvas(image, rng):
+    """A digit of 28x28 enlarged 3 to 9 times, dark on white, somewhere on 280x280."""
+    side = int(rng.integers(3 * 28, 9 * 28))
+    left, top = rng.integers(0, 280 - side, 2)
+    canvas = np.zeros((280, 280), np.uint8)
+    canvas[top : top + side, left : left + side] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+    return 255 - canvas
+
+
+@pytest.mark.slow
+def test_reading_never_loads_tensorflow():
+    program = (
+        "import sys, json, numpy as np; from digit_core import Recognizer;"
+        "Recognizer.load().read(np.zeros((40, 40), np.uint8));"
+        "print(json.dumps([m for m in ('tensorflow', 'keras', 'streamlit', 'sklearn') if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "least"), [("unipen", 0.97), ("pendigits", 0.94)])
+def test_real_pen_strokes_are_read(handwriting, recognizer, name, least):
+    """A sample of real hands, drawn at random size and place with several pens."""
+    from drawing import real_strokes
+
+    rng = np.random.default_rng(5)
+    rows = real_strokes(handwriting, name, 1000)
+    right = [recognizer.read(_drawn(strokes, rng)).text == label for strokes, label in rows]
+    assert np.mean(right) >= least - 0.01  # a sample of 1,000 is good to about a point
+
+
+def _drawn(strokes, rng):
+    size, pen = rng.uniform(140, 340), int(rng.choice((8, 14, 20, 28)))
+    points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
+    low, extent = points.min(0), np.ptp(points, 0).max()
+    left, top = rng.uniform(pen, 400 - size - pen, 2)
+    moved = [[((x - low[0]) / extent * size + left, (y - low[1]) / extent * size + top) for x, y in s] for s in strokes]
+    return draw(moved, pen=pen)
+
+
+def test_a_page_on_its_side_is_read_and_its_boxes_stand_on_the_picture(recognizer):
+    upright = np.vstack([draw(number(text, 20, 40, 100), width=500, height=180, pen=10) for text in ("23745", "45287")])
+    reading = recognizer.read(np.ascontiguousarray(np.rot90(upright)))
+    assert reading.text == "23745/45287"
+    assert reading.turned == 270
+    x, y, width, height = reading.digits[0].box
+    assert (np.rot90(upright)[y : y + height, x : x + width] < 128).any()
+    assert y > upright.shape[1] / 2  # the first digit stood on the left, which now is below
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_sheet_says_nothing(recognizer, level):
+    reading = recognizer.read(np.full((300, 400), level, np.uint8))
+    assert reading.text == ""
+    assert reading.digits == []
+    assert reading.ink.shape == (300, 400)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 400), (400, 1), (3, 3), (2, 2, 4), (9, 5000)])
+def test_the_smallest_and_the_narrowest_pictures_are_read(recognizer, shape):
+    for value in (0, 255):
+        assert recognizer.read(np.full(shape, value, np.uint8)).text == ""
+    noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert isinstance(recognizer.read(noise).text, str)
+
+
+def test_most_drawings_are_no_digits(recognizer):
+    refused = [not re.search(r"\d", recognizer.read(picture).text) for _, picture in doodles.all_doodles()]
+    assert np.mean(refused) >= 0.85
+
+
+def hostile_pictures() -> dict[str, np.ndarray]:
+    rows, columns = np.mgrid[:2000, :2000]
+    rng = np.random.default_rng(0)
+    eights = np.full((2000, 2000), 255, np.uint8)
+    for y in range(10, 2000, 48):
+        for x in range(10, 2000, 36):
+            cv2.putText(eights, "8", (x, y + 36), 0, 1.4, 0, 3, cv2.LINE_AA)
+    return {
+        "diagonals": np.where((rows + columns) % 5 == 0, 0, 255).astype(np.uint8),
+        "noise": rng.integers(0, 256, (5000, 5000)).astype(np.uint8),
+        "digits without end": eights,
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["diagonals", "noise", "digits without end"])
+def test_a_hostile_picture_costs_little(recognizer, name):
+    picture = hostile_pictures()[name]
+    before = time.process_time()
+    recognizer.read(picture)
+    assert time.process_time() - before < 3

@@ -1,0 +1,71 @@
+"""Who may change which run, on a host that others reach."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from digit_core.runs import store as runs
+from digit_core.training.settings import TrainingSettings
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = TrainingSettings(architecture="lenet5", data="builtin", epochs=2)
+TOKEN = "ab" * 32
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run of the host's, which has ended."""
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "_launch", lambda folder: runs.write_status(folder, {"state": "failed"}))
+    return runs.start(SMALL, "the host's")
+
+
+def page(run, **state) -> AppTest:
+    at = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
+    at.query_params["run"] = run.id
+    for key, value in state.items():
+        at.session_state[key] = value
+    return at.switch_page("pages/train.py").run()
+
+
+def keys(at: AppTest) -> set[str]:
+    return {button.key for button in at.button}
+
+
+def test_on_ones_own_machine_everything_may_be_changed(run):
+    assert "train_resume" in keys(page(run))
+
+
+def test_on_a_public_host_others_only_watch(run, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    at = page(run, visitor_token=TOKEN)
+    assert not at.exception
+    assert "train_resume" not in keys(at)
+    assert "train_start" in keys(at)
+    assert "train_resume" in keys(page(run, visitor_token=TOKEN, is_owner=True))
+
+
+def test_what_a_visitor_starts_is_the_visitors(run, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    at = page(run, visitor_token=TOKEN)
+    at.button("train_start").click().run()
+    [own] = [found for found in runs.list_runs() if found.owner]
+    assert TOKEN not in (own.folder / "about.json").read_text()
+    assert "train_resume" in keys(page(own, visitor_token=TOKEN))
+    assert "train_resume" not in keys(page(own, visitor_token="cd" * 32))
+
+
+def test_only_the_password_makes_an_owner(run, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    monkeypatch.setattr("ui.visitor._password", lambda: "open sesame")
+    at = page(run, visitor_token=TOKEN)
+    at.text_input("owner_password").set_value("sesame").run()
+    assert "is_owner" not in at.session_state
+    at.text_input("owner_password").set_value("open sesame").run()
+    assert at.session_state["is_owner"]
+
+
+def test_without_a_password_nobody_is_asked(run, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    assert not page(run, visitor_token=TOKEN).text_input

@@ -1,0 +1,58 @@
+"""A cache bounded in bytes, not in entries: what was used longest ago goes first. Safe to share between threads."""
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+
+class Bounded:
+    """Keeps values by key until together they weigh more than `most` bytes; one that alone weighs more is not kept."""
+
+    def __init__(self, most: int):
+        self.most, self.bytes = most, 0
+        self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Any) -> Any | None:
+        with self._lock:
+            if key not in self._kept:
+                return None
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+
+    def get_or_make(self, key: Any, make: Callable[[], Any]) -> Any:
+        """The value of that key, made and kept if there is none. Two threads may make it at once."""
+        found = self.get(key)
+        if found is None:
+            found = make()
+            self.put(key, found)
+        return found
+
+    def put(self, key: Any, value: Any) -> None:
+        size = weight(value)
+        with self._lock:
+            self.bytes -= self._kept.pop(key, (None, 0))[1]
+            if size > self.most:
+                return
+            self._kept[key] = value, size
+            self.bytes += size
+            while self.bytes > self.most:
+                self.bytes -= self._kept.popitem(last=False)[1][1]
+
+
+def weight(value: Any) -> int:
+    """About how many bytes a value takes: arrays, and what holds them."""
+    if isinstance(value, np.ndarray):
+        return value.nbytes + 100
+    if isinstance(value, dict):
+        return 100 + sum(weight(key) + weight(part) for key, part in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return 100 + sum(weight(part) for part in value)
+    if is_dataclass(value):
+        return 100 + sum(weight(getattr(value, field.name)) for field in fields(value))
+    return sys.getsizeof(value)
