@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LEFT_EARLY = """WebSocketDisconnected: Cannot call "send" once a close message has been sent."""
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -33,6 +35,11 @@ class Server:
 
     def log(self) -> str:
         return self._log.read_text()
+
+    def tracebacks(self) -> list[str]:
+        """What the log tells of errors; not that a visitor left while connecting, which Streamlit logs as one."""
+        records = re.split(r"(?m)^(?=\d{4}-\d\d-\d\d )", self.log())
+        return [record for record in records if "Traceback" in record and not record.rstrip().endswith(LEFT_EARLY)]
 
 
 @contextlib.contextmanager
@@ -135,6 +142,17 @@ def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: 
 def wait_until_idle(page: Page, seconds: float = 20) -> None:
     """Wait until the page's script has run to its end."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * seconds)
+
+
+def wait_for_strokes(page: Page) -> None:
+    """Wait until the canvas shows strokes, as it does a while after it is put on the page anew."""
+    wait_until_idle(page)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll(".st-key-canvas *")]
+          .flatMap((host) => [...(host.shadowRoot?.querySelectorAll("canvas") ?? [])])
+          .some((layer) => layer.width && layer.getContext("2d").getImageData(0, 0, layer.width, layer.height).data
+            .some((value, i, all) => i % 4 === 3 && value > 128 && all[i - 3] < 128))"""
+    )
 
 
 def choose_option(page: Page, selectbox: str, name: str, exact: bool = False, seconds: float = 30) -> None:

@@ -79,4 +79,4 @@ def server(tmp_path_factory):
 
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
-        assert "Traceback" not in server.log()
+        assert not server.tracebacks()

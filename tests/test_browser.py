@@ -9,7 +9,16 @@ import numpy as np
 import pictures
 import psutil
 import pytest
-from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer, wait_until_idle
+from browser import (
+    answer,
+    canvas_box,
+    draw_with_mouse,
+    open_canvas,
+    serving,
+    wait_for_answer,
+    wait_for_strokes,
+    wait_until_idle,
+)
 from drawing import DIGITS, draw, number, placed, real_strokes
 
 pytestmark = pytest.mark.browser
@@ -215,7 +224,7 @@ def test_a_reload_keeps_drawing_and_answer(page):
     page.wait_for_function("sessionStorage.getItem('inkling-drawing')")
     page.reload()
     assert wait_for_answer(page, "5", seconds=10) == "5"
-    page.wait_for_timeout(1000)
+    wait_for_strokes(page)
     draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # and the strokes are on the canvas still
     assert wait_for_answer(page, "51") == "51"
 
@@ -223,10 +232,11 @@ def test_a_reload_keeps_drawing_and_answer(page):
 def test_nothing_comes_back_after_clear_and_reload(page):
     draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
     assert wait_for_answer(page, "5") == "5"
-    _clear(page)
-    page.reload()
+    page.wait_for_function("sessionStorage.getItem('inkling-drawing')")
+    with page.expect_navigation():  # at once: the browser has not heard from the server yet
+        page.evaluate("document.querySelector('.st-key-clear button').click(); location.reload()")
     page.wait_for_selector(".st-key-canvas canvas")
-    time.sleep(1)
+    page.wait_for_timeout(1500)
     assert answer(page) == INVITATION
 
 
@@ -237,7 +247,7 @@ def test_a_change_of_tab_keeps_drawing_and_answer(page):
     page.get_by_text("Photographs or scans").wait_for()
     page.get_by_role("tab", name="Draw").click()
     assert wait_for_answer(page, "6") == "6"
-    page.wait_for_timeout(500)
+    wait_for_strokes(page)
     draw_with_mouse(page, placed(DIGITS[1], 370, 80, 200))
     assert wait_for_answer(page, "61") == "61"
 
@@ -250,7 +260,7 @@ def test_a_change_of_page_keeps_drawing_and_answer(page):
         page.wait_for_selector(".st-key-train_start" if other == "Train" else ".st-key-evaluated_model")
         page.get_by_role("link", name="Predict").click()
         assert wait_for_answer(page, "3") == "3"
-    page.wait_for_timeout(500)
+    wait_for_strokes(page)
     draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))
     assert wait_for_answer(page, "31") == "31"
 
@@ -314,7 +324,7 @@ def test_every_broken_file_gets_a_sentence_in_the_page(page, tmp_path, server):
 def test_a_camera_snapshot_is_read(page):
     """Chromium's fake camera shows a clock on green: whatever it reads, it comes through the same way."""
     page.get_by_role("tab", name="Camera").click()
-    page.wait_for_timeout(1000)  # the fake device needs a moment for its first frame
+    page.wait_for_function("document.querySelector('video')?.readyState === 4")  # it has frames
     page.get_by_role("button", name="Take Photo").click(timeout=15_000)
     page.locator(".st-key-reading").wait_for()
     assert re.fullmatch(r"[0-9?/]+|There is nothing .*", answer(page))

@@ -104,10 +104,13 @@ function press(event) {  // the tools under the canvas
 }
 
 let held = null;  // name of the tool that was clicked and waits
+let cleared = false;  // until the server has forgotten the drawing, or a tool or the pen makes another
 
 function hold(event) {  // a tool works on what is drawn: the server must know the last stroke first
   const name = Object.values(KEYS).find((own) => event.target.closest?.(`.st-key-${own} button`));
   if (!name) return;
+  cleared = name === "clear";
+  if (cleared) storage((s) => s.removeItem(STORE));  // a reload a moment later must not bring it back
   if (pen.lifted) tell();
   if (held || pen.answered >= pen.number || performance.now() - pen.sent > LONGEST) return;
   event.stopImmediatePropagation();
@@ -137,6 +140,7 @@ function dressCanvas({ label, blank }, tries = 200) {
     canvas.toggleAttribute("data-blank", blank);  // shows the prompt, until the pen touches the sheet
     canvas.onpointerdown = (event) => {
       canvas.removeAttribute("data-blank");
+      cleared = false;
       pen.down = event.button <= 0;
       pen.stroke = { points: [] };
       draw(event);
@@ -191,8 +195,9 @@ export default function ({ data, parentElement, setStateValue }) {
     observer.observe(probe);
     watched.set(parentElement, observer);
   } else if (data.keep === "") {
+    cleared = false;
     storage((s) => s.removeItem(STORE));
-  } else if (data.keep !== null) {
+  } else if (data.keep !== null && !cleared) {
     storage((s) => s.setItem(STORE, data.keep));
   }
   return () => { observer.disconnect(); watched.delete(parentElement); };
