@@ -128,7 +128,7 @@ def answer(page: Page, container: str = "reading") -> str:
     return page.locator(f".st-key-{container}").inner_text().split("\n")[0]
 
 
-def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: float = 5) -> str:
+def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: float = 15) -> str:
     """Wait until the answer is `text`; give what it is in the end."""
     with contextlib.suppress(Exception):
         page.wait_for_function(

@@ -86,7 +86,7 @@ def test_quick_on_mnist_from_the_click_to_the_first_page(mnist, home, open_page)
         print(
             f"first point after {first:.1f} s, then at most {max(gaps):.1f} s apart, {time.monotonic() - began:.0f} s"
         )
-        assert first < 20  # alone on two cores: under 10
+        assert first < 60  # alone on two cores: under 10
         reached = page.get_by_test_id("stMetricValue").first.inner_text()
         assert float(reached.rstrip("%")) >= 98.5
         page.locator(".st-key-train_use button").click()

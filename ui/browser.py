@@ -9,7 +9,8 @@ reload and is seen by nobody else, and hands back what it found there when it wa
 While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
 shows what is there by then. When the pen is lifted it sends at once, 200 ms before the canvas itself does. With each
 picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke. A click
-on a tool waits until the server has answered the last one, so that Undo takes back the stroke that one sees.
+on a tool waits until the server has answered the last stroke, so that Undo takes back the one that is seen, and the
+last click, of which Streamlit would make one.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ LARGEST_KEPT = 2_000_000  # characters; browsers allow a few megabytes a site
 _JS = """
 const STORE = "inkling-drawing";
 const LONGEST = 3000;  // ms that an answer is waited for
+const MOST_CLICKS = 30;  // on tools that wait
 const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
 const watched = new WeakMap();
 let waiting = null;
@@ -100,11 +102,26 @@ function press(event) {  // the tools under the canvas
   const button = document.querySelector(`.st-key-${KEYS[held + key]} button`);
   if (!button?.checkVisibility()) return;
   event.preventDefault();
-  if (!button.disabled && !event.repeat) button.click();
+  if (!event.repeat) click(KEYS[held + key]);
 }
 
-let held = null;  // name of the tool that was clicked and waits
+let sheet = 0;  // number of the one that the server has put on the canvas last
+let acted = null;  // { sheet, time } of the last click on a tool
+let letsPass = false;
+const queue = [];  // names of the tools that were clicked since, and wait
 let cleared = false;  // until the server has forgotten the drawing, or a tool or the pen makes another
+
+function click(name, tries = 60) {  // while a run goes on, the tools may be those of the drawing before
+  const button = document.querySelector(`.st-key-${name} button`);
+  if (button && !button.disabled) return button.click();
+  if (tries && document.querySelector("[data-test-script-state=running]")) setTimeout(() => click(name, tries - 1), 50);
+}
+
+function isWaiting() {  // for the answer to the last stroke, or to the last click
+  const now = performance.now();
+  return (pen.answered < pen.number && now - pen.sent < LONGEST)
+    || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
+}
 
 function hold(event) {  // a tool works on what is drawn: the server must know the last stroke first
   const name = Object.values(KEYS).find((own) => event.target.closest?.(`.st-key-${own} button`));
@@ -112,16 +129,21 @@ function hold(event) {  // a tool works on what is drawn: the server must know t
   cleared = name === "clear";
   if (cleared) storage((s) => s.removeItem(STORE));  // a reload a moment later must not bring it back
   if (pen.lifted) tell();
-  if (held || pen.answered >= pen.number || performance.now() - pen.sent > LONGEST) return;
+  if (letsPass || !(queue.length || isWaiting())) {
+    acted = { sheet, time: performance.now() };
+    return;
+  }
   event.stopImmediatePropagation();
-  held = name;
-  setTimeout(() => { if (held === name) letGo(); }, LONGEST);
+  if (queue.length < MOST_CLICKS) queue.push(name);
+  setTimeout(letGo, LONGEST);
 }
 
 function letGo() {
-  const button = document.querySelector(`.st-key-${held} button`);
-  if (button && !button.disabled) button.click();  // is not held again
-  held = null;
+  if (!queue.length || isWaiting()) return;
+  letsPass = true;
+  click(queue.shift(), 0);
+  letsPass = false;
+  setTimeout(letGo, 50);  // where that one had nothing to do
 }
 
 addEventListener("click", hold, true);
@@ -181,9 +203,10 @@ export default function ({ data, parentElement, setStateValue }) {
   if (data.answered > pen.answered) {
     pen.answered = data.answered;
     if (data.answered === pen.number) pen.took = performance.now() - pen.sent;
-    if (held && pen.answered >= pen.number) letGo();
     tellSoon();
   }
+  sheet = data.sheet;
+  letGo();
   if (!observer) {
     setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
     const probe = parentElement.querySelector(".probe");
@@ -269,11 +292,12 @@ def _points(value) -> list[tuple[float, float]]:
     return points
 
 
-def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int) -> None:
+def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int, sheet: int) -> None:
     """Mount the component in this column. `keep` is stored, "" forgets, None changes nothing.
 
     `blank`: nothing is on the canvas, so that its prompt may show; `answered`: number of the live picture that this
-    run has answered; `settled`: number up to which strokes have come from the canvas, or are forgotten.
+    run has answered; `settled`: number up to which strokes have come from the canvas, or are forgotten;
+    `sheet`: number of the drawing that the canvas was last told to show.
     """
     _component(
         key=key,
@@ -283,6 +307,7 @@ def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int)
             "blank": blank,
             "answered": answered,
             "settled": settled,
+            "sheet": sheet,
             "most_points": MOST_POINTS,
         },
         default={"width": None, "kept": None, "live": None},

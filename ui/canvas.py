@@ -97,6 +97,7 @@ def keep() -> None:
         blank=not kept and not is_drawing(),
         answered=live.number if live else 0,
         settled=state.get("live_done"),
+        sheet=state.get("sheets"),
     )
 
 

@@ -1,0 +1,176 @@
+"""How many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
+
+Visitors are WebSocket sessions that send what a browser does: after each stroke its picture, and 200 ms later what the
+canvas itself says. They do not wait for answers. An answer counts from the stroke that it belongs to; a stroke whose
+picture was replaced by a newer one counts as answered with that. The visitors share the machine with the server.
+Needs requirements-dev.txt.
+"""
+
+import asyncio
+import base64
+import json
+import multiprocessing
+import re
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import cv2
+import numpy as np
+import psutil
+from browser import serving
+from drawing import DIGITS, draw, placed
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.asyncio.client import connect
+
+LOADS = ("50:1", "100:1", "200:1")
+SECONDS = 15
+CANVAS_PAUSE = 0.2  # seconds after which the canvas sends the stroke itself
+PATIENCE = 20.0  # seconds that the last answers are waited for
+ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
+
+
+def main() -> None:
+    print("| visitors | strokes a second | answers a second | median | 95 % within | right | errors |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
+        for load in sys.argv[1:] or LOADS:
+            visitors, rate = map(float, load.split(":"))
+            with multiprocessing.get_context("spawn").Pool(1) as process:
+                answers, errors, seconds = process.apply(measure, (server.url, int(visitors), rate))
+            waits = [wait for wait, _ in answers]
+            right = np.mean([is_right for _, is_right in answers])
+            print(
+                f"| {visitors:.0f} | {visitors * rate:.0f} | {len(answers) / seconds:.0f} | {np.median(waits):.2f} s "
+                f"| {np.percentile(waits, 95):.2f} s | {right:.1%} | {errors} |",
+                flush=True,
+            )
+        print(f"\nMemory of the server: {psutil.Process(server.process.pid).memory_info().rss / 1e6:.0f} MB")
+        errors = server.tracebacks()
+        print(f"Tracebacks in its log: {len(errors)}")
+
+
+def measure(url: str, visitors: int, rate: float) -> tuple[list[tuple[float, bool]], int, float]:
+    """Let visitors draw: (seconds waited, whether it was right) of every answer, errors, seconds that they drew."""
+    return asyncio.run(_measure(url, visitors, rate))
+
+
+async def _measure(url: str, visitors: int, rate: float):
+    crowd = [Visitor(number) for number in range(visitors)]
+    opened = []
+    for first in range(0, visitors, 10):  # they come one after the other, and their first pages take the server's time
+        opened += await asyncio.gather(
+            *[visitor.open(url) for visitor in crowd[first : first + 10]], return_exceptions=True
+        )
+    came = [visitor for visitor, error in zip(crowd, opened, strict=True) if error is None]
+    rng = np.random.default_rng(0)
+    results = await asyncio.gather(
+        *[visitor.draw(rate, float(rng.uniform(0, 1 / rate))) for visitor in came], return_exceptions=True
+    )
+    errors = visitors - len(came) + sum(isinstance(result, BaseException) for result in results)
+    for visitor in came:
+        await visitor.leave()
+    return [answer for visitor in came for answer in visitor.answers], errors, SECONDS
+
+
+@dataclass
+class Visitor:
+    """One session: what it sent and has not seen answered, and its answers."""
+
+    number: int
+    answers: list[tuple[float, bool]] = field(default_factory=list)
+    waiting: list[tuple[float, str]] = field(default_factory=list)  # when a stroke was sent, and its digit
+
+    async def open(self, url: str) -> None:
+        """Load the page: until its script has ended and the canvas and our component have told their names."""
+        self.socket = await connect(
+            url.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
+        )
+        self.ids, self.fragment = {}, ""
+        await self._run(BackMsg())
+        while len(self.ids) < 2 or not self.ended:
+            self._learn(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 60)))
+        await self._send(live=None)
+        self.listener = asyncio.create_task(self._listen())
+        await asyncio.sleep(0.5)
+
+    async def _run(self, message: BackMsg) -> None:
+        message.rerun_script.page_script_hash = ""
+        self.ended = False
+        await self.socket.send(message.SerializeToString())
+
+    def _learn(self, message: ForwardMsg) -> None:
+        if message.WhichOneof("type") == "script_finished":
+            self.ended = True
+        component = message.delta.new_element.bidi_component
+        for name in ("inkling_browser", "drawable_canvas"):
+            if component.component_name.endswith(name):
+                self.ids[name] = component.id
+                self.fragment = message.delta.fragment_id
+
+    async def _send(self, live: dict | None, canvas: dict | None = None) -> None:
+        message = BackMsg()
+        run = message.rerun_script
+        run.fragment_id = self.fragment
+        state = {"width": 560, "kept": "", **({"live": live} if live else {})}
+        run.widget_states.widgets.add(id=self.ids["inkling_browser"], json_value=json.dumps(state))
+        if canvas:
+            run.widget_states.widgets.add(id=self.ids["drawable_canvas"], json_value=json.dumps({"drawing": canvas}))
+        await self.socket.send(message.SerializeToString())
+
+    async def draw(self, rate: float, begin: float) -> None:
+        """A digit after the other for SECONDS, each on a clean sheet."""
+        start = time.monotonic() + begin
+        for stroke in range(int(SECONDS * rate)):
+            await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
+            digit = (self.number + stroke) % 10
+            live = {"number": int(time.time() * 1000), "down": False, "data": _picture(digit, self.number, stroke)}
+            self.waiting.append((time.monotonic(), str(digit)))
+            await self._send({**live, "strokes": []})
+            await asyncio.sleep(CANVAS_PAUSE)
+            raw = {"objects": [{"type": "Path", "path": [["M", 1, 1], ["L", 2, 2]], "left": stroke, "top": 1}]}
+            await self._send({**live, "strokes": []}, {"raw": raw, "data": live["data"]})
+        until = time.monotonic() + PATIENCE
+        while self.waiting and time.monotonic() < until:
+            await asyncio.sleep(0.05)
+        if self.waiting or self.listener.done():
+            raise RuntimeError("some strokes were never answered")
+
+    async def _listen(self) -> None:
+        async for message in self.socket:
+            if found := ANSWER.search(message):
+                self._answered(found[1].decode())
+
+    def _answered(self, text: str) -> None:
+        """The newest waiting stroke of that digit is answered, and with it all before it."""
+        now = time.monotonic()
+        for place in reversed(range(len(self.waiting))):
+            sent, digit = self.waiting[place]
+            if digit == text:
+                self.answers.append((now - sent, True))
+                del self.waiting[: place + 1]
+                return
+        if self.waiting and now - self.waiting[0][0] > 2:  # it was read as something else
+            self.answers.append((now - self.waiting.pop(0)[0], False))
+
+    async def leave(self) -> None:
+        self.listener.cancel()
+        await self.socket.close()
+
+
+def _picture(digit: int, number: int, stroke: int) -> str:
+    """A digit on the canvas, nobody's like another's, as a data URL."""
+    strokes = placed(DIGITS[digit], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40)
+    rgb = np.repeat(draw(strokes, width=560, height=380, pen=18)[..., None], 3, 2)
+    encoded = cv2.imencode(".png", rgb, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+    return "data:image/png;base64," + base64.b64encode(encoded).decode()
+
+
+if __name__ == "__main__":
+    main()
