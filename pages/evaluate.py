@@ -18,7 +18,7 @@ NAMES = {
 }
 
 model, data = evaluation_run.choose()
-digits = evaluation_run.digits(data)
+digits = evaluation_run.digits(model, data)
 subject = evaluation_run.subject(model, data, digits)
 evaluation_view.headline(subject)
 

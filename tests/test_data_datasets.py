@@ -252,6 +252,13 @@ def test_the_hand_of_one_is_enough_to_train_on(tmp_path, writers):
     assert [len(part) for part in (dataset.train, dataset.validation, dataset.test)] == [160, 20, 20]
 
 
+def test_a_file_of_one_part_is_tested_on_as_a_whole_unless_the_model_has_learnt_from_it(tmp_path):
+    path = _strokes(tmp_path / "own.jsonl", ["me"])
+    assert len(datasets.load_test(path)[1]) == 200
+    assert len(datasets.load_test(path, trained_on="another's")[1]) == 200
+    assert len(datasets.load_test(path, trained_on=datasets.load(path).train.digest())[1]) == 20
+
+
 def test_test_digits_alone_can_be_evaluated_and_not_trained_on(tmp_path):
     images, labels = np.full((20, 28, 28), 9, np.uint8), np.arange(20, dtype=np.uint8) % 10
     np.savez(tmp_path / "own.npz", x_test=images, y_test=labels)

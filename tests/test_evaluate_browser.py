@@ -27,7 +27,7 @@ def open_page(browser, server):
 
 def _click_cell(page, true, predicted):
     """In the middle of the cell, as a mouse would."""
-    chart = page.locator("[class*=st-key-confusion_] .js-plotly-plot")
+    chart = page.locator(".st-key-confusion .js-plotly-plot")
     chart.wait_for(timeout=20_000)
     time.sleep(0.5)
     x, y = chart.evaluate(

@@ -8,7 +8,7 @@ reload and is seen by nobody else, and hands back what it found there when it wa
 
 While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
 shows what is there by then. When the pen is lifted it sends at once, 200 ms before the canvas itself does. With each
-picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke. A click
+picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke, or where the pen rests. A click
 on a tool waits until the server has answered the last stroke, so that Undo takes back the one that is seen, and the
 last click, of which Streamlit would make one.
 """
@@ -26,6 +26,7 @@ const STORE = "inkling-drawing";
 const LONGEST = 3000;  // ms that an answer is waited for
 const MOST_CLICKS = 30;  // on tools that wait
 const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
+const RESTS = 400;  // ms without a movement after which a slow server too gets a picture
 const watched = new WeakMap();
 let waiting = null;
 const pen = { down: false, moved: false, lifted: false, number: 0, sent: 0, took: 0, answered: 0, timer: null,
@@ -74,10 +75,11 @@ function draw(event) {
 
 function tellSoon() {  // at most one picture is on its way while the pen is down
   clearTimeout(pen.timer);
-  if (!pen.down || !pen.moved || pen.took > BUSY) return;
+  if (!pen.down || !pen.moved) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  if (since >= PAUSE) tell();
+  if (pen.took > BUSY) pen.timer = setTimeout(tell, RESTS);
+  else if (since >= PAUSE) tell();
   else pen.timer = setTimeout(tellSoon, PAUSE - since);
 }
 

@@ -49,13 +49,13 @@ def name_of(data: str) -> str:
     return NAMES.get(data, data)
 
 
-def digits(data: str) -> Split:
+def digits(model: str, data: str) -> Split:
     """The test digits; where they cannot be had the visitor is told, and the run ends here."""
     if data == "mnist" and not datasets.has_mnist() and not st.session_state.get("mnist_asked"):
         _offer_mnist()
     try:
         with st.spinner("Loading the digits ..."):
-            return resources.test_digits(datasets.at_hand()[data])
+            return resources.test_digits(datasets.at_hand()[data], model)
     except DatasetError as error:
         log.warning("Test digits cannot be had: %s", error)
         if data != "mnist":

@@ -12,6 +12,7 @@ from digit_core.evaluation.metrics import Evaluation
 from ui import address, bars, components
 
 A_PAGE = 24  # digits shown at a time
+A_PAGE_BESIDE = 12  # beside the matrix, in view with it
 PLAIN = {"displayModeBar": False}
 
 
@@ -51,24 +52,29 @@ def _measured_on(subject: Subject) -> str:
 
 
 def mistakes(subject: Subject) -> None:
-    """The confusion matrix, and under it the digits behind a cell, or all misread ones."""
+    """The confusion matrix; beside it the digits behind a chosen cell, else the commonest mistakes and below all."""
     left, right = st.columns([6, 5], gap="large")
-    with right, st.container(horizontal=True, gap="medium"):
-        shares = st.toggle("Shares", key="confusion_shares", help="Of each row, instead of counts")
-        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Leave what is right without colour")
     with left:
-        cell = _matrix(subject.result, shares, dim)
+        cell = _matrix(subject.result)
+    if cell:
+        with right:
+            _gallery(subject, cell, A_PAGE_BESIDE)
+        return
     with right:
         _commonest(subject.result)
-    _gallery(subject, cell)
+    _gallery(subject, None, A_PAGE)
 
 
-def _matrix(result: Evaluation, shares: bool, dim: bool) -> tuple[int, int] | None:
+def _matrix(result: Evaluation) -> tuple[int, int] | None:
     """The matrix; a click chooses a cell, and another click on it lets it go."""
     cell = address.cell()
-    event = st.plotly_chart(
+    chart = st.container(key="confusion")
+    with st.container(horizontal=True, gap="medium"):
+        shares = st.toggle("Shares", key="confusion_shares", help="Of each row, instead of counts")
+        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Leave what is right without colour")
+    event = chart.plotly_chart(
         charts.confusion(result.confusion, dim, shares, cell),
-        key=f"confusion_{st.session_state.setdefault('clicks', 0)}",
+        key=f"matrix_{st.session_state.setdefault('clicks', 0)}",
         on_select="rerun",
         selection_mode="points",
         config=PLAIN,
@@ -96,7 +102,7 @@ def _commonest(result: Evaluation) -> None:
     st.caption("A click on a cell, or on one of these, shows the very digits.")
 
 
-def _gallery(subject: Subject, cell: tuple[int, int] | None) -> None:
+def _gallery(subject: Subject, cell: tuple[int, int] | None, a_page: int) -> None:
     """The digits behind what is chosen, worst first; a click opens one."""
     result = subject.result
     places = _filtered(result, cell)
@@ -109,10 +115,24 @@ def _gallery(subject: Subject, cell: tuple[int, int] | None) -> None:
                 st.rerun()
         if not cell:
             _filters()
+        if not len(places):
+            _nothing(cell)
         _opened(subject, places)
-        shown = address.page(len(places), A_PAGE)
-        _grid(subject, places[shown * A_PAGE : (shown + 1) * A_PAGE])
-        _turn_pages(shown, -(-len(places) // A_PAGE))
+        shown = address.page(len(places), a_page)
+        _grid(subject, places[shown * a_page : (shown + 1) * a_page])
+        _turn_pages(shown, -(-len(places) // a_page))
+
+
+def _nothing(cell: tuple[int, int] | None) -> None:
+    if cell:
+        st.caption(f"No {cell[0]} was read as {cell[1]}.")
+    elif address.filters() != (None, None, 0):
+        st.caption("No misread digit matches these filters.")
+        if st.button("Clear the filters", key="filters_none", icon=":material/filter_alt_off:"):
+            address.choose_filters(None, None, 0)
+            for key in ("f_true", "f_read", "f_sure"):
+                del st.session_state[key]
+            st.rerun()
 
 
 def _filtered(result: Evaluation, cell: tuple[int, int] | None) -> np.ndarray:
@@ -153,7 +173,7 @@ def _grid(subject: Subject, places: Sequence[int]) -> None:
     result = subject.result
     with st.container(horizontal=True, gap="small", key="pixels_gallery"):
         for place in places:
-            with st.container(width=92, gap=None):
+            with st.container(width=92, gap=None, key=f"tile_{place}"):
                 true, read = int(result.labels[place]), int(result.predictions[place])
                 st.image(
                     components.enlarged(subject.digits.images[place]),

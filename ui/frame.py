@@ -26,6 +26,11 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .ink-sentence { font-size: 1.15rem; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
+/* a click on a digit's picture is one on its button */
+[class*="st-key-tile_"] { position: relative; }
+[class*="st-key-tile_"] :is([data-testid="stElementContainer"], .stButton, button) { position: static; }
+[class*="st-key-tile_"] button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
+[class*="st-key-tile_"] [data-testid="stElementToolbar"] { display: none; }
 .st-key-canvas { position: relative; }
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
@@ -67,8 +72,8 @@ def page_list() -> list:
 
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
-    st.set_page_config(page_title="Inkling", page_icon=str(ICON), layout="wide")
     page = _navigate()
+    st.set_page_config(page_title=f"Inkling · {page.title}", page_icon=str(ICON), layout="wide")
     st.html(STYLE + bars.STYLE + (DARK if st.context.theme.type == "dark" else ""))
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():

@@ -169,21 +169,21 @@ def _drawings_read() -> Bounded:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _test_digits(data: str) -> Split:
-    _, split = datasets.load_test(data)
+def _test_digits(data: str, trained_on: str | None) -> Split:
+    _, split = datasets.load_test(data, trained_on=trained_on)
     digits = Split(split.images.copy(), split.labels.copy())  # without the training part behind it
     del split
     release()
     return digits
 
 
-def test_digits(data: str) -> Split:
-    """The test digits of a data set, shared by all visitors.
+def test_digits(data: str, model: str) -> Split:
+    """The test digits of a data set, for a model that may have been trained on it; shared by all visitors.
 
     Raises:
         DatasetError: they cannot be had.
     """
-    return _test_digits(data)
+    return _test_digits(data, None if data in datasets.DATASETS else model_store.find(model).trained_on)
 
 
 @st.cache_resource(show_spinner=False)

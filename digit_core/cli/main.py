@@ -170,8 +170,9 @@ def _for_people(file: Path, answer: dict) -> str:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    name = model_store.find(options.model).name
-    data, test = datasets.load_test(options.data, progress=True)
+    model = model_store.find(options.model)
+    name = model.name
+    data, test = datasets.load_test(options.data, progress=True, trained_on=model.trained_on)
     with tqdm(total=1.0, unit="", disable=options.json or not sys.stderr.isatty(), leave=False) as bar:
 
         def tell(share: float) -> None:

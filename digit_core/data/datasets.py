@@ -127,18 +127,34 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
-def load_test(name: str, progress: bool = False) -> tuple[str, Split]:
-    """What to call a data set, and its test digits; `name` as for `load`, but files of test digits alone will do.
+def load_test(name: str, progress: bool = False, trained_on: str | None = None) -> tuple[str, Split]:
+    """What to call a data set, and its test digits; `name` as for `load`.
+
+    Of a file without a test part all digits are test digits, unless the model was trained on that file: then those
+    that were kept apart.
+
+    Args:
+        trained_on: digest of the digits that the model was trained on.
 
     Raises:
         DatasetError: as `load`.
     """
     if name not in DATASETS and os.path.exists(name):
         parts = _read(Path(name))
-        if "test" in parts:
-            return Path(name).name, Split(parts["test"].images, parts["test"].labels)
+        if "test" in parts or not _is_training_part(name, trained_on):
+            found = parts.get("test") or parts["train"]
+            return Path(name).name, Split(found.images, found.labels)
     dataset = load(name, progress)
     return dataset.name, dataset.test
+
+
+def _is_training_part(name: str, digest: str | None) -> bool:
+    if digest is None:
+        return False
+    try:
+        return load(name).train.digest() == digest
+    except DatasetError:  # too few digits to train on
+        return False
 
 
 def at_hand() -> dict[str, str]:

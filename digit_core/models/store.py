@@ -53,6 +53,11 @@ class StoredModel:
         return self.folder.parent == paths.SHIPPED_MODELS
 
     @property
+    def trained_on(self) -> str | None:
+        """Digest of its training digits, where the card tells it."""
+        return self.card["data"].get("train", {}).get("sha256")
+
+    @property
     def litert_file(self) -> Path:
         return self.folder / "model.tflite"
 
@@ -246,6 +251,7 @@ def _check_card(card: dict) -> None:
     for file in FILES:
         records.number(card["files"][file]["bytes"])
         bytes.fromhex(card["files"][file]["sha256"])
+    bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
     texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("names are texts")
