@@ -62,7 +62,10 @@ def measure(url: str, visitors: int, rate: float) -> tuple[list[tuple[float, boo
 
 
 async def _measure(url: str, visitors: int, rate: float):
-    crowd = [Visitor(number) for number in range(visitors)]
+    crowd = [
+        Visitor(number, [_picture(number, stroke) for stroke in range(int(SECONDS * rate))])
+        for number in range(visitors)
+    ]
     opened = []
     for first in range(0, visitors, 10):  # they come one after the other, and their first pages take the server's time
         opened += await asyncio.gather(
@@ -84,6 +87,7 @@ class Visitor:
     """One session: what it sent and has not seen answered, and its answers."""
 
     number: int
+    pictures: list[str]  # what is drawn, as data URLs
     answers: list[tuple[float, bool]] = field(default_factory=list)
     waiting: list[tuple[float, str]] = field(default_factory=list)  # when a stroke was sent, and its digit
 
@@ -127,10 +131,10 @@ class Visitor:
     async def draw(self, rate: float, begin: float) -> None:
         """A digit after the other for SECONDS, each on a clean sheet."""
         start = time.monotonic() + begin
-        for stroke in range(int(SECONDS * rate)):
+        for stroke, picture in enumerate(self.pictures):
             await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
             digit = (self.number + stroke) % 10
-            live = {"number": int(time.time() * 1000), "down": False, "data": _picture(digit, self.number, stroke)}
+            live = {"number": int(time.time() * 1000), "down": False, "data": picture}
             self.waiting.append((time.monotonic(), str(digit)))
             await self._send({**live, "strokes": []})
             await asyncio.sleep(CANVAS_PAUSE)
@@ -164,9 +168,11 @@ class Visitor:
         await self.socket.close()
 
 
-def _picture(digit: int, number: int, stroke: int) -> str:
-    """A digit on the canvas, nobody's like another's, as a data URL."""
-    strokes = placed(DIGITS[digit], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40)
+def _picture(number: int, stroke: int) -> str:
+    """A visitor's digit on the canvas, nobody's like another's, as a data URL."""
+    strokes = placed(
+        DIGITS[(number + stroke) % 10], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40
+    )
     rgb = np.repeat(draw(strokes, width=560, height=380, pen=18)[..., None], 3, 2)
     encoded = cv2.imencode(".png", rgb, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     return "data:image/png;base64," + base64.b64encode(encoded).decode()

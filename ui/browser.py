@@ -8,9 +8,9 @@ reload and is seen by nobody else, and hands back what it found there when it wa
 
 While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
 shows what is there by then. When the pen is lifted it sends at once, 200 ms before the canvas itself does. With each
-picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke, or where the pen rests. A click
-on a tool waits until the server has answered the last stroke, so that Undo takes back the one that is seen, and the
-last click, of which Streamlit would make one.
+picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke, or where
+the pen rests. A click on a tool waits until the server has answered the last stroke, so that Undo takes back the one
+that is seen, and the last click: of two, Streamlit would make one.
 """
 
 from dataclasses import dataclass
