@@ -29,7 +29,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 
-LOADS = ("50:1", "100:1", "200:1")
+LOADS = ("25:1", "50:1", "100:1", "200:1")
 SECONDS = 15
 CANVAS_PAUSE = 0.2  # seconds after which the canvas sends the stroke itself
 PATIENCE = 20.0  # seconds that the last answers are waited for
