@@ -17,7 +17,6 @@ from browser import (
     serving,
     wait_for_answer,
     wait_for_strokes,
-    wait_until_idle,
 )
 from drawing import DIGITS, draw, number, placed, real_strokes
 
@@ -343,8 +342,9 @@ def test_a_phone_held_upright(new_page, server):
     _draw_with_finger(page, number("42", 60, 50, 130))
     assert wait_for_answer(page, "42") == "42"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    wait_until_idle(page)  # while a run goes on, the answer may be put in anew
-    assert page.locator(".st-key-reading .ink-answer").bounding_box()["y"] < 844 - 80  # seen without scrolling
+    page.wait_for_function(  # seen without scrolling; while a run goes on, it may be put in anew
+        "document.querySelector('.st-key-reading .ink-answer')?.getBoundingClientRect().y < 844 - 80"
+    )
 
 
 def test_the_other_pages_can_be_reached_at_every_width(page):

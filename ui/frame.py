@@ -72,8 +72,8 @@ def page_list() -> list:
 
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
+    st.set_page_config(page_title="Inkling", page_icon=str(ICON), layout="wide")
     page = _navigate()
-    st.set_page_config(page_title=f"Inkling · {page.title}", page_icon=str(ICON), layout="wide")
     st.html(STYLE + bars.STYLE + (DARK if st.context.theme.type == "dark" else ""))
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():
