@@ -6,7 +6,7 @@ ADDRESS ?= localhost
 
 .PHONY: run test format lock clean
 
-# Two pools of memory for all threads: else each visitor's leaves one of its own behind.
+# Two malloc arenas for all threads: glibc makes more, and each keeps memory that was freed.
 run: .venv/installed
 	MALLOC_ARENA_MAX=2 $(BIN)/python -m streamlit run streamlit_app.py --server.address $(ADDRESS)
 
@@ -36,7 +36,7 @@ lock: .venv/installed-dev
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing (once, a minute or two) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip setuptools
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 

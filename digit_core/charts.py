@@ -303,31 +303,27 @@ def coverage(unread: np.ndarray, misread: np.ndarray, most: float = 0.05) -> go.
     return go.Figure({"data": [trace], "layout": layout})
 
 
-def robustness(curves: Sequence, names: Sequence[str], title: str) -> go.Figure:
-    """Accuracy under one growing distortion, a curve a model, with its 95 % interval.
+def robustness(curve, name: str, title: str) -> go.Figure:
+    """A model's accuracy under one growing distortion, with its 95 % interval.
 
     Args:
-        curves: `robustness.Curve`, one a model, all of the same distortion; `names` the models.
+        curve: `robustness.Curve`; `name` is the model's.
     """
-    traces = []
-    for place, (curve, name) in enumerate(zip(curves, names, strict=True)):
-        colour = PALETTE[place % len(PALETTE)]
-        low, high = zip(*curve.intervals, strict=True)
-        accuracy = np.array(curve.accuracies)
-        traces.append({
-            "type": "scatter", "mode": "lines+markers", "name": _as_text(name), "x": list(curve.amounts),
-            "y": accuracy.tolist(), "line": {"color": colour}, "marker": {"size": 7},
-            "error_y": {"type": "data", "array": (np.array(high) - accuracy).tolist(),
-                        "arrayminus": (accuracy - np.array(low)).tolist(), "thickness": 1, "width": 3},
-            "hovertemplate": "%{x}: %{y:.1%}<extra>%{fullData.name}</extra>",
-        })  # fmt: skip
+    low, high = zip(*curve.intervals, strict=True)
+    accuracy = np.array(curve.accuracies)
+    trace = {
+        "type": "scatter", "mode": "lines+markers", "name": _as_text(name), "x": list(curve.amounts),
+        "y": accuracy.tolist(), "line": {"color": PALETTE[0]}, "marker": {"size": 7},
+        "error_y": {"type": "data", "array": (np.array(high) - accuracy).tolist(),
+                    "arrayminus": (accuracy - np.array(low)).tolist(), "thickness": 1, "width": 3},
+        "hovertemplate": "%{x}: %{y:.1%}<extra>%{fullData.name}</extra>",
+    }  # fmt: skip
     layout = {
         "title": {"text": title, "font": {"size": 15}, "x": 0},
         "height": 230,
         "margin": {"l": 48, "r": 8, "t": 34, "b": 40},
-        "showlegend": len(traces) > 1,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
-        "xaxis": {"title": {"text": curves[0].unit}, "fixedrange": True, "gridcolor": GRID, "zeroline": False},
+        "showlegend": False,
+        "xaxis": {"title": {"text": curve.unit}, "fixedrange": True, "gridcolor": GRID, "zeroline": False},
         "yaxis": {"range": [0, 1.04], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False},
     }
-    return go.Figure({"data": traces, "layout": layout})
+    return go.Figure({"data": [trace], "layout": layout})

@@ -19,7 +19,7 @@ def draw() -> None:
     reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
     read = reading is not None and reading.digits
     with right:
-        card, more = st.container(key="reading"), st.container(key="reading_more")
+        card, more = st.container(key="reading"), st.container()
     with card:
         if read:
             components.answer(reading.text, wording.sentence(reading), announced=not canvas.is_drawing())

@@ -30,8 +30,7 @@ def asked_for() -> Run | None:
 allowed = limits()
 if not allowed.training:
     st.info(
-        "Training is switched off on this server, to leave its strength to reading. "
-        "Inkling on your own machine trains.",
+        "Training is switched off on this server. To train a network, run Inkling on your own computer.",
         icon=":material/school:",
     )
 known = runs.list_runs()

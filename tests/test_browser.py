@@ -79,7 +79,7 @@ def test_ten_own_digits_are_read_as_they_are_drawn(page):
         _clear(page)
 
 
-def test_twenty_real_hands_are_read(page, handwriting):
+def test_digits_of_real_writers_are_read(page, handwriting):
     """24 digits of UNIPEN's writers, replayed with the mouse; three may be missed: some are hard for people too."""
     rng = np.random.default_rng(11)
     right = 0
@@ -313,7 +313,7 @@ def test_every_broken_file_gets_a_sentence_in_the_page(page, tmp_path, server):
     page.wait_for_function(f"document.querySelectorAll('[role=alert]').length >= {len(files)}", timeout=20_000)
     sentences = page.get_by_role("alert").all_inner_texts()
     assert len(files) >= 30
-    assert all(sentence.strip().endswith((".", "can.")) for sentence in sentences)
+    assert all(sentence.strip().endswith(".") for sentence in sentences)
     assert not [sentence for sentence in sentences if "Traceback" in sentence or "Error" in sentence]
     assert server.process.poll() is None
 
@@ -361,7 +361,8 @@ def test_the_canvass_own_tools_never_show(new_page, server):
         page = new_page()
         open_canvas(page, server.url)
         page.get_by_role("img", name=re.compile("Drawing canvas")).wait_for()
-        assert page.locator(".st-key-canvas .dc-toolbar").is_hidden()
+        [toolbar] = page.locator(".st-key-canvas .dc-toolbar").all()
+        assert not toolbar.is_visible()
 
 
 def test_a_turned_phone_keeps_the_drawing(new_page, server):
@@ -375,7 +376,7 @@ def test_a_turned_phone_keeps_the_drawing(new_page, server):
     assert wait_for_answer(page, "42") == "42"
 
 
-def test_dark_theme_keeps_the_paper_white(new_page, server):
+def test_a_drawing_is_read_in_the_dark_theme(new_page, server):
     page = new_page(color_scheme="dark")
     open_canvas(page, server.url)
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == "rgb(18, 21, 31)"

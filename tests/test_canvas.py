@@ -115,6 +115,13 @@ def test_what_no_browser_of_ours_says_is_passed_over(session, live):
     assert browser.look(BROWSER_KEY).live is None
 
 
+@pytest.mark.parametrize("kept", ["x" * (browser.LARGEST_KEPT + 1), "[" * 200_000, "null", "{}"])
+def test_a_kept_drawing_that_cannot_be_is_none_and_was_asked_for(session, canvas, kept):
+    session[BROWSER_KEY] = {"kept": kept}
+    assert browser.look(BROWSER_KEY).kept is not None
+    assert canvas._unpacked(kept) is None
+
+
 def test_strokes_and_points_are_bounded(session):
     told = said(*range(1, 100))
     told["live"]["strokes"][0]["points"] = [[1, 1]] * 10_000

@@ -71,7 +71,7 @@ def test_coverage_and_reliability_and_robustness_are_drawn():
     shown = charts.coverage(np.array([0, 0.02, 0.5]), np.array([0.1, 0.05, 0]))
     assert list(shown.data[0].x) == [0, 0.02]
     curve = Curve("blur", "pixels", (0.0, 1.0), (1.0, 0.6), ((0.9, 1.0), (0.5, 0.7)))
-    [trace] = charts.robustness([curve], ["mine"], "Blur").data
+    [trace] = charts.robustness(curve, "mine", "Blur").data
     assert list(trace.error_y.array) == pytest.approx([0, 0.1])
     digits = charts.per_digit(np.full(10, 0.9), np.append(np.full(9, 0.8), np.nan))
     assert [len(points.x) for points in digits.data] == [10, 10]

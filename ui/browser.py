@@ -73,6 +73,13 @@ function draw(event) {
     [Math.round(10 * (event.clientX - box.x)) / 10, Math.round(10 * (event.clientY - box.y)) / 10]);
 }
 
+function move(event) {  // also outside the canvas, which goes on drawing there
+  if (!pen.down) return;
+  pen.moved = true;
+  draw(event);
+  tellSoon();
+}
+
 function tellSoon() {  // at most one picture is on its way while the pen is down
   clearTimeout(pen.timer);
   if (!pen.down || !pen.moved) return;
@@ -150,6 +157,7 @@ function letGo() {
 
 addEventListener("click", hold, true);
 addEventListener("keydown", press);
+addEventListener("pointermove", move, true);
 addEventListener("pointerup", lift, true);
 addEventListener("pointercancel", lift, true);
 
@@ -161,7 +169,7 @@ function dressCanvas({ label, blank }, tries = 200) {
   const canvas = document.querySelector(".st-key-canvas");
   let dressed = false;
   if (canvas) {
-    canvas.toggleAttribute("data-blank", blank);  // shows the prompt, until the pen touches the sheet
+    canvas.toggleAttribute("data-blank", blank && !pen.down && !pen.lifted);  // shows the prompt
     canvas.onpointerdown = (event) => {
       canvas.removeAttribute("data-blank");
       cleared = false;
@@ -169,12 +177,6 @@ function dressCanvas({ label, blank }, tries = 200) {
       pen.stroke = { points: [] };
       draw(event);
       pen.took = Math.min(pen.took, BUSY);  // each stroke tries once whether the server is quick again
-    };
-    canvas.onpointermove = (event) => {
-      if (!pen.down) return;
-      pen.moved = true;
-      draw(event);
-      tellSoon();
     };
   }
   for (const host of document.querySelectorAll(".st-key-canvas *")) {
@@ -266,7 +268,7 @@ def look(key: str) -> Browser:
     width, kept = said.get("width"), said.get("kept")
     return Browser(
         width=int(width) if isinstance(width, int | float) and 0 < width < 10_000 else None,
-        kept=kept if isinstance(kept, str) and len(kept) <= LARGEST_KEPT else None,
+        kept=(kept if len(kept) <= LARGEST_KEPT else "") if isinstance(kept, str) else None,
         live=_live(said.get("live")),
     )
 

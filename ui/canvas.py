@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from digit_core import UnreadableImageError
+from digit_core import UnreadableImageError, records
 from digit_core.pictures import image_files
 from ui import browser, samples, state
 
@@ -84,7 +84,7 @@ def show() -> None:
         initial_drawing=state.get("seed"),
         return_image_data=True,
     )
-    _tools(width)
+    _tools()
 
 
 def keep() -> None:
@@ -236,7 +236,7 @@ def _is_drawing(value) -> bool:
         return False
 
 
-def _tools(width: int) -> None:
+def _tools() -> None:
     drawn = bool(_whole())
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
@@ -250,7 +250,6 @@ def _tools(width: int) -> None:
             icon=":material/casino:",
             key="sample",
             on_click=_show_sample,
-            args=(width,),
             type="tertiary",
         )
 
@@ -288,7 +287,8 @@ def show_example(name: str) -> None:
     _show(samples.example(name, width, _height(width), INK, PENS["Medium"]), width)
 
 
-def _show_sample(width: int) -> None:
+def _show_sample() -> None:
+    width = state.get("width")
     number = state.get("sample_number")
     state.put("sample_number", number + 1)
     _show(samples.strokes(number, width, _height(width), INK, PENS["Medium"]), width)
@@ -317,7 +317,7 @@ def _packed(kept: dict | None) -> str:
 
 def _unpacked(text: str) -> dict | None:
     try:
-        found = json.loads(text)
+        found = records.parse(text)
     except ValueError:
         return None
     complete = _is_drawing(found) and found["raw"]["objects"] and isinstance(found.get("width"), int)

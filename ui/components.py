@@ -55,7 +55,7 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
     place = _choose(reading, key)
     if boxes and len(reading.digits) > 1:
         with st.container(key=f"{key}_boxed"):
-            boxed(picture, reading, place)
+            _boxed(picture, reading, place)
     digit = reading.digits[place]
     shares, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
     with shares, st.container(key=f"{key}_bars"):
@@ -69,10 +69,10 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
     unfolded = st.expander("Show the steps", icon=":material/footprint:", key=f"{key}_steps", on_change="rerun")
     if unfolded.open:
         with unfolded:
-            steps(picture, reading, digit)
+            _steps(picture, reading, digit)
 
 
-def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> None:
+def _boxed(picture: np.ndarray, reading: Reading, place: int) -> None:
     """The part of the picture where the marks are, with a box round each."""
     shown = overlay.draw_boxes(picture, reading.digits, place, close_up=True)
     height, width = shown.shape[:2]
@@ -83,7 +83,7 @@ def boxed(picture: np.ndarray, reading: Reading, place: int | None = None) -> No
     )
 
 
-def steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
+def _steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     """The stages from the picture to the network's 28x28, each with its caption."""
     stages = {"Your picture": picture}
     stages["Ink that was found" + (f", turned by {reading.turned}°" if reading.turned else "")] = reading.ink

@@ -103,7 +103,7 @@ def _commonest(result: Evaluation) -> None:
 
 
 def _gallery(subject: Subject, cell: tuple[int, int] | None, a_page: int) -> None:
-    """The digits behind what is chosen, worst first; a click opens one."""
+    """The digits behind what is chosen, the most confident first; a click opens one."""
     result = subject.result
     places = _filtered(result, cell)
     with st.container(key="gallery"):
@@ -199,7 +199,7 @@ def _turn_pages(shown: int, pages: int) -> None:
     if pages < 2:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if st.button("Before", key="page_before", icon=":material/chevron_left:", disabled=shown == 0):
+        if st.button("Previous", key="page_before", icon=":material/chevron_left:", disabled=shown == 0):
             address.turn_to(shown - 1)
             st.rerun()
         st.caption(f"{shown + 1} of {pages}", width="content")
@@ -281,7 +281,7 @@ def confidence(subject: Subject) -> None:
         said = ", ".join(f"said {b['confidence']:.0%}, right {b['accuracy']:.0%} of {b['digits']:,}" for b in bands)
         st.plotly_chart(charts.reliability(bands), key="reliability", config=PLAIN, alt=f"Reliability: {said}")
         st.caption(
-            f"Points on the dotted line are honest; larger points stand for more digits. Off by "
+            f"On the dotted line, confidence matches accuracy; larger points stand for more digits. Off by "
             f"{result.calibration_error:.2%} on average."
         )
     unread, misread = result.coverage()

@@ -24,7 +24,6 @@ NAMES = {
 def use(name: str | None) -> None:
     """Read with that model from now on, with the default one for None."""
     state.put("model", name)
-    state.put("summaries", {})  # what another model read
 
 
 def called(model: StoredModel) -> str:
@@ -50,7 +49,7 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
                 accuracy = model.card["metrics"]["test_accuracy"]
                 st.caption(f"{components.plain(called(model))}, {accuracy:.2%} right on test digits", width="stretch")
                 st.button(
-                    "In use" if model.name == chosen else "Read with it",
+                    "In use" if model.name == chosen else "Use this model",
                     key=f"use_{model.name}",
                     disabled=model.name == chosen,
                     on_click=use,
@@ -70,15 +69,18 @@ def show() -> None:
         st.query_params.pop("model", None)
         return
     try:
-        accuracy = model_store.find(name).card["metrics"]["test_accuracy"]
+        model = model_store.find(name)
     except ModelError as error:
         log.info("A model in an address cannot be had: %s", error)
-        st.warning(f"There is no model called {components.plain(name)} here. Inkling's own reads instead.")
+        st.warning(f"There is no model called {components.plain(name)} here. The default model is used instead.")
         use(None)
         return
     st.query_params["model"] = name
-    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="model_in_use"):
-        st.caption(f"Read by **{components.plain(name)}**, {accuracy:.2%} right on its test digits.", width="content")
-        if st.button("Back to Inkling's own", key="model_default", type="tertiary", icon=":material/undo:"):
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        accuracy = model.card["metrics"]["test_accuracy"]
+        st.caption(
+            f"Read by **{components.plain(called(model))}**, {accuracy:.2%} right on its test digits.", width="content"
+        )
+        if st.button("Back to the default model", key="model_default", type="tertiary", icon=":material/undo:"):
             use(None)
             st.rerun()

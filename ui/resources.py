@@ -1,4 +1,4 @@
-"""The only caches round the core: what all visitors share."""
+"""What all visitors share: loaded models, data sets, readings and figures, each cached."""
 
 import contextlib
 import ctypes
@@ -36,10 +36,9 @@ MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewi
 
 @st.cache_resource(show_spinner=False)
 def settle(page: str) -> None:
-    """Call when a page has run: what is loaded by now stays, so that nobody need look through it again.
+    """Call when a page has run: moves what is loaded by then out of the garbage collector's sight.
 
-    Streamlit collects garbage after every run, also of a fragment that looks at a training each second; with all
-    modules among what is looked through, that took more time than everything else.
+    Otherwise each full collection looks through all imported modules again. `page` makes this happen once a page.
     """
     gc.collect()
     gc.freeze()
@@ -130,16 +129,16 @@ def chosen_model() -> tuple[str | None, str]:
     return name, _files(name)
 
 
-def recognizer(name: str | None = None) -> Recognizer:
-    """The recognizer of that name, the default one for None; loaded once, safe to share.
+def _default_recognizer() -> Recognizer:
+    """The default recognizer.
 
     Where it cannot be loaded, the visitor is told so and the run ends here.
     """
     try:
-        return load(name)
+        return load(None)
     except ModelError as error:
         log.exception("The recognizer cannot be loaded")
-        st.error(f"{components.plain(str(error))} Nothing can be read until that is mended.", icon=":material/error:")
+        st.error(f"{components.plain(str(error))} Nothing can be read until this is fixed.", icon=":material/error:")
         st.stop()
 
 
@@ -152,8 +151,8 @@ def chosen_recognizer() -> Recognizer:
         except ModelError as error:
             log.warning("A chosen model cannot be loaded: %s", error)
             state.put("model", None)
-            st.warning(f"The model {components.plain(name)} is no longer there. Inkling's own reads instead.")
-    return recognizer()
+            st.warning(f"The model {components.plain(name)} is no longer there. The default model is used instead.")
+    return _default_recognizer()
 
 
 def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:

@@ -27,7 +27,7 @@ def show(subject: Subject) -> None:
     for number, curve in enumerate(grown):
         said = ", ".join(f"{a:g}: {s:.0%}" for a, s in zip(curve.amounts, curve.accuracies, strict=True))
         places[number % 3].plotly_chart(
-            charts.robustness([curve], [subject.model], curve.name.capitalize()),
+            charts.robustness(curve, subject.model, curve.name.capitalize()),
             key=f"robustness_{curve.name}",
             config=PLAIN,
             alt=f"Accuracy under {curve.name}, {curve.unit}. {said}",
@@ -46,7 +46,10 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
     """Measured now, if they are not kept and the visitor wants them."""
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept and not st.session_state.get("robustness_asked"):
-        st.write("How far may digits be turned, moved and worn before they are misread? It takes about half a minute.")
+        st.write(
+            "How much can digits be turned, shifted or worn before the model misreads them? "
+            "It takes about half a minute."
+        )
         if not st.button("Measure", key="measure_robustness", type="primary", icon=":material/play_arrow:"):
             return []
         st.session_state["robustness_asked"] = True

@@ -8,8 +8,8 @@ from digit_core import charts
 from digit_core.runs import store as runs
 from digit_core.runs import wording as run_wording
 from digit_core.runs.limits import limits
-from digit_core.runs.store import Run, RunError
-from ui import components, resources, visitor
+from digit_core.runs.store import Run
+from ui import components, resources, run_view, visitor
 
 EVERY = 5.0  # seconds between looks at the runs while one trains
 
@@ -93,12 +93,8 @@ def _delete(run: Run) -> None:
 
 
 def _do(action) -> None:
-    try:
-        action()
-    except RunError as error:
-        st.error(str(error), icon=":material/error:")
-        return
-    st.rerun()
+    if run_view.attempt(action):
+        st.rerun()
 
 
 def _compare(chosen: Sequence[Run]) -> None:

@@ -75,16 +75,16 @@ def _buttons(run: Run) -> None:
             key="train_stop",
             icon=":material/stop:",
             disabled=asked or run.state == "storing",
-            on_click=_try,
+            on_click=attempt,
             args=(lambda: runs.stop(run, visitor.who()),),
         )
     elif run.can_resume:
         pressed = st.button("Resume", key="train_resume", icon=":material/play_arrow:", type="primary")
-        if pressed and _try(lambda: runs.resume(run, visitor.who())):
+        if pressed and attempt(lambda: runs.resume(run, visitor.who())):
             st.rerun()
 
 
-def _try(action) -> bool:
+def attempt(action) -> bool:
     """Whether it could be done; if not, the visitor is told why."""
     try:
         action()
@@ -110,16 +110,16 @@ def _watched(run: Run, story: Story) -> None:
     digits = resources.watched(run.folder)
     if digits is None or len(digits) != len(story.labels):
         return
-    cells = []
+    cells, count = [], 0
     for image, label, shares in zip(digits, story.labels, story.glimpse, strict=True):
         guess = int(shares.argmax())
         right = guess == label
+        count += right
         cells.append(
             f'<div class="ink-glimpse{"" if right else " wrong"}">'
             f'<img alt="a handwritten {label}" src="{overlay.data_url(image)}">'
             f"<b>{guess}</b><span>{shares[guess]:.0%}</span></div>"
         )
-    count = sum(int(s.argmax()) == label for s, label in zip(story.glimpse, story.labels, strict=True))
     title = "Watch it learn" if run.is_running else "In the end"
     st.html(
         f'<div class="ink-watch-title">{title}: {count} of {len(cells)} digits that it never trains on</div>'
@@ -136,7 +136,7 @@ def _reached(run: Run) -> None:
     left, right = st.columns([5, 6], gap="large")
     with left:
         first, second = st.columns(2)
-        first.metric("Validation", f"{result['validation']:.2%}", help="Digits that only choose")
+        first.metric("Validation", f"{result['validation']:.2%}", help="Digits used only to choose the best epoch")
         second.metric("Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits")
         if model:
             pressed = st.button("Use it on the Predict page", type="primary", icon=":material/draw:", key="train_use")

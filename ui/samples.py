@@ -69,7 +69,7 @@ def written(text: str, width: int, height: int, colour: str, pen: int) -> list[d
 
 
 def picture(objects: list[dict], width: int, height: int) -> str:
-    """What `strokes` gave, drawn in black on white, as a PNG data URL like those that the canvas sends.
+    """Fabric.js paths drawn in black on white, as a PNG data URL like those that the canvas sends.
 
     With it the answer need not wait for the canvas, which sends nothing if it is only just being shown.
     """

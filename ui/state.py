@@ -27,7 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
     "sample_number": 0,  # number of the next sample
     "photo": None,  # name of the example photograph that is read
-    "summaries": {},  # digest of an uploaded file -> ui.uploads.Summary, for the files now listed
+    "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
 }
 
 

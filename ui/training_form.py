@@ -86,7 +86,7 @@ def _start(wish: Wish) -> None:
         st.session_state["train_notice"] = f"{busy} You can watch it here."
         run = busy.run
     except runs.RunError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         return
     st.query_params["run"] = run.id
     st.rerun()
@@ -230,9 +230,9 @@ def _own_file(before: Wish, allowed: Limits, validation_share: float | None) -> 
     try:
         counts = _counts(f"own{suffix}", content, validation_share)
     except (DatasetError, DigitFileError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         return None
-    st.caption("Whoever opens this page can see the training, and ten of its digits.")
+    st.caption("Anyone who opens this page can see this training and ten of your digits.")
     st.success(f"{counts['train']:,} digits to train on, {counts['test']:,} to test on.", icon=":material/check:")
     return f"own{suffix}", content
 

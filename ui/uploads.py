@@ -62,12 +62,18 @@ class Example:
 
 def example() -> list:
     """Example photographs to choose from; the one that is chosen, as a list of files."""
-    st.caption("No photograph at hand? Try one of these.")
-    with st.container(horizontal=True, gap="small", key="photos"):
+    st.caption("No photo at hand? Try one of these.")
+    with st.container(horizontal=True, gap="small"):
         for name, label in EXAMPLE_NAMES.items():
             with st.container(width=112, gap="xxsmall"):
                 st.image(EXAMPLES / f"{name}.jpg", width="stretch", alt=f"{label}, with handwritten numbers")
-                st.button(label, key=f"example_button_{name}", on_click=state.put, args=("photo", name))
+                st.button(
+                    label,
+                    key=f"example_button_{name}",
+                    width="stretch",
+                    on_click=state.put,
+                    args=("photo", name),
+                )
     chosen = state.get("photo")
     return [Example(chosen)] if chosen else []
 
@@ -88,15 +94,16 @@ def _summaries(files: list) -> list[Summary]:
     known = state.get("summaries")
     bar = st.progress(0.0, "Reading ...") if len(files) > 3 else None
     now = {}
-    for number, file in enumerate(files, 1):
-        digest = _digest(file)
-        now[digest] = known.get(digest) or _summary(file)
+    model = resources.chosen_model()
+    keys = [(_digest(file), *model) for file in files]
+    for number, (file, key) in enumerate(zip(files, keys, strict=True), 1):
+        now[key] = now.get(key) or known.get(key) or _summary(file)
         if bar:
             bar.progress(number / len(files), f"Read {number} of {len(files)}")
     if bar:
         bar.empty()
     state.put("summaries", now)  # files that were taken away are forgotten
-    return [now[_digest(file)] for file in files]
+    return [now[key] for key in keys]
 
 
 def _summary(file) -> Summary:

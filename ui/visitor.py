@@ -38,7 +38,7 @@ _component = st.components.v2.component("inkling_visitor", html="<div></div>", c
 
 
 def meet() -> None:
-    """Call in a page that changes runs: asks the browser for its token, and its user for the owner's password."""
+    """Call in a page that changes runs: asks the browser for its token."""
     if not limits().public:
         return
     said = _component(
@@ -65,7 +65,7 @@ def may_change(run: Run) -> bool:
 
 
 def ask_for_password() -> None:
-    """A place for the host's owner to say the password of Streamlit's secrets, where one is set."""
+    """A field for the owner's password, if one is set in Streamlit's secrets."""
     password = _password()
     if not limits().public or not password or st.session_state.get("is_owner"):
         return

@@ -20,7 +20,13 @@ def show() -> None:
         for number, name in enumerate(samples.EXAMPLES):
             with st.container(width=112, gap="xxsmall", key=f"example_{number}"):
                 st.html(f'<img class="ink-example" src="{_picture(name)}" alt="">')
-                st.button(name, key=f"example_button_{number}", on_click=canvas.show_example, args=(name,))
+                st.button(
+                    name,
+                    key=f"example_button_{number}",
+                    width="stretch",
+                    on_click=canvas.show_example,
+                    args=(name,),
+                )
 
 
 @st.cache_data(show_spinner=False)

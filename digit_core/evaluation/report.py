@@ -51,7 +51,7 @@ def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequ
     ]
     if curves:
         parts.append("<h2>Under growing distortion</h2>")
-        parts += [_figure(charts.robustness([c], [model], c.name), _in_words(c)) for c in curves if len(c.amounts) > 1]
+        parts += [_figure(charts.robustness(c, model, c.name), _in_words(c)) for c in curves if len(c.amounts) > 1]
         single = [c for c in curves if len(c.amounts) == 1]
         if single:
             parts.append(_table([(c.name, f"{c.accuracies[0]:.2%}") for c in single]))

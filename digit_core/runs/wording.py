@@ -7,7 +7,7 @@ from digit_core.runs.store import Run
 from digit_core.training.events import BatchEnd, EpochEnd
 from digit_core.training.settings import TrainingSettings
 
-NETWORKS = {"lenet5": "LeNet-5", "simple_cnn": "Simple CNN", "resnet": "Small residual", "inkling": "Inkling"}
+NETWORKS = {"lenet5": "LeNet-5", "simple_cnn": "Simple CNN", "resnet": "Small ResNet", "inkling": "Inkling"}
 DATA = {"mnist": "MNIST", "builtin": "the built-in digits"}
 
 
@@ -35,7 +35,7 @@ def settings(chosen: TrainingSettings) -> str:
 
 
 def data(chosen: TrainingSettings) -> str:
-    return DATA.get(chosen.data) or ("an own file" if "/" in chosen.data else Path(chosen.data).name)
+    return DATA.get(chosen.data) or ("an uploaded file" if "/" in chosen.data else Path(chosen.data).name)
 
 
 def state(run: Run, last: BatchEnd | None, digits: dict[str, int] | None) -> str:
