@@ -3,7 +3,7 @@
 import streamlit as st
 
 from digit_core.reading import wording
-from ui import canvas, components, frame, model_choice, resources, uploads, welcome
+from ui import actions, canvas, components, frame, model_choice, resources, uploads, welcome
 
 frame.require()
 
@@ -22,7 +22,8 @@ def draw() -> None:
         card, more = st.container(key="reading"), st.container()
     with card:
         if read:
-            components.answer(reading.text, wording.sentence(reading), announced=not canvas.is_drawing())
+            sentence, certainties = wording.sentence(reading), [wording.certainty(digit) for digit in reading.digits]
+            components.answer(reading.text, sentence, certainties, "drawn", announced=not canvas.is_drawing())
             components.send()
         elif picture is not None:
             components.invitation("I can't find a digit in this drawing yet.")
@@ -32,7 +33,8 @@ def draw() -> None:
         canvas.show()
     with more:
         if read:
-            components.details(picture, reading, "drawn")
+            components.acts(reading.text, sentence, canvas.link())
+            components.details(picture, reading, "drawn", newest=canvas.newest())
             model_choice.others(picture, is_busy=canvas.is_drawing())
         elif picture is None:
             welcome.show()
@@ -65,3 +67,4 @@ with upload_tab:
 with camera_tab:
     if camera_tab.open:  # a hidden camera would ask for permission
         camera()
+actions.listen()

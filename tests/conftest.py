@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("INKLING_SHARED", ROOT.parent / "shared"))
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own helpers
 
+VISITOR = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _home(tmp_path_factory):
@@ -80,3 +82,20 @@ def server(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("server")) as server:
         yield server
         assert not server.tracebacks()
+
+
+@pytest.fixture
+def new_page(browser):
+    """A visitor: `new_page(**context options)`; nothing may go wrong in the page. Nothing moves by itself."""
+    contexts, errors = [], []
+
+    def new(**options):
+        contexts.append(browser.new_context(**{**VISITOR, **options}))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield new
+    for context in contexts:
+        context.close()
+    assert not errors

@@ -6,7 +6,7 @@ import pytest
 from digit_core.models import page_model
 from digit_core.models.store import ModelError
 
-WEIGHTS = [np.arange(4, dtype=np.float32), np.ones((2, 3), np.float32)]
+WEIGHTS = {"page": [np.arange(4, dtype=np.float32), np.ones((2, 3), np.float32)], "line": [np.zeros(5, np.float32)]}
 
 
 def test_what_was_saved_is_read(tmp_path):
@@ -15,8 +15,9 @@ def test_what_was_saved_is_read(tmp_path):
     assert model.card["tiles"] == 5
     assert model.litert_bytes() == b"litert"
     assert model.line_bytes() == b"line"
-    for saved, read in zip(WEIGHTS, model.weights(), strict=True):
-        np.testing.assert_array_equal(saved, read)
+    for name, own in WEIGHTS.items():
+        for saved, read in zip(own, model.weights()[name], strict=True):
+            np.testing.assert_array_equal(saved, read)
 
 
 def test_ones_own_takes_the_shipped_ones_place(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from digit_core.models.store import ModelError
 from digit_core.pictures import image_files
-from ui import components, resources, samples, uploads
+from ui import components, resources, samples, shared_drawing, uploads
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
@@ -37,31 +37,70 @@ def _says(app) -> str:
     return "\n".join(element.proto.body for element in app.get("html"))
 
 
+def _answer(app) -> str | None:
+    """The answer's text, its slashes with it; None where there is none."""
+    found = re.search(r'<div class="ink-answer[^"]*">(.*?)</div>', _says(app))
+    return re.sub("<[^>]*>", "", found[1]) if found else None
+
+
 def test_a_blank_canvas_invites(app):
     assert not app.exception
     assert "Draw a digit" in _says(app)
-    assert 'ink-answer"' not in _says(app)
+    assert _answer(app) is None
 
 
 def test_a_drawing_is_read_without_a_button(app):
     _draw(app, draw(placed(DIGITS[7], 100, 60, 250)))
     assert not app.exception
-    assert '<div class="ink-answer">7</div>' in _says(app)
+    assert _answer(app) == "7"
     assert "Sure it&#x27;s a 7." in _says(app)
 
 
 def test_a_number_lets_one_choose_its_digits(app):
     _draw(app, draw(number("2026", 20, 60, 100), width=460, pen=10))
-    assert ">2026<" in _says(app)
+    assert _answer(app) == "2026"
     [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
     assert [option.content.replace("\u200b", "") for option in control.proto.options] == ["2", "0", "2", "6"]
+
+
+def test_the_newest_digit_is_looked_at(app):
+    strokes = number("2026", 20, 60, 100)
+    last = [["M", *strokes[0][0]], *(["L", *point] for point in strokes[0][1:])]  # the first 2 was drawn last
+    _draw(app, draw(strokes, width=460, pen=10), objects=[{**STROKE, "path": last}])
+    [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
+    assert control.proto.default == [0]
+    _draw(
+        app,
+        draw(strokes + number("7", 420, 60, 100), width=560, pen=10),
+        objects=[{**STROKE, "path": [["M", 450, 100]]}],
+    )
+    [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
+    assert control.proto.default == [4]
+
+
+def test_a_link_opens_its_drawing_once(app):
+    objects = samples.strokes(1, 560, 380, "#000000", 18)
+    app.query_params["drawing"] = shared_drawing.pack(objects, 560)
+    app.run()
+    assert _answer(app) == samples.NUMBERS[1]
+    assert "drawing" not in app.query_params
+    app.button(key="clear").click().run()
+    assert _answer(app) is None
+
+
+def test_a_link_that_holds_no_drawing_says_so(app):
+    app.query_params["drawing"] = "eNo123"
+    app.run()
+    assert not app.exception
+    assert "no drawing" in app.toast[0].value
+    assert _answer(app) is None
 
 
 def test_the_drawing_survives_a_run_in_which_the_canvas_was_not_shown(app):
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
     del app.session_state["canvas"]  # what Streamlit does when the page or the tab is left
     app.run()
-    assert ">3<" in _says(app)
+    assert _answer(app) == "3"
     assert app.session_state["seed"]["objects"] == [STROKE]
 
 
@@ -77,7 +116,7 @@ def test_the_drawing_survives_even_if_its_value_was_left_behind(app):
 def test_another_drawing_replaces_the_first(app):
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
     _draw(app, draw(placed(DIGITS[8], 100, 60, 250)))
-    assert ">8<" in _says(app)
+    assert _answer(app) == "8"
 
 
 def test_clear_forgets_the_drawing_at_once(app):
@@ -97,7 +136,7 @@ def test_a_sample_is_put_on_the_canvas(app):
     app.button(key="sample").click().run()
     assert not app.exception
     assert app.session_state["seed"]["objects"] == samples.strokes(0, 560, 380, "#1c2333", 18)
-    assert ">7<" in _says(app)  # at once, without waiting for the canvas
+    assert _answer(app) == "7"  # at once, without waiting for the canvas
 
 
 @pytest.mark.parametrize(
@@ -125,7 +164,7 @@ def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
     app.run()
     [stroke] = app.session_state["seed"]["objects"]
     assert (stroke["left"], stroke["top"], stroke["scaleX"], stroke["scaleY"]) == (5, 10, 0.5, 0.5)
-    assert ">3<" in _says(app)
+    assert _answer(app) == "3"
 
 
 def test_a_wider_canvas_keeps_all_of_the_drawing(app):
@@ -153,7 +192,7 @@ def test_an_undo_that_changes_no_pixel_keeps_the_answer(app):
     _draw(app, picture, objects=[STROKE, STROKE])
     app.button(key="undo").click().run()
     _draw(app, picture, objects=[STROKE])
-    assert ">3<" in _says(app)
+    assert _answer(app) == "3"
 
 
 def test_a_model_that_cannot_be_loaded_is_a_sentence(app, monkeypatch):
@@ -209,14 +248,17 @@ def test_samples_are_read_right(sample, recognizer):
 def test_an_example_is_put_on_the_canvas_and_read(app, number, text):
     app.button(key=f"example_button_{number}").click().run()
     assert not app.exception
-    assert f'<div class="ink-answer">{text}</div>' in _says(app)
+    assert _answer(app) == text
 
 
 def test_text_lines_stand_under_each_other_and_copy_with_a_slash(app):
     strokes = number("12", 40, 30, 120) + number("345", 30, 230, 120)
     _draw(app, draw(strokes, pen=12))
-    said = _says(app)
-    assert '<span class="ink-line">12</span><span class="ink-slash">/</span><span class="ink-line">345</span>' in said
+    assert _answer(app) == "12/345"
+    [body] = re.findall(r'<div class="ink-answer[^"]*">(.*?)</div>', _says(app))
+    lines = re.findall(r'<span class="ink-line">(.*?)</span>(?=<span class="ink-slash">|$)', body)
+    assert [re.sub("<[^>]*>", "", line) for line in lines] == ["12", "345"]
+    assert re.findall('data-place="(.)"', body) == list("01234")
 
 
 @pytest.mark.parametrize("name", uploads.EXAMPLE_NAMES)

@@ -14,20 +14,23 @@ EMPTY = np.zeros((28, 28), np.uint8)
 
 
 def hypotheses(rng: np.random.Generator, count: int = 300):
-    """Of two hypotheses the first column always tells the true one; the others are noise."""
-    for _ in range(count):
+    """Of two hypotheses the first column always tells the true one, or, of one detection alone, the second; the others
+    are noise."""
+    for number in range(count):
         truth = int(rng.integers(2))
         features = rng.normal(0, 1, (2, 7))
-        features[:, 0] = -3.0
-        features[truth, 0] = -1.0
-        yield features, truth
+        features[:, number % 2] = -3.0
+        features[truth, number % 2] = -1.0
+        yield 2 - number % 2, features, truth
 
 
 def test_who_is_always_right_is_believed(monkeypatch):
     monkeypatch.setattr(drawing_calibration, "_hypotheses", lambda *_: hypotheses(np.random.default_rng(0)))
-    weights = drawing_calibration.fit_weights(None, None, None, [])
-    assert weights.line > 1
-    assert abs(weights.refused) < 0.5 * weights.line
+    several, alone = drawing_calibration.fit_weights(None, None, None, [])
+    assert several.line > 1
+    assert alone.digit > 1
+    assert abs(several.digit) < 0.5 * several.line
+    assert abs(alone.line) < 0.5 * alone.digit
 
 
 def test_without_anything_found_there_is_nothing_to_fit(monkeypatch):

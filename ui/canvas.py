@@ -6,20 +6,13 @@ and handed back as the drawing to begin with. Pictures that the browser sends wh
 moves are ahead of the canvas: strokes that it has not sent yet stand for themselves till then.
 """
 
-import binascii
-import json
-import logging
 import time
 
 import numpy as np
 import streamlit as st
 from streamlit_drawable_canvas import st_canvas
 
-from digit_core import UnreadableImageError, records
-from digit_core.pictures import image_files
-from ui import browser, samples, state
-
-log = logging.getLogger(__name__)
+from ui import browser, samples, sent_drawing, shared_drawing, state
 
 KEY = "canvas"
 BROWSER_KEY = "canvas_browser"
@@ -29,7 +22,6 @@ PAPER = "#ffffff"
 SCALED = ("left", "top", "scaleX", "scaleY")  # of a stroke, in canvas pixels
 LATEST = 10.0  # seconds after which the canvas has sent every stroke, however slow the machine is
 NEAR = 3.0  # pixels between the ends of one stroke as the browser and as the canvas tell them
-LARGEST_PNG = 8_000_000  # characters of a data URL
 
 
 def drawing() -> np.ndarray | None:
@@ -41,16 +33,22 @@ def drawing() -> np.ndarray | None:
     seen = browser.look(BROWSER_KEY)
     _collect(shown_width)
     state.put("width", seen.width or shown_width)
+    _open_link()
     _restore(seen.kept)
     _fit(state.get("width"))
     live = _live()
-    return _decoded(live.data if live else (state.get("drawing") or {}).get("data"))
+    return sent_drawing.decoded(live.data if live else (state.get("drawing") or {}).get("data"))
 
 
 def is_drawing() -> bool:
     """Whether the pen was down when the picture was taken."""
     live = _live()
     return live is not None and live.down
+
+
+def _shows_live() -> bool:
+    live = _live()
+    return live is not None and (live.down or bool(live.data))
 
 
 def _whole() -> dict | None:
@@ -69,6 +67,26 @@ def _pending() -> list[tuple[int, list[tuple[float, float]]]]:
     """The strokes, number and points each, that have ended and that the canvas has not sent yet."""
     live = _last_live()
     return [stroke for stroke in live.strokes if stroke[0] > state.get("live_done")] if live else []
+
+
+def newest() -> tuple[float, float] | None:
+    """Where the pen is, or the middle of the newest stroke, in canvas pixels; None where nothing is known of it."""
+    if live := _live():
+        return live.at
+    if not (kept := _whole()):
+        return None
+    try:
+        points = np.array([command[1:3] for command in kept["raw"]["objects"][-1]["path"]], float)
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    middle = (points.min(0) + points.max(0)) / 2 if points.ndim == 2 and len(points) else None
+    return None if middle is None or not np.isfinite(middle).all() else (float(middle[0]), float(middle[1]))
+
+
+def link() -> str:
+    """What a link to this drawing holds; "" where it has none: while the pen is down, or if it is too long."""
+    kept = None if is_drawing() else _whole()
+    return shared_drawing.pack(kept["raw"]["objects"], kept["width"]) or "" if kept else ""
 
 
 def show() -> None:
@@ -93,11 +111,12 @@ def keep() -> None:
     live = _last_live()
     browser.listen(
         BROWSER_KEY,
-        _packed(kept) if state.get("reload_checked") else None,
-        blank=not kept and not is_drawing(),
+        sent_drawing.packed(kept) if state.get("reload_checked") else None,
+        blank=not kept and not _shows_live(),
         answered=live.number if live else 0,
         settled=state.get("live_done"),
         sheet=state.get("sheets"),
+        hand={"strokes": samples.HAND, "across": samples.HAND_ACROSS, "width": PENS["Medium"], "ink": INK},
     )
 
 
@@ -117,17 +136,6 @@ def _last_live() -> browser.Live | None:
 def _forget_live() -> None:
     live = _last_live()
     state.put("live_done", live.number if live else 0)
-
-
-def _decoded(url: str | None) -> np.ndarray | None:
-    """The picture of a data URL, RGB (height, width, 3), or None if nothing was drawn."""
-    if not url:
-        return None
-    try:
-        return image_files.decode(binascii.a2b_base64(url.partition(";base64,")[2]))
-    except (binascii.Error, UnreadableImageError):  # not from our canvas: nothing drawn
-        log.warning("The canvas sent a picture that cannot be read", exc_info=True)
-        return None
 
 
 def _put(objects: list[dict], known: dict | None = None) -> None:
@@ -161,9 +169,24 @@ def _restore(kept: str | None) -> None:
     state.put("shown_in_run", state.get("run"))
     if kept is not None and not state.get("reload_checked"):
         state.put("reload_checked", True)
-        found = _unpacked(kept)
+        found = sent_drawing.unpacked(kept)
         if found and not before:
             _put(found["raw"]["objects"], found)
+
+
+def _open_link() -> None:
+    """Show the drawing that the address holds, once; the address then is the page's own again."""
+    text = st.query_params.get("drawing")
+    if text is None:
+        return
+    del st.query_params["drawing"]
+    found = shared_drawing.unpack(text, INK)
+    if found is None:
+        st.toast("This link holds no drawing that can be read.", icon=":material/link_off:")
+        return
+    objects, width = found
+    data = samples.picture(objects, width, _height(width))
+    _put(objects, {"raw": {"objects": objects}, "data": data, "width": width})
 
 
 def _fit(width: int) -> None:
@@ -221,19 +244,7 @@ def _settle(count: int) -> None:
 
 def _sent() -> dict | None:
     drawing = (st.session_state.get(KEY) or {}).get("drawing")
-    return {"raw": drawing["raw"], "data": drawing["data"]} if _is_drawing(drawing) else None
-
-
-def _is_drawing(value) -> bool:
-    """Whether this is a drawing as the canvas sends it: its strokes and its picture."""
-    try:
-        return (
-            isinstance(value["data"], str)
-            and len(value["data"]) <= LARGEST_PNG
-            and all(isinstance(stroke, dict) for stroke in value["raw"]["objects"])
-        )
-    except (TypeError, KeyError):
-        return False
+    return {"raw": drawing["raw"], "data": drawing["data"]} if sent_drawing.is_drawing(drawing) else None
 
 
 def _tools() -> None:
@@ -309,16 +320,3 @@ def _likely_width() -> int:
 
 def _height(width: int) -> int:
     return max(240, min(380, round(width * 0.7)))
-
-
-def _packed(kept: dict | None) -> str:
-    return json.dumps(kept) if kept else ""
-
-
-def _unpacked(text: str) -> dict | None:
-    try:
-        found = records.parse(text)
-    except ValueError:
-        return None
-    complete = _is_drawing(found) and found["raw"]["objects"] and isinstance(found.get("width"), int)
-    return found if complete and found["width"] > 0 else None

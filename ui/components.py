@@ -12,7 +12,7 @@ import streamlit as st
 from digit_core import Digit, Reading
 from digit_core.pictures import normalization
 from digit_core.reading import overlay, wording
-from ui import bars
+from ui import bars, boxes
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
@@ -20,21 +20,60 @@ STEP_HEIGHT = 104  # pixels on the screen
 LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # of what Markdown takes for an address
 
 
-def answer(text: str, sentence: str, announced: bool = True) -> None:
+def answer(text: str, sentence: str, certainties: Sequence[str], group: str, announced: bool = True) -> None:
     """The text that was read, large, and the sentence of confidence under it; screen readers say it if announced.
 
-    Text lines stand under each other; the slash between them is there to be copied, and is not seen.
+    Text lines stand under each other; the slash between them is there to be copied, and is not seen. A click on a
+    mark looks at it.
+
+    Args:
+        certainties: of the marks of the text, as `wording.certainty` says.
+        group: what the marks belong to, as in `details`.
     """
-    longest = max(map(len, text.split("/")))
-    size = " long" if longest > LONG or text.count("/") > 1 else ""
+    lines = text.split("/")
+    size = " long" if max(map(len, lines)) > LONG or len(lines) > 2 else ""
     slash = '<span class="ink-slash">/</span>'
-    lines = [f'<span class="ink-line">{html.escape(line)}</span>' for line in text.split("/")]
-    shown = slash.join(lines) if len(lines) > 1 else html.escape(text)
+    shown = slash.join(f'<span class="ink-line">{line}</span>' for line in _marked(lines, certainties, group))
+    if len(certainties) == 1 and len(text) == 1:
+        size, shown = f"{size} {certainties[0]}", html.escape(text)
     live = "polite" if announced else "off"
     st.html(
         f'<div role="status" aria-live="{live}"><div class="ink-answer{size}">{shown}</div>'
         f'<div class="ink-sentence">{html.escape(sentence)}</div></div>'
     )
+
+
+def _marked(lines: Sequence[str], certainties: Sequence[str], group: str) -> list[str]:
+    """Each line as HTML whose marks can be clicked; signs are no marks."""
+    place, found = 0, []
+    for line in lines:
+        parts = []
+        for sign in line:
+            if sign in ".-" or place >= len(certainties):
+                parts.append(html.escape(sign))
+                continue
+            parts.append(f'<span class="{certainties[place]}" data-group="{group}" data-place="{place}">{sign}</span>')
+            place += 1
+        found.append("".join(parts))
+    return found
+
+
+def acts(text: str, sentence: str, drawing: str | None = None) -> None:
+    """Buttons that copy, share and save, which the browser does by itself (see `actions`).
+
+    Args:
+        drawing: what a link to this drawing holds; "" if it has none, None where there is no drawing.
+    """
+    quoted = html.escape(text, quote=True)
+    buttons = [f'<button data-act="copy" data-text="{quoted}">Copy</button>']
+    if drawing is not None:
+        hidden = "" if drawing else " disabled"
+        buttons.append(f'<button data-act="share" data-drawing="{drawing}"{hidden}>Copy a link</button>')
+        buttons.append(
+            f'<button data-act="save" data-text="{quoted}" data-sentence="{html.escape(sentence, quote=True)}"{hidden}>'
+            "Save as a picture</button>"
+        )
+    st.html(f'<div class="ink-acts">{"".join(buttons)}</div>')
 
 
 def send() -> None:
@@ -50,12 +89,19 @@ def invitation(text: str) -> None:
     st.html(f'<div class="ink-invite" role="status" aria-live="polite">{html.escape(text)}</div>')
 
 
-def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True) -> None:
-    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps."""
-    place = _choose(reading, key)
-    if boxes and len(reading.digits) > 1:
+def details(
+    picture: np.ndarray, reading: Reading, key: str, boxed: bool = True, newest: tuple[float, float] | None = None
+) -> None:
+    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps.
+
+    Args:
+        boxed: whether the picture is shown with its boxes.
+        newest: a point of the picture; the mark that is nearest is looked at until another one is chosen.
+    """
+    place = _choose(reading, key, _nearest(reading, newest))
+    if boxed and len(reading.digits) > 1:
         with st.container(key=f"{key}_boxed"):
-            _boxed(picture, reading, place)
+            _boxed(picture, reading, place, key)
     digit = reading.digits[place]
     shares, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
     with shares, st.container(key=f"{key}_bars"):
@@ -72,14 +118,25 @@ def details(picture: np.ndarray, reading: Reading, key: str, boxes: bool = True)
             _steps(picture, reading, digit)
 
 
-def _boxed(picture: np.ndarray, reading: Reading, place: int) -> None:
+def _nearest(reading: Reading, point: tuple[float, float] | None) -> int:
+    """Index of the mark nearest to a point, 0 without one."""
+    if point is None:
+        return 0
+    x, y, width, height = np.array([digit.box for digit in reading.digits]).T
+    return int(np.hypot(x + width / 2 - point[0], y + height / 2 - point[1]).argmin())
+
+
+def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
     """The part of the picture where the marks are, with a box round each."""
-    shown = overlay.draw_boxes(picture, reading.digits, place, close_up=True)
-    height, width = shown.shape[:2]
-    st.image(
-        shown,
+    left, top, width, height = window = overlay.window(picture, reading.digits)
+    shown = picture[top : top + height, left : left + width]
+    boxes.show(
+        overlay.data_url(_reduced(shown, 880)),
+        boxes.marks(reading.digits, window),
+        f"The picture with {len(reading.digits)} marks boxed: {reading.text}",
+        key,
+        place,
         width=min(round(BOXED_HEIGHT * width / height), 440),
-        alt=f"The picture with {len(reading.digits)} marks boxed: {reading.text}",
     )
 
 
@@ -135,8 +192,8 @@ def _shown_width(picture: np.ndarray) -> int:
     return max(40, min(150, round(STEP_HEIGHT * width / height)))
 
 
-def _choose(reading: Reading, key: str) -> int:
-    """Which digit to look at: asked only where there are several. Its index."""
+def _choose(reading: Reading, key: str, first: int) -> int:
+    """Which digit to look at, `first` until another is chosen: asked only where there are several. Its index."""
     count = len(reading.digits)
     if count == 1:
         return 0
@@ -145,9 +202,9 @@ def _choose(reading: Reading, key: str) -> int:
         range(count),
         # The control tells its options apart by their labels: invisible spaces make equal digits differ.
         format_func=lambda place: reading.digits[place].text + "\u200b" * place,
-        default=0,
+        default=first,
         required=True,
         key=f"{key}_digit_{count}",
         label_visibility="collapsed",
     )
-    return chosen or 0
+    return first if chosen is None else chosen

@@ -1,18 +1,22 @@
 """The frame that all pages share: title, icon, navigation, style."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
-from ui import bars, resources, state
+from ui import bars, boxes, resources, state
 
 PROJECT = Path(__file__).resolve().parent.parent
 ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
 
+TITLES = {"": "Inkling reads the numbers you write", "train": "Train · Inkling", "evaluate": "Evaluate · Inkling"}
+
 STYLE = """
 <style>
 [data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar that comes must not resize the canvas */
-.block-container { max-width: 1120px; padding-top: 4.4rem; padding-bottom: 3rem; }
+.block-container { max-width: 1120px; padding: 4.4rem 1rem 3rem; }
+[data-testid="stTopNav"] { max-width: 1120px; margin: 0 auto; }  /* on the grid of what is below */
 h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
 .ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
 .ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
@@ -24,6 +28,14 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .ink-line { display: inline-block; width: 100%; }
 .ink-slash { font-size: 0; }
 .ink-sentence { font-size: 1.15rem; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: 0.8; }  /* Streamlit's own is too pale to read well */
+.ink-answer [data-place] { cursor: pointer; }
+.ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #b45f06; }
+.ink-acts { display: flex; flex-wrap: wrap; gap: 0.4rem; margin-top: 0.5rem; }
+.ink-acts button { font: inherit; font-size: 0.85rem; color: inherit; background: none; cursor: pointer;
+  border: 1px solid rgba(128, 136, 156, 0.5); border-radius: 1rem; padding: 0.15rem 0.75rem; min-height: 2rem; }
+.ink-acts button:hover { border-color: currentcolor; }
+.ink-acts button:disabled { opacity: 0.4; cursor: default; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
 /* a click on a digit's picture is one on its button */
@@ -36,9 +48,16 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }
 @media (pointer: coarse) { .js-plotly-plot .nsewdrag { touch-action: pan-y !important; } }  /* a finger scrolls */
-@media (max-width: 767px) { .st-key-phone_nav { display: flex; } }  /* Streamlit folds its navigation from here on */
+@media (max-width: 767px) {  /* Streamlit folds its navigation from here on: ours takes its place */
+  .st-key-phone_nav { display: flex; }
+  [data-testid="stExpandSidebarButton"] { display: none; }
+  [data-testid="stHeader"] { background: none; pointer-events: none; }
+  [data-testid="stHeader"] * { pointer-events: auto; }
+  [data-testid="stToolbar"] { pointer-events: none !important; }
+  .block-container { padding-top: 0.6rem; }
+}
 @media (max-width: 640px) {
-  .block-container { padding: 4rem 1rem 2rem; }
+  .block-container { padding-bottom: 2rem; }
   /* the answer above the canvas, and its details below: the columns' contents become one column */
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) { flex-direction: column; flex-wrap: nowrap; gap: 0.6rem; }
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"],
@@ -56,6 +75,9 @@ DARK = """
 <style>
 /* white paper glares */
 .st-key-canvas, .st-key-drawn_boxed img, .ink-example { filter: invert(0.9) hue-rotate(180deg); }
+.ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #f0a63c; }
+[data-testid="stButtonGroup"] [data-selected] p { color: #a9c0ff; }
+[data-testid="stBaseButton-primary"] { background: #3a62cc; }
 </style>
 """
 
@@ -72,14 +94,20 @@ def page_list() -> list:
 
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
-    st.set_page_config(page_title="Inkling", page_icon=str(ICON), layout="wide")
+    st.set_page_config(page_title=_title(), page_icon=str(ICON), layout="wide")
     page = _navigate()
-    st.html(STYLE + bars.STYLE + (DARK if st.context.theme.type == "dark" else ""))
+    st.html(STYLE + bars.STYLE + boxes.STYLE + (DARK if st.context.theme.type == "dark" else ""))
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():
             st.page_link(other)
     page.run()
     resources.settle(page.title)
+
+
+def _title() -> str:
+    """Of the page that was asked for; the address tells it before the navigation may run."""
+    name = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
+    return TITLES.get(name, TITLES[""])
 
 
 def require() -> None:

@@ -44,6 +44,9 @@ EXAMPLES = {"A digit": "8", "A phone number": "555 0142", "A trick question": HE
 NUMBERS = ("7", "2026", "4", "31415", "8", "590")
 ADVANCE = 0.95  # from one digit's left to the next one's, in heights
 HEIGHT = 0.6  # of the canvas that one row of digits may fill
+SHOWN = "42"  # what a hand writes where nobody does
+HAND = [[(x + place * ADVANCE, y) for x, y in stroke] for place, digit in enumerate(SHOWN) for stroke in DIGITS[digit]]
+HAND_ACROSS = ADVANCE * (len(SHOWN) - 1) + 0.7  # heights
 
 
 def strokes(number: int, width: int, height: int, colour: str, pen: int) -> list[dict]:

@@ -18,32 +18,35 @@ import streamlit as st
 from digit_core import Reading, UnreadableImageError
 from digit_core.pictures import image_files
 from digit_core.reading import overlay, wording
-from ui import components, resources, state
+from ui import boxes, components, resources, state
 
 log = logging.getLogger(__name__)
 
 EXAMPLES = Path(__file__).with_name("examples")
 EXAMPLE_NAMES = {"note": "A note", "form": "A form", "board": "A board"}
 LARGEST = 10  # megabytes a file
+SHOWN_SIDE = 900  # pixels; larger pictures are reduced
+JPEG = ".jpg"
 MOST = 50  # files at a time
 NOTHING = "There is nothing in this picture that looks like a digit."
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What is kept of a file: its answer and its picture with boxes, or a sentence about what is wrong."""
+    """What is kept of a file: its answer and its picture with its marks, or a sentence about what is wrong."""
 
     text: str = ""
     sentence: str = ""
     confidence: float | None = None  # of the least certain digit
-    boxed: bytes | None = None  # JPEG
+    picture: str = ""  # upright, a data URL
+    marks: tuple[boxes.Mark, ...] = ()
     error: str | None = None
 
 
 def chooser() -> list:
     """The place to drop files on; gives the files that lie there."""
     return st.file_uploader(
-        f"Photographs or scans of numbers, up to {LARGEST} MB each",
+        f"Photographs or scans of numbers, up to {LARGEST} MB each. You can also paste a picture (Ctrl+V).",
         accept_multiple_files=True,
         key="upload",
         max_upload_size=LARGEST,
@@ -120,9 +123,17 @@ def _summary(file) -> Summary:
     least = min((digit.confidence for digit in reading.digits), default=None)
     is_said = len(reading.digits) == 1 or any(digit.trusted for digit in reading.digits)
     text, sentence = (reading.text, wording.sentence(reading)) if is_said else ("", NOTHING)
-    boxed = overlay.draw_boxes(picture, reading.digits)
-    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(boxed, cv2.COLOR_RGB2BGR))
-    return Summary(text, sentence, least, encoded.tobytes())
+    upright = np.rot90(picture, reading.turned // 90)
+    height, width = upright.shape[:2]
+    turned = [overlay.turned(digit, picture.shape[:2], reading.turned // 90) for digit in reading.digits]
+    url = overlay.data_url(_reduced(upright), JPEG)
+    return Summary(text, sentence, least, url, tuple(boxes.marks(turned, (0, 0, width, height))))
+
+
+def _reduced(picture: np.ndarray) -> np.ndarray:
+    scale = min(1.0, SHOWN_SIDE / max(picture.shape[:2]))
+    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
+    return cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
 
 
 def _read(file) -> tuple[np.ndarray, Reading]:
@@ -149,11 +160,14 @@ def _show_one(file, summary: Summary) -> None:
         _complain(file, summary)
         return
     left, right = st.columns([6, 5], gap="large")
-    left.image(summary.boxed, width="stretch", alt=_alternative(summary))
+    with left:
+        picture = st.empty()
     with right, st.container(key="reading"):
-        _say(summary)
+        _say(summary, "uploaded")
         if summary.text:
-            components.details(*_opened(file), "uploaded", boxes=False)
+            components.details(*_opened(file), "uploaded", boxed=False)
+    with picture:
+        _show_picture(summary, "uploaded")
 
 
 def _show_many(files: list, summaries: list[Summary]) -> None:
@@ -164,20 +178,27 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
             continue
         with st.container(border=True):
             left, right = st.columns([2, 3], gap="medium")
-            left.image(summary.boxed, width="stretch", alt=_alternative(summary))
+            with left:
+                _show_picture(summary, f"uploaded_{number}")
             with right:
                 st.caption(components.plain(file.name))
                 with st.container(key=f"reading_{number}"):
-                    _say(summary)
+                    _say(summary, f"uploaded_{number}")
                 if summary.text and st.toggle(
                     f"Look closer at {components.plain(file.name)}", key=f"closer_{_digest(file)}_{number}"
                 ):
-                    components.details(*_opened(file), f"uploaded_{number}", boxes=False)
+                    components.details(*_opened(file), f"uploaded_{number}", boxed=False)
 
 
-def _say(summary: Summary) -> None:
+def _show_picture(summary: Summary, group: str) -> None:
+    chosen = st.session_state.get(f"{group}_digit_{len(summary.marks)}", 0) if summary.text else None
+    boxes.show(summary.picture, summary.marks, _alternative(summary), group, chosen)
+
+
+def _say(summary: Summary, group: str) -> None:
     if summary.text:
-        components.answer(summary.text, summary.sentence)
+        components.answer(summary.text, summary.sentence, [mark.certainty for mark in summary.marks], group)
+        components.acts(summary.text, summary.sentence)
     else:
         components.invitation(summary.sentence)
 

@@ -1,8 +1,13 @@
 """What the first page shows while nothing is drawn: what it can do, and examples to click."""
 
+from collections.abc import Callable
+
+import cv2
 import streamlit as st
 
-from ui import canvas, samples
+from digit_core.pictures import image_files
+from digit_core.reading import overlay
+from ui import canvas, samples, state, uploads
 
 LINES = (
     ":material/verified: It says how sure it is, and when a mark is no digit at all.",
@@ -10,6 +15,7 @@ LINES = (
     ":material/school: Train a network yourself, and see what it misreads.",
 )
 WIDTH, HEIGHT = 240, 150  # pixels of an example's picture
+PHOTO = "note"  # one of `uploads.EXAMPLE_NAMES`
 
 
 def show() -> None:
@@ -18,18 +24,34 @@ def show() -> None:
         st.markdown(line)
     with st.container(horizontal=True, gap="small", key="examples"):
         for number, name in enumerate(samples.EXAMPLES):
-            with st.container(width=112, gap="xxsmall", key=f"example_{number}"):
-                st.html(f'<img class="ink-example" src="{_picture(name)}" alt="">')
-                st.button(
-                    name,
-                    key=f"example_button_{number}",
-                    width="stretch",
-                    on_click=canvas.show_example,
-                    args=(name,),
-                )
+            _example(number, name, _picture(name), canvas.show_example, name)
+        if _example(len(samples.EXAMPLES), "A photograph", _photo(), _open_photo):
+            st.rerun()  # of the whole page: another tab is open now
+
+
+def _example(number: int, name: str, url: str, on_click: Callable, *args) -> bool:
+    """A picture with its button below; whether that was clicked."""
+    with st.container(width=112, gap="xxsmall", key=f"example_{number}"):
+        st.html(f'<img class="ink-example" src="{url}" alt="">')
+        return st.button(name, key=f"example_button_{number}", width="stretch", on_click=on_click, args=args)
+
+
+def _open_photo() -> None:
+    state.put("photo", PHOTO)
+    st.session_state["input"] = "Upload"
 
 
 @st.cache_data(show_spinner=False)
 def _picture(name: str) -> str:
     """A small picture of an example, as a data URL."""
     return samples.picture(samples.example(name, WIDTH, HEIGHT, canvas.INK, 12), WIDTH, HEIGHT)
+
+
+@st.cache_data(show_spinner=False)
+def _photo() -> str:
+    """The middle of the photograph, small, as a data URL."""
+    picture = image_files.decode(uploads.Example(PHOTO).getvalue())
+    high = round(picture.shape[1] * HEIGHT / WIDTH)
+    top = (picture.shape[0] - high) // 2
+    part = picture[top : top + high] if top >= 0 else picture
+    return overlay.data_url(cv2.resize(part, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), ".jpg")

@@ -8,8 +8,10 @@ import argparse
 import functools
 import os
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -27,6 +29,16 @@ from digit_core.training.page_calibration import Example
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 VALIDATION_PAGES, VALIDATION_SHEETS, VALIDATION_DRAWINGS, VALIDATION_LINES = 1000, 400, 3000, 2000
 VALIDATION_SEED = 7
+NETWORKS = ("page", "line")
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network: its LiteRT file, its variables, and what the card says of its training."""
+
+    litert: bytes
+    weights: Sequence[np.ndarray]
+    about: Mapping[str, Any]
 
 
 def add_parser(commands) -> None:
@@ -38,7 +50,10 @@ def add_parser(commands) -> None:
     train.add_argument("--strokes", nargs="*", type=Path, default=[], metavar="PATH", help="pen strokes as JSON lines")
     train.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
     train.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
-    train.add_argument("--go-on", action="store_true", help="begin with the weights of the page network in use")
+    train.add_argument("--go-on", action="store_true", help="begin with the weights of the networks in use")
+    train.add_argument(
+        "--calibrate", action="store_true", help="train nothing: fit how far the networks in use are believed"
+    )
     train.add_argument("--seed", type=int, default=1, help="for weights and tiles")
     train.add_argument("--into", type=Path, help="folder to write to (default $DIGIT_HOME/page)")
     train.set_defaults(run=run)
@@ -50,41 +65,66 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError, DatasetError: with a sentence for people.
     """
+    page_model.check_target(options.into or page_model.own_folder())
+    if not options.calibrate and options.go_on and any(_checkpoint(name).exists() for name in NETWORKS):
+        print(f"There is an unfinished training. Go on without --go-on, or remove {_checkpoints()}.", file=sys.stderr)
+        return 2
+    trained = _in_use() if options.calibrate else _trained(options)
+    if trained is None:
+        print("Stopped. The same command goes on.", file=sys.stderr)
+        return STOPPED
+    print("Calibrating ...", file=sys.stderr)
+    try:
+        stored = _store(trained, options)
+    except page_calibration.CalibrationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if not options.calibrate:
+        for name in NETWORKS:
+            _checkpoint(name).unlink()
+    print(f"Stored in {stored.folder}")
+    return 0
+
+
+def _checkpoints() -> Path:
+    return paths.home() / "checkpoints"
+
+
+def _checkpoint(name: str) -> Path:
+    return _checkpoints() / name / "checkpoint.npz"
+
+
+def _in_use() -> dict[str, Trained]:
+    """The networks that read now."""
+    found = page_model.find()
+    litert, weights = {"page": found.litert_bytes(), "line": found.line_bytes()}, found.weights()
+    return {name: Trained(litert[name], weights[name], found.card[name]) for name in NETWORKS}
+
+
+def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
+    """Both networks, trained; None where that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     print("Starting TensorFlow ...", file=sys.stderr)
-    from digit_core.training import line_training, page_training
+    from digit_core.training import line_training, page_export, page_training
     from digit_core.training.endless import Settings
 
     shared = {"seed": options.seed, "precision": "mixed_bfloat16" if options.precision == "bfloat16" else "float32"}
     page = Settings(examples=options.tiles, learning_rate=options.learning_rate, **shared)
-    line = Settings(examples=options.lines, batch=64, learning_rate=3e-3, decay=0.3, **shared)
-    folder = paths.home() / "checkpoints" / "page"
-    page_model.check_target(options.into or page_model.own_folder())
-    if options.go_on and (folder / "checkpoint.npz").exists():
-        print(f"There is an unfinished training. Go on with it without --go-on, or remove {folder}.", file=sys.stderr)
-        return 2
-    start = page_model.find().weights() if options.go_on else None
+    line = Settings(examples=options.lines, batch=64, learning_rate=1.5 * options.learning_rate, decay=0.3, **shared)
+    start = page_model.find().weights() if options.go_on else {}
     source = "train", options.data, tuple(options.strokes)
-    trained = []
-    for task, settings, supply, first in (
-        (page_training.TASK, page, functools.partial(_pages, *source), start),
-        (line_training.TASK, line, functools.partial(_lines, *source), None),
+    trained = {}
+    for name, task, settings, supply in (
+        ("page", page_training.TASK, page, functools.partial(_pages, *source)),
+        ("line", line_training.TASK, line, functools.partial(_lines, *source)),
     ):
-        model, examples = _train(task, settings, supply, folder, first)
+        model, examples = _train(task, settings, supply, _checkpoint(name).parent, start.get(name))
         if examples < settings.examples:
-            print("Stopped. The same command goes on.", file=sys.stderr)
-            return STOPPED
-        trained.append((model, {"examples": examples, "settings": asdict(settings)}))
-        folder = paths.home() / "checkpoints" / "line"
-    try:
-        stored = _store(*trained, options)
-    except page_calibration.CalibrationError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for name in ("page", "line"):
-        (paths.home() / "checkpoints" / name / "checkpoint.npz").unlink()
-    print(f"Stored in {stored.folder}")
-    return 0
+            return None
+        about = {"examples": examples, "settings": asdict(settings), "parameters": model.count_params()}
+        weights = [np.asarray(variable) for variable in model.variables]
+        trained[name] = Trained(page_export.to_litert(model), weights, about)
+    return trained
 
 
 def _train(task, settings, supply, folder: Path, start):
@@ -110,24 +150,19 @@ def _lines(part: str, data: str, strokes: tuple[Path, ...], seed: int) -> Synthe
     return SyntheticLines(page_sources.load(part, strokes, data), seed)
 
 
-def _store(page, line, options: argparse.Namespace) -> page_model.PageModel:
-    """Write both networks, each with what is told of its training, and what they reach on validation pages."""
-    from digit_core.training import page_export
-
-    (page_network, about_page), (line_network, about_line) = page, line
-    networks = page_export.to_litert(page_network), page_export.to_litert(line_network)
+def _store(trained: Mapping[str, Trained], options: argparse.Namespace) -> page_model.PageModel:
+    """Write both networks, each with what is known of its training, and what they reach on validation pages."""
     source = "validation", options.data, tuple(options.strokes), VALIDATION_SEED
     pages, lines = _pages(*source), _lines(*source)
     examples = [Example(*pages.page()) for _ in range(VALIDATION_PAGES)]
     examples += [Example(*pages.sheet()) for _ in range(VALIDATION_SHEETS)]
     drawings = [Example(*pages.drawing()) for _ in range(VALIDATION_DRAWINGS)]
-    classifier = model_store.find()
+    classifier, networks = model_store.find(), (trained["page"].litert, trained["line"].litert)
     calibration, figures = drawing_calibration.calibrate(
         classifier.litert_bytes(), *networks, examples, drawings, [lines.drawing() for _ in range(VALIDATION_LINES)]
     )
     about = {
-        "page": {**about_page, "parameters": page_network.count_params()},
-        "line": {**about_line, "parameters": line_network.count_params()},
+        **{name: own.about for name, own in trained.items()},
         "sources": [*dict.fromkeys(datasets.SOURCES[name] for name in _names(options) if name in datasets.SOURCES)],
         "fonts": len(fonts.find()),
         "photographs": len(photography.load_photos()),
@@ -135,7 +170,7 @@ def _store(page, line, options: argparse.Namespace) -> page_model.PageModel:
         "calibration": asdict(calibration),
         "validation": figures,
     }
-    weights = [np.asarray(variable) for variable in page_network.variables]
+    weights = {name: own.weights for name, own in trained.items()}
     return page_model.save(options.into or page_model.own_folder(), *networks, weights, about)
 
 

@@ -13,7 +13,7 @@ from digit_core.data import marks
 from digit_core.data.marks import INKED, Hand, Sources
 from digit_core.models.line_format import OTHER, prepare, stack
 
-LENGTHS = (0.24, 0.14, 0.14, 0.13, 0.11, 0.09, 0.08, 0.07)  # fraction of the lines with one mark, two, ...
+LENGTHS = (0.36, 0.12, 0.12, 0.11, 0.09, 0.07, 0.07, 0.06)  # fraction of the lines with one mark, two, ...
 HEIGHT = 64  # pixels of a digit while a line is made
 PENS = (0.02, 0.3)  # width over a digit's height
 GAPS = ((-0.28, 0.06), (-0.05, 0.5), (0.4, 1.5))  # between marks, over their height: touching, usual, wide

@@ -9,7 +9,7 @@ import datetime
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ import numpy as np
 
 from digit_core import paths, records
 from digit_core.models.store import ModelError
+
+Weights = Mapping[str, Sequence[np.ndarray]]  # of both networks, by their names
 
 LITERT, LINE, WEIGHTS = "page.tflite", "line.tflite", "weights.npz"
 
@@ -45,14 +47,17 @@ class PageModel:
         """
         return self._checked(LINE)
 
-    def weights(self) -> list[np.ndarray]:
-        """The network's variables, float32, in Keras' order: to go on training from.
+    def weights(self) -> Weights:
+        """The variables of "page" and "line", float32, in Keras' order: to go on training from.
 
         Raises:
             ModelError: as `litert_bytes`.
         """
+        found: dict[str, list[np.ndarray]] = {"page": [], "line": []}
         with np.load(io.BytesIO(self._checked(WEIGHTS)), allow_pickle=False) as arrays:
-            return [arrays[f"w{index}"].astype(np.float32) for index in range(len(arrays.files))]
+            for name in arrays.files:  # in the order in which they were saved
+                found[name.split("_")[0]].append(arrays[name].astype(np.float32))
+        return found
 
     def _checked(self, file: str) -> bytes:
         try:
@@ -100,18 +105,19 @@ def check_target(folder: Path) -> None:
         raise ModelError(f"{folder} holds something else than a page network: name a folder of its own.")
 
 
-def save(folder: Path, litert: bytes, line: bytes, weights: Sequence[np.ndarray], about: dict[str, Any]) -> PageModel:
+def save(folder: Path, litert: bytes, line: bytes, weights: Weights, about: dict[str, Any]) -> PageModel:
     """Write page network and line network, all at once or not at all.
 
     Args:
-        weights: the network's variables; they are kept as float16.
+        weights: the networks' variables; they are kept as float16.
         about: what the card says beside date and files.
 
     Raises:
         ModelError: the folder cannot be written.
     """
     packed = io.BytesIO()
-    np.savez(packed, **{f"w{index}": array.astype(np.float16) for index, array in enumerate(weights)})
+    arrays = {f"{name}_{i}": array for name, own in weights.items() for i, array in enumerate(own)}
+    np.savez(packed, **{name: np.asarray(array).astype(np.float16) for name, array in arrays.items()})
     check_target(folder)
     contents = {LITERT: litert, LINE: line, WEIGHTS: packed.getvalue()}
     card = {

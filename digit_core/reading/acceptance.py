@@ -27,7 +27,8 @@ class Calibration:
         acceptance: weights of the columns of `evidence`, the constant last, in a logistic regression.
         drawn_threshold: the probability of being a digit from which a drawn mark is accepted.
         page_threshold: the same on photographs and scans; their grain looks like writing now and then.
-        line: what speaks for a drawn line of marks.
+        line: what speaks for a drawn line of marks, where several were detected.
+        alone: the same where one was detected.
     """
 
     network: float = 1.0
@@ -36,6 +37,7 @@ class Calibration:
     drawn_threshold: float = 0.5
     page_threshold: float = 0.5
     line: Weights = field(default_factory=Weights)
+    alone: Weights = field(default_factory=Weights)
 
     @classmethod
     def from_card(cls, card: Mapping) -> "Calibration":
@@ -48,8 +50,11 @@ class Calibration:
         if len(weights) != 8:
             raise ValueError("eight weights are needed")
         names = ("network", "classifier", "drawn_threshold", "page_threshold")
-        line = Weights(**{f.name: float(records.number(card["line"][f.name])) for f in fields(Weights)})
-        return cls(acceptance=weights, line=line, **{name: float(records.number(card[name])) for name in names})
+        lines = {
+            which: Weights(**{f.name: float(records.number(card[which][f.name])) for f in fields(Weights)})
+            for which in ("line", "alone")
+        }
+        return cls(acceptance=weights, **lines, **{name: float(records.number(card[name])) for name in names})
 
     def fused(self, network: np.ndarray, classifier: np.ndarray) -> np.ndarray:
         """Probabilities of the ten digits, float32 (n, 10), by both: a weighted product (Hinton 2002).

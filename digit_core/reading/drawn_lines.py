@@ -19,7 +19,7 @@ from digit_core.reading.settings import ReadingSettings
 INKED = 40  # grey levels from the paper's from which a pixel is ink
 INKED_WELL = 60  # grey level of ink that is no soft edge
 SEEN = 100  # the page network's grey level of ink, 0.4 as a probability
-FEWEST, MOST = 2, 24  # marks of a line that the line network is asked about; one alone the page network knows better
+MOST = 24  # marks of a line that the line network is asked about
 TALL = 64  # pixels to which marks are made smaller
 LARGEST = 4_000_000  # pixels of a picture that is looked at
 MOST_COMPONENTS = 5000  # of a picture: bounds time and memory
@@ -99,6 +99,7 @@ def decided(
     lines: Sequence[TextLine],
     network: LineNetwork,
     weights: Weights,
+    alone: Weights,
     classify: Callable[[np.ndarray], np.ndarray],
     keeps_classes: bool = False,
 ) -> list[Candidate]:
@@ -106,19 +107,19 @@ def decided(
 
     Args:
         lines: the `text_lines` of the candidates.
+        weights: what speaks for a line of several detections; `alone` the same where there is one.
         classify: images uint8 (n, 28, 28) -> probabilities (n, 10), for marks that were not detected.
         keeps_classes: whether the probabilities of the ten digits stay as they are.
     """
     found = [c for c in candidates if c.label > OTHER]
     for line in lines:
         marks, drawn = line.marks, line.drawn
-        is_asked = drawn is not None and FEWEST <= len(marks) <= MOST
-        steps = network(drawn.ink) if is_asked else None
+        steps = network(drawn.ink) if drawn is not None and len(marks) <= MOST else None
         if steps is None:
             found += marks
             continue
         digit, classes = np.array([m.digit for m in marks]), np.array([m.probabilities for m in marks])
-        decoded = line_decoding.decode(digit, classes, steps, weights)
+        decoded = line_decoding.decode(digit, classes, steps, weights if len(marks) > 1 else alone)
         for number, mark in enumerate(decoded):
             if mark.detection is None:
                 new = _unseen(drawn, decoded, number, classify, keeps_classes)

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -36,16 +37,19 @@ def draw_boxes(
     line = max(1, round(max(size) / 320))
     for index, digit in enumerate(digits):
         _draw_box(shown, digit, scale, line * 2 if index == chosen else line)
-    return _close_up(shown, digits, scale) if close_up and digits else shown
+    if not close_up or not digits:
+        return shown
+    left, top, width, height = (round(side * scale) for side in window(picture, digits))
+    return shown[top : top + max(height, 1), left : left + max(width, 1)]
 
 
-def _close_up(shown: np.ndarray, digits: Sequence[Digit], scale: float) -> np.ndarray:
-    """Cut to the boxes and a margin for their labels."""
-    boxes = np.array([digit.box for digit in digits]) * scale  # (n, 4)
-    margin = round(0.08 * max(shown.shape[:2]))
+def window(picture: np.ndarray, digits: Sequence[Digit]) -> tuple[int, int, int, int]:
+    """The part of a picture where its marks are, and a margin for labels: left, top, width and height in pixels."""
+    boxes = np.array([digit.box for digit in digits])  # (n, 4)
+    margin = round(0.08 * max(picture.shape[:2]))
     left, top = np.maximum(boxes[:, :2].min(0) - margin, 0).astype(int)
-    right, bottom = ((boxes[:, :2] + boxes[:, 2:]).max(0) + margin).astype(int)
-    return shown[top:bottom, left:right]
+    right, bottom = np.minimum((boxes[:, :2] + boxes[:, 2:]).max(0) + margin, picture.shape[1::-1]).astype(int)
+    return int(left), int(top), int(right - left), int(bottom - top)
 
 
 def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
@@ -62,8 +66,18 @@ def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
     cv2.putText(shown, digit.text, place, cv2.FONT_HERSHEY_SIMPLEX, letter, WHITE, max(1, line), cv2.LINE_AA)
 
 
-def data_url(picture: np.ndarray) -> str:
-    """A picture, uint8 grey or RGB, as the text of a PNG that a page holds within itself."""
+def turned(digit: Digit, shape: tuple[int, int], turns: int) -> Digit:
+    """The digit with its box on the picture, (height, width) before, after so many quarter turns to the left."""
+    x, y, wide, high = digit.box
+    height, width = shape
+    for _ in range(turns % 4):
+        x, y, wide, high, height, width = y, width - x - wide, high, wide, width, height
+    return replace(digit, box=(x, y, wide, high))
+
+
+def data_url(picture: np.ndarray, kind: str = ".png") -> str:
+    """A picture, uint8 grey or RGB, as a text that a page holds within itself: a ".png" or a ".jpg"."""
     channels = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, png = cv2.imencode(".png", channels)
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
+    _, content = cv2.imencode(kind, channels)
+    name = {".png": "png", ".jpg": "jpeg"}[kind]
+    return f"data:image/{name};base64," + base64.b64encode(content.tobytes()).decode()

@@ -164,9 +164,8 @@ class Recognizer:
         if self._lines is None or not drawn:
             return found
         lines = drawn_lines.text_lines(found, upright, page.ink, self.settings)
-        return drawn_lines.decided(
-            found, lines, self._lines, self._calibration.line, self.classify, keeps_classes=not self._is_fused
-        )
+        weights = self._calibration.line, self._calibration.alone
+        return drawn_lines.decided(found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fused)
 
     def _judged(
         self, detections: Sequence[Detection], images: np.ndarray, around: np.ndarray

@@ -42,7 +42,7 @@ def _confidence(reading: Reading) -> str:
     if unknown:
         return f"{unknown} of these {len(reading.digits)} marks don't look like digits."
     weakest = min(reading.digits, key=lambda digit: (digit.acceptance >= DOUBT, digit.confidence))
-    if weakest.confidence >= SURE and weakest.acceptance >= DOUBT:
+    if certainty(weakest) == "sure":
         return "Sure of both digits." if len(reading.digits) == 2 else f"Sure of all {len(reading.digits)} digits."
     return f"Least sure of {place(reading, reading.digits.index(weakest))}: {_lower(digit_sentence(weakest))}"
 
@@ -74,6 +74,13 @@ def digit_sentence(digit: Digit) -> str:
     if digit.probabilities[rival] >= RIVAL:
         return f"{with_article(digit.value).capitalize()}, but it could be {with_article(rival)}."
     return f"Probably {with_article(digit.value)}."
+
+
+def certainty(digit: Digit) -> str:
+    """How a mark is shown: "sure", "doubtful", or "none" for what is no digit."""
+    if not digit.trusted:
+        return "none"
+    return "sure" if digit.acceptance >= DOUBT and digit.confidence >= SURE else "doubtful"
 
 
 def acceptance_sentence(digit: Digit) -> str:

@@ -1,0 +1,86 @@
+"""A drawing in a link: what was drawn comes back, and nothing else gives a drawing."""
+
+import base64
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+from ui import samples, shared_drawing
+
+INK = "#1c2333"
+
+
+def packed(value, key="strokes") -> str:
+    if isinstance(value, list) and len(value) == 2:
+        value = {"width": value[0], key: value[1]}
+    return base64.urlsafe_b64encode(zlib.compress(json.dumps(value).encode())).decode().rstrip("=")
+
+
+def test_a_drawing_comes_back_as_it_was_drawn():
+    objects = samples.written("2026", 560, 380, INK, 18)
+    text = shared_drawing.pack(objects, 560)
+    assert len(text) < 1200
+    found, width = shared_drawing.unpack(text, INK)
+    assert width == 560
+    assert len(found) == len(objects)
+    for before, after in zip(objects, found, strict=True):
+        assert after["strokeWidth"] == round(before["strokeWidth"])
+        assert np.abs(np.array(before["path"][0][1:]) - after["path"][0][1:]).max() <= 0.5
+        assert np.abs(np.array(before["path"][-1][1:]) - after["path"][-1][1:]).max() <= 0.5
+    pictures = [samples.picture(some, 560, 380) for some in (objects, found)]
+    assert abs(len(pictures[0]) - len(pictures[1])) < 0.1 * len(pictures[0])
+
+
+def test_a_scaled_stroke_is_packed_where_it_is_seen():
+    """A stroke from (10, 20) to (30, 60), pen 4, whose box's corner the canvas moved to (3, 5) at half its size."""
+    stroke = {"path": [["M", 10, 20], ["L", 30, 60]], "strokeWidth": 4, "scaleX": 0.5, "left": 3, "top": 5}
+    [found], _ = shared_drawing.unpack(shared_drawing.pack([stroke], 300), INK)
+    assert found["path"] == [["M", 4, 6], ["L", 14, 26]]
+    assert found["strokeWidth"] == 2
+
+
+def test_a_dot_comes_back():
+    dot = samples.path([(5, 5), (5, 5)], INK, 18)
+    [found], _ = shared_drawing.unpack(shared_drawing.pack([dot], 300), INK)
+    assert found["path"][0] == ["M", 5, 5]
+
+
+def test_a_long_drawing_has_no_link():
+    rng = np.random.default_rng(0)
+    objects = [samples.path(rng.uniform(0, 500, (300, 2)).tolist(), INK, 18) for _ in range(30)]
+    assert shared_drawing.pack(objects, 560) is None
+    assert shared_drawing.pack([], 560) is None
+    assert shared_drawing.pack([{"type": "Circle"}], 560) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "%%%",
+        "\u00e9" * 10,
+        "eNo123",
+        "A" * 7000,
+        packed(None),
+        packed([]),
+        packed([560, []]),
+        packed([560, "ab"]),
+        packed([560, [[18, 1]]]),
+        packed([560, [[18, "a", "b"]]]),
+        packed([560, [[0, 1, 1]]]),
+        packed([560, [[18, 1e9, 1]]]),
+        packed([-5, [[18, 1, 1]]]),
+        packed([True, [[18, 1, 1]]]),
+        packed([560, [[18, 1, 1]] * 300]),
+        packed([560, [[18, *[1] * 60_000]]]),
+        packed([560, {"a": 1}]),
+        packed([560, [[18, 1, 1]]], key="lines"),
+        packed("[" * 50_000),
+        base64.urlsafe_b64encode(zlib.compress(b"[" * 90_000)).decode(),
+        base64.urlsafe_b64encode(zlib.compress(b"0" * 10_000_000)).decode()[:6000],
+    ],
+)
+def test_what_is_no_drawing_of_ours_gives_none(text):
+    assert shared_drawing.unpack(text, INK) is None

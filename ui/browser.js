@@ -1,0 +1,289 @@
+// See browser.py.
+
+const STORE = "inkling-drawing";
+const LONGEST = 3000;  // ms that an answer is waited for
+const MOST_CLICKS = 30;  // on tools that wait
+const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
+const RESTS = 400;  // ms without a movement after which a slow server too gets a picture
+const watched = new WeakMap();
+let waiting = null;
+const pen = { down: false, moved: false, lifted: false, number: 0, sent: 0, took: 0, answered: 0, timer: null,
+  send: () => {}, stroke: null, strokes: [] };  // of points, each in canvas pixels
+
+let mostPoints = 0;  // of a stroke
+
+function layers() {
+  for (const host of document.querySelectorAll(".st-key-canvas *")) {
+    const found = host.shadowRoot?.querySelectorAll("canvas");
+    if (found?.length) return [...found];
+  }
+  return [];
+}
+
+function picture() {
+  const [first, ...others] = layers();
+  if (!first?.clientWidth) return null;
+  const sheet = document.createElement("canvas");
+  sheet.width = first.clientWidth;
+  sheet.height = first.clientHeight;
+  const brush = sheet.getContext("2d");
+  brush.fillStyle = "#ffffff";
+  brush.fillRect(0, 0, sheet.width, sheet.height);
+  for (const layer of [first, ...others]) {
+    if (layer.width && layer.height) brush.drawImage(layer, 0, 0, sheet.width, sheet.height);
+  }
+  return sheet.toDataURL("image/png");
+}
+
+function tell() {
+  clearTimeout(pen.timer);
+  const data = picture();
+  if (!data) return;
+  pen.moved = pen.lifted = false;
+  pen.number = Math.max(Date.now(), pen.number + 1);  // grows, also over a reload
+  pen.sent = performance.now();
+  pen.send({ number: pen.number, down: pen.down, data, strokes: pen.strokes, at: pen.stroke?.points.at(-1) });
+}
+
+function draw(event) {
+  const box = layers()[0]?.getBoundingClientRect();
+  if (box && pen.stroke?.points.length < mostPoints) pen.stroke.points.push(
+    [Math.round(10 * (event.clientX - box.x)) / 10, Math.round(10 * (event.clientY - box.y)) / 10]);
+}
+
+function move(event) {  // also outside the canvas, which goes on drawing there
+  if (!pen.down) return;
+  pen.moved = true;
+  draw(event);
+  tellSoon();
+}
+
+function tellSoon() {  // at most one picture is on its way while the pen is down
+  clearTimeout(pen.timer);
+  if (!pen.down || !pen.moved) return;
+  const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
+  if (waits) return;
+  if (pen.took > BUSY) pen.timer = setTimeout(tell, RESTS);
+  else if (since >= PAUSE) tell();
+  else pen.timer = setTimeout(tellSoon, PAUSE - since);
+}
+
+function lift() {
+  if (!pen.down) return;
+  pen.down = false;
+  pen.stroke.number = Math.max(Date.now(), pen.number + 1);
+  pen.strokes.push(pen.stroke);
+  pen.lifted = true;
+  // the canvas draws the stroke in the next frame; a hidden tab has none
+  requestAnimationFrame(() => setTimeout(() => { if (pen.lifted) tell(); }, 0));
+  setTimeout(() => { if (pen.lifted) tell(); }, 100);
+}
+
+const KEYS = { "Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo", Delete: "clear", S: "sample" };
+
+function press(event) {  // the tools under the canvas
+  const typing = event.target.closest?.("input, textarea, select, [contenteditable=true]");
+  if (typing || event.altKey || event.defaultPrevented) return;
+  const held = (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.shiftKey ? "Shift+" : "");
+  const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
+  const button = document.querySelector(`.st-key-${KEYS[held + key]} button`);
+  if (!button?.checkVisibility()) return;
+  event.preventDefault();
+  if (!event.repeat) click(KEYS[held + key]);
+}
+
+let sheet = 0;  // number of the one that the server has put on the canvas last
+let acted = null;  // { sheet, time } of the last click on a tool
+let letsPass = false;
+const queue = [];  // names of the tools that were clicked since, and wait
+let cleared = false;  // until the server has forgotten the drawing, or a tool or the pen makes another
+
+function click(name, tries = 60) {  // while a run goes on, the tools may be those of the drawing before
+  const button = document.querySelector(`.st-key-${name} button`);
+  if (button && !button.disabled) return button.click();
+  if (tries && document.querySelector("[data-test-script-state=running]")) setTimeout(() => click(name, tries - 1), 50);
+}
+
+function isWaiting() {  // for the answer to the last stroke, or to the last click
+  const now = performance.now();
+  return (pen.answered < pen.number && now - pen.sent < LONGEST)
+    || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
+}
+
+function hold(event) {  // a tool works on what is drawn: the server must know the last stroke first
+  const name = Object.values(KEYS).find((own) => event.target.closest?.(`.st-key-${own} button`));
+  if (!name) return;
+  cleared = name === "clear";
+  if (cleared) storage((s) => s.removeItem(STORE));  // a reload a moment later must not bring it back
+  if (pen.lifted) tell();
+  if (letsPass || !(queue.length || isWaiting())) {
+    acted = { sheet, time: performance.now() };
+    return;
+  }
+  event.stopImmediatePropagation();
+  if (queue.length < MOST_CLICKS) queue.push(name);
+  setTimeout(letGo, LONGEST);
+}
+
+function letGo() {
+  if (!queue.length || isWaiting()) return;
+  letsPass = true;
+  click(queue.shift(), 0);
+  letsPass = false;
+  setTimeout(letGo, 50);  // where that one had nothing to do
+}
+
+addEventListener("click", hold, true);
+addEventListener("keydown", press);
+addEventListener("pointermove", move, true);
+addEventListener("pointerup", lift, true);
+addEventListener("pointercancel", lift, true);
+
+function storage(action) {
+  try { return action(window.sessionStorage); } catch (error) { return null; }  // private modes refuse
+}
+
+function dressCanvas({ label, blank }, tries = 200) {
+  const canvas = document.querySelector(".st-key-canvas");
+  let dressed = false;
+  if (canvas) {
+    canvas.toggleAttribute("data-blank", blank && !pen.down && !pen.lifted);  // shows the prompt
+    canvas.onpointerdown = (event) => {
+      canvas.removeAttribute("data-blank");
+      cleared = false;
+      pen.down = event.button <= 0;
+      pen.stroke = { points: [] };
+      draw(event);
+      pen.took = Math.min(pen.took, BUSY);  // each stroke tries once whether the server is quick again
+    };
+  }
+  for (const host of document.querySelectorAll(".st-key-canvas *")) {
+    const drawing = host.shadowRoot?.querySelector(".dc-root");
+    dressed ||= Boolean(drawing);
+    if (!drawing || drawing.getAttribute("aria-label") === label) continue;
+    drawing.setAttribute("role", "img");
+    drawing.setAttribute("aria-label", label);
+    const style = document.createElement("style");
+    style.textContent = ".dc-toolbar { display: none !important; }";
+    host.shadowRoot.append(style);
+  }
+  for (const [keys, name] of Object.entries(KEYS)) {
+    const button = document.querySelector(`.st-key-${name} button`);
+    button?.setAttribute("aria-keyshortcuts", keys.replace("Ctrl", "Control"));
+    button?.setAttribute("title", keys);
+  }
+  clearTimeout(waiting);  // this script may run before the canvas is there
+  if (!dressed && tries) waiting = setTimeout(() => dressCanvas({ label, blank }, tries - 1), 50);
+}
+
+// ---- The hand: where nobody does anything, it writes a number once, to show how it goes. It writes on a sheet of its
+// own above the canvas, and makes way as soon as anything moves.
+
+const IDLE = 9000;  // ms
+const STAYS = 5000;  // ms that its number stays
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const hand = { strokes: [], across: 1, width: 0, ink: "", wrote: false, sheet: null, timer: null };
+
+function startHand(data) {
+  Object.assign(hand, data);
+  handWaits();
+}
+
+function handWaits() {
+  clearTimeout(hand.timer);
+  if (!hand.wrote) hand.timer = setTimeout(() => (mayWrite() ? write() : handWaits()), IDLE);
+}
+
+function mayWrite() {
+  const canvas = document.querySelector(".st-key-canvas[data-blank]"), box = layers()[0]?.getBoundingClientRect();
+  return canvas?.checkVisibility() && document.visibilityState === "visible" && !still.matches
+    && box?.width && box.top >= 0 && box.bottom <= innerHeight;
+}
+
+function handStops() {
+  if (!hand.sheet) return handWaits();
+  hand.sheet.remove();
+  hand.sheet = null;
+  tellHand("", false);
+}
+
+function tellHand(data, down = true) {
+  pen.number = Math.max(Date.now(), pen.number + 1);
+  pen.sent = performance.now();
+  pen.send({ number: pen.number, down, data, strokes: pen.strokes });
+}
+
+async function write() {
+  const [paper] = layers(), box = paper.getBoundingClientRect(), sheet = document.createElement("canvas");
+  hand.wrote = true;
+  hand.sheet = sheet;
+  sheet.width = box.width;
+  sheet.height = box.height;
+  const brush = sheet.getContext("2d"), filter = getComputedStyle(document.querySelector(".st-key-canvas")).filter;
+  sheet.style.cssText = `position: fixed; left: ${box.x}px; top: ${box.y}px; z-index: 16; pointer-events: none;`
+    + ` border-radius: 0.5rem; filter: ${filter}`;
+  Object.assign(brush, { fillStyle: "#ffffff", strokeStyle: hand.ink, lineWidth: hand.width, lineCap: "round" });
+  brush.fillRect(0, 0, box.width, box.height);
+  document.body.append(sheet);
+  document.querySelector(".st-key-canvas")?.removeAttribute("data-blank");
+  const size = Math.min(0.6 * box.height, (0.8 * box.width) / hand.across);
+  const left = (box.width - hand.across * size) / 2, top = (box.height - size) / 2;
+  const rests = (ms) => new Promise((done) => setTimeout(done, ms));
+  for (const stroke of hand.strokes) {
+    for (let place = 1; place < stroke.length; place++) {
+      const [from, to] = [stroke[place - 1], stroke[place]].map(([x, y]) => [left + x * size, top + y * size]);
+      for (let step = 1; step <= 5; step++) {
+        const [before, after] = [(step - 1) / 5, step / 5];
+        brush.beginPath();
+        brush.moveTo(from[0] + (to[0] - from[0]) * before, from[1] + (to[1] - from[1]) * before);
+        brush.lineTo(from[0] + (to[0] - from[0]) * after, from[1] + (to[1] - from[1]) * after);
+        brush.stroke();
+        await rests(22);
+        if (hand.sheet !== sheet) return;
+      }
+      if (pen.answered >= pen.number && performance.now() - pen.sent > PAUSE) tellHand(sheet.toDataURL("image/png"));
+    }
+    await rests(200);
+    if (hand.sheet !== sheet) return;
+  }
+  tellHand(sheet.toDataURL("image/png"), false);
+  await rests(STAYS);
+  if (hand.sheet === sheet) handStops();
+}
+
+for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "resize", "scroll"]) {
+  addEventListener(type, handStops, { capture: true, passive: true });
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  let observer = watched.get(parentElement);
+  dressCanvas(data);
+  mostPoints = data.most_points;
+  startHand(data.hand);
+  pen.send = (live) => setStateValue("live", live);
+  pen.strokes = pen.strokes.filter((stroke) => stroke.number > data.settled);
+  if (data.answered > pen.answered) {
+    pen.answered = data.answered;
+    if (data.answered === pen.number) pen.took = performance.now() - pen.sent;
+    tellSoon();
+  }
+  sheet = data.sheet;
+  letGo();
+  if (!observer) {
+    setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
+    const probe = parentElement.querySelector(".probe");
+    let last = 0;
+    observer = new ResizeObserver(() => {
+      const width = Math.floor(probe.getBoundingClientRect().width);
+      if (width > 0 && width !== last) setStateValue("width", (last = width));
+    });
+    observer.observe(probe);
+    watched.set(parentElement, observer);
+  } else if (data.keep === "") {
+    cleared = false;
+    storage((s) => s.removeItem(STORE));
+  } else if (data.keep !== null && !cleared) {
+    storage((s) => s.setItem(STORE, data.keep));
+  }
+  return () => { observer.disconnect(); watched.delete(parentElement); };
+}

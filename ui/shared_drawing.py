@@ -1,0 +1,73 @@
+"""A drawing as a short text for a link, and back: the points of its strokes, rounded to pixels, and compressed.
+
+What comes back is from anybody: it is bounded, and a text that is none of ours gives no drawing.
+"""
+
+import base64
+import binascii
+import itertools
+import json
+import zlib
+
+import numpy as np
+
+from digit_core import records
+from ui import samples
+
+LONGEST = 6000  # characters; some chats cut longer links
+LARGEST = 100_000  # bytes that a text may unpack to
+MOST_STROKES, MOST_POINTS = 200, 20_000
+WIDEST = 4000  # pixels
+
+
+def pack(objects: list[dict], width: int) -> str | None:
+    """Fabric.js paths on a canvas of that width, in pixels, as a text; None where there is no short one."""
+    try:
+        strokes = [_stroke(stroke) for stroke in objects]
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
+    content = json.dumps({"width": width, "strokes": strokes}, separators=(",", ":")).encode()
+    text = base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
+    return text if strokes and len(text) <= LONGEST else None
+
+
+def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:
+    """The Fabric.js paths of a text that `pack` made, in that colour, and the canvas's width; None for other texts."""
+    if len(text) > LONGEST:
+        return None
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = zlib.decompressobj().decompress(packed, LARGEST)
+        found = records.parse(content)
+        width, strokes = found["width"], found["strokes"]
+        if not 0 < records.number(width) <= WIDEST or not 0 < len(strokes) <= MOST_STROKES:
+            return None
+        if sum(map(len, strokes)) > 2 * MOST_POINTS:
+            return None
+        return [samples.path(_points(moves), colour, _pen(pen)) for pen, *moves in strokes], int(width)
+    except (ValueError, TypeError, KeyError, binascii.Error, zlib.error):
+        return None
+
+
+def _stroke(stroke: dict) -> list[int]:
+    """The pen's width, the first point, and the way from each point to the next: x and y by turns."""
+    points = np.array([command[1:3] for command in stroke["path"]], float)  # of a curve its control point
+    scale, pen = float(stroke.get("scaleX", 1)), float(stroke["strokeWidth"])
+    if scale != 1:  # the canvas was turned: left and top are those of the scaled stroke's edge
+        points = scale * (points - points.min(0) + pen / 2) + [float(stroke["left"]), float(stroke["top"])]
+    whole = np.round(points).astype(int)
+    ways = np.diff(whole, axis=0)
+    return [max(round(pen * scale), 1), *whole[0].tolist(), *ways[ways.any(1)].ravel().tolist()]
+
+
+def _points(moves: list) -> list[tuple[float, float]]:
+    if len(moves) < 2 or len(moves) % 2 or not all(abs(records.number(move)) <= WIDEST for move in moves):
+        raise ValueError("not the points of a stroke")
+    points = [*zip(itertools.accumulate(moves[::2]), itertools.accumulate(moves[1::2]), strict=True)]
+    return points if len(points) > 1 else points * 2
+
+
+def _pen(width) -> float:
+    if not 1 <= records.number(width) <= 200:
+        raise ValueError("not the width of a pen")
+    return float(width)
