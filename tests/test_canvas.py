@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import ui
-from ui import browser, state
+from ui import browser, sent_drawing, state
 
 DATA = "data:image/png;base64,"
 BROWSER_KEY, KEY = "canvas_browser", "canvas"
@@ -119,7 +119,7 @@ def test_what_no_browser_of_ours_says_is_passed_over(session, live):
 def test_a_kept_drawing_that_cannot_be_is_none_and_was_asked_for(session, canvas, kept):
     session[BROWSER_KEY] = {"kept": kept}
     assert browser.look(BROWSER_KEY).kept is not None
-    assert canvas._unpacked(kept) is None
+    assert sent_drawing.unpacked(kept) is None
 
 
 def test_strokes_and_points_are_bounded(session):
