@@ -24,6 +24,7 @@ BLUES = [[0, PAPER], [0.0001, "#dde8fc"], [0.6, "#8fb0f0"], [0.75, "#3565c8"], [
 PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
 LOSS_TICKS = [figure * 10.0**power for power in range(-5, 4) for figure in (1, 3)]
 LOSS_AXIS = {"type": "log", "tickvals": LOSS_TICKS, "ticktext": [f"{tick:g}" for tick in LOSS_TICKS]}
+PLOT_HEIGHT = 190  # pixels of training curves, whatever their legend needs
 MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
 
 
@@ -56,12 +57,13 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
     """
     share = quantity == "accuracy"
     traces = [_trace(curve, share) for curve in curves]
+    below = 20 * max(len(curves) - 2, 0)  # pixels for a legend of several lines, so that the plot keeps its height
     layout = {
-        "height": 260,
-        "margin": {"l": 48, "r": 10, "t": 30, "b": 40},
+        "height": PLOT_HEIGHT + 74 + below,
+        "margin": {"l": 48, "r": 10, "t": 12, "b": 62 + below},
         "uirevision": identity,
         "showlegend": True,
-        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
+        "legend": {"orientation": "h", "y": -48 / PLOT_HEIGHT, "yanchor": "top", "x": 0},
         "xaxis": {"title": {"text": "epoch"}, "range": [0, 1.02 * epochs], "gridcolor": GRID, "zeroline": False},
         "yaxis": {
             "title": {"text": quantity},

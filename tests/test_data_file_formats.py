@@ -1,11 +1,14 @@
 """Own data in every known form, and what is wrong with it named by file and row."""
 
 import gzip
+import io
 import json
 import struct
+import zipfile
 
 import cv2
 import numpy as np
+import pictures
 import pytest
 from drawing import DIGITS, draw, placed
 
@@ -82,6 +85,50 @@ def test_a_folder_of_pictures_a_class(tmp_path):
     digits = file_formats.read(tmp_path)["train"]
     assert digits.labels.tolist() == [3, 8]
     assert (digits.images.max((1, 2)) == 255).all()
+
+
+def test_a_zip_of_folders_is_read_as_the_folders_are(tmp_path):
+    with zipfile.ZipFile(tmp_path / "mine.zip", "w") as archive:
+        for digit in (3, 8):
+            picture = pictures.png(draw(placed(DIGITS[digit], 60, 80, 200)))
+            archive.writestr(f"my digits/{digit}/a.png", picture)
+            archive.writestr(f"__MACOSX/my digits/{digit}/._a.png", b"no picture")
+        archive.writestr("my digits/read me.txt", "hello")
+    digits = file_formats.read(tmp_path / "mine.zip")["train"]
+    assert digits.labels.tolist() == [3, 8]
+    assert (digits.images.max((1, 2)) == 255).all()
+
+
+def _zip(**files: bytes) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("_", "/", 1) + ".png", data)
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK nothing", "cannot be unpacked"),
+        (_zip(), "no folders named 0 to 9"),
+        (_zip(x_a=b"1"), "no folders named 0 to 9"),
+        (_zip(**{"3_a": b"no picture"}), "3/a.png"),
+        (_zip(**{"3_a": pictures.png(np.full((40, 40, 3), 255, np.uint8))}), "nothing drawn"),
+        (_zip(**{"3_a": bytes(30_000_000)}), "too large"),
+        (_zip(**{"3_a": pictures.png(draw(placed(DIGITS[3], 60, 80, 200)))})[:-40], "cannot be unpacked"),
+    ],
+)
+def test_a_zip_that_holds_no_digits_is_named(tmp_path, content, said):
+    (tmp_path / "d.zip").write_bytes(content)
+    with pytest.raises(DigitFileError, match=said):
+        file_formats.read(tmp_path / "d.zip")
+
+
+def test_a_zip_s_size_is_known_before_it_is_unpacked(tmp_path):
+    (tmp_path / "d.zip").write_bytes(_zip(**{"3_a": bytes(30_000_000)}))
+    with pytest.raises(DigitFileError, match="larger than 20 MB"):
+        file_formats.check_size(tmp_path / "d.zip", 20_000_000)
 
 
 def test_strokes_are_drawn_and_letters_passed_over(tmp_path, recognizer):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from digit_core.data import datasets
+from digit_core.data import datasets, mnist
 from digit_core.evaluation import cache
 from digit_core.models import store as model_store
 from ui import address
@@ -149,7 +149,7 @@ def test_without_mnist_and_network_the_card_speaks(monkeypatch):
     def none(*arguments):
         raise OSError("no network")
 
-    monkeypatch.setattr(datasets, "_download", none)
+    monkeypatch.setattr(mnist, "_download", none)
     app = _open(data="mnist")
     assert not app.exception
     accuracy = model_store.find("lenet5").card["metrics"]["test_accuracy"]

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from digit_core.data import datasets
 from digit_core.runs import store as runs
 from digit_core.runs.events import Recorder
+from digit_core.runs.limits import limits
 from digit_core.runs.status import lock_of
 from digit_core.training.events import BatchEnd, EpochEnd, Glimpse, Started
-from digit_core.training.settings import settings_from
+from digit_core.training.settings import enough_epochs, settings_from
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "train.py")
@@ -60,8 +62,10 @@ def test_what_is_chosen_is_what_trains(launched):
     app = _unfold(_app())
     app.selectbox(key="data_quick").set_value("builtin")
     app.selectbox(key="network_quick").set_value("lenet5").run()
-    assert app.number_input(key="epochs_quick").value == 20  # of few digits two passes teach nothing
-    app.number_input(key="epochs_quick").set_value(3)
+    few = len(datasets.load("builtin").train)  # two passes over them would teach nothing
+    assert app.number_input(key="epochs_quick").value == enough_epochs(settings_from("quick"), few) > 20
+    app.number_input(key="epochs_quick").set_value(3).run()
+    assert "few steps" in app.warning[0].value
     app.number_input(key="dropout_lenet5_quick").set_value(0.25)
     app.select_slider(key="augmentation_quick").set_value("strong")
     app.text_input(key="run_title").set_value("Mine").run()
@@ -70,6 +74,50 @@ def test_what_is_chosen_is_what_trains(launched):
     [run] = runs.list_runs()
     assert (run.title, run.settings.architecture, run.settings.data) == ("Mine", "lenet5", "builtin")
     assert (run.settings.epochs, run.settings.dropout, run.settings.augmentation) == (3, 0.25, "strong")
+
+
+def test_an_own_file_says_what_is_missing_and_gets_enough_steps(launched):
+    app = _unfold(_app())
+    app.selectbox(key="data_quick").set_value("own").run()
+    assert _button(app, "train_start").disabled
+    assert any("First choose a file" in caption.value for caption in app.caption)
+    digits = datasets.load("builtin").train
+    rows = [
+        ",".join(map(str, [label, *image.ravel()])) for image, label in zip(digits.images, digits.labels, strict=True)
+    ]
+    app.file_uploader(key="own_digits").set_value(("mine.csv", "\n".join(rows[:600]).encode(), "text/csv")).run()
+    assert not app.exception
+    assert not _button(app, "train_start").disabled
+    [said] = [success.value for success in app.success]
+    train, batch = int(said.split()[0]), app.number_input(key="batch_quick").value
+    enough = enough_epochs(settings_from("quick", batch_size=batch), train)
+    assert app.number_input(key="epochs_quick").value == enough <= limits().epochs
+    assert not app.warning
+    _button(app, "train_start").click().run()
+    [run] = runs.list_runs()
+    assert run.settings.data.endswith("own.csv")
+    assert (run.settings.epochs, run.settings.batch_size) == (enough, batch)
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "told", "now"),
+    [
+        ("starting", "Starting TensorFlow, which takes some seconds.", False, "Start TensorFlow"),
+        ("starting", "Loading the digits.", False, "Load the digits"),
+        ("training", "", False, "Build the network"),
+        ("training", "", True, "First steps"),
+    ],
+)
+def test_what_happens_before_the_first_point_is_shown(training, state, message, told, now):
+    (training.folder / "events.jsonl").unlink(missing_ok=True)
+    runs.write_status(training.folder, {"state": state, "message": message})
+    if told:
+        parts, watched = {"train": 8, "validation": 2, "test": 1}, np.zeros((10, 28, 28), np.uint8)
+        Recorder(training.folder)(Started(parts, watched, np.arange(10, dtype=np.uint8)))
+    app = _app()
+    [steps] = [element.proto.body for element in app.get("html") if '<ol class="ink-steps' in element.proto.body]
+    assert f'<li class="now">{now}</li>' in steps
+    assert not app.get("plotly_chart")
 
 
 def test_each_preset_begins_with_its_own_values():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from digit_core.data import datasets
+from digit_core.data import datasets, mnist
 from digit_core.data.datasets import DatasetError, Split
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
@@ -51,7 +51,7 @@ def name_of(data: str) -> str:
 
 def digits(model: str, data: str) -> Split:
     """The test digits; where they cannot be had the visitor is told, and the run ends here."""
-    if data == "mnist" and not datasets.has_mnist() and not st.session_state.get("mnist_asked"):
+    if data == "mnist" and not mnist.is_at_hand() and not st.session_state.get("mnist_asked"):
         _offer_mnist()
     try:
         with st.spinner("Loading the digits ..."):

@@ -13,8 +13,8 @@ import numpy as np
 import streamlit as st
 
 from digit_core import Reading, Recognizer, charts
-from digit_core.data import datasets
-from digit_core.data.datasets import Split
+from digit_core.data import datasets, mnist
+from digit_core.data.datasets import DatasetError, Split
 from digit_core.evaluation import cache, robustness
 from digit_core.evaluation.cache import OnProgress
 from digit_core.evaluation.metrics import Evaluation
@@ -111,10 +111,19 @@ def watched(folder: Path) -> np.ndarray | None:
 
 
 @st.cache_resource(show_spinner=False)
-def some_digits() -> Split:
-    """One built-in digit of each kind, to show what is done to digits."""
-    split = datasets.load("builtin").train
-    places = [int(np.flatnonzero(split.labels == digit)[1]) for digit in range(10)]
+def some_digits(data: str) -> Split:
+    """One digit of each kind of a data set, or of the built-in one where it is not at hand, to show what is done."""
+    name = data if data != "mnist" or mnist.is_at_hand() else "builtin"
+    try:
+        return one_of_each(datasets.load(name).train)
+    except DatasetError:  # it was at hand a moment ago, or is damaged; training will say so
+        log.warning("%s cannot be shown", name, exc_info=True)
+        return one_of_each(datasets.load("builtin").train)
+
+
+def one_of_each(split: Split) -> Split:
+    """One digit of each kind that there is."""
+    places = [int(np.flatnonzero(split.labels == digit)[0]) for digit in np.unique(split.labels)]
     return Split(split.images[places], split.labels[places])
 
 

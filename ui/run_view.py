@@ -27,8 +27,8 @@ def show(run: Run) -> None:
     st.caption(run_wording.settings(run.settings))
     watching = st.fragment(run_every=EVERY if run.is_running else None)(_live)
     watching(run.id, run.state)
-    if not run.is_running:
-        _reached(run)
+    if run.result:
+        _misread(run)
 
 
 def _live(run_id: str, state_before: str) -> None:
@@ -44,8 +44,12 @@ def _live(run_id: str, state_before: str) -> None:
     with st.container(key="train_progress"):
         _progress(run, story)
     _buttons(run)
-    if story.batches or run.is_running:  # empty axes at first: the browser loads what draws them meanwhile
+    if run.result and not run.is_running:
+        _reached(run)
+    if story.batches:
         _curves(run, story)
+    elif run.is_running:
+        _before_the_first_point(run, story)
     if story.glimpse is not None:
         _watched(run, story)
 
@@ -94,6 +98,17 @@ def attempt(action) -> bool:
     return True
 
 
+def _before_the_first_point(run: Run, story: Story) -> None:
+    """What happens until there is something to draw."""
+    steps = ("Start TensorFlow", "Load the digits", "Build the network", "First steps")
+    now = run_wording.first_step(run, story.digits)
+    shown = "".join(
+        f'<li class="{"done" if place < now else "now" if place == now else ""}">{step}</li>'
+        for place, step in enumerate(steps)
+    )
+    st.html(f'<ol class="ink-steps">{shown}</ol>')
+
+
 def _curves(run: Run, story: Story) -> None:
     """Loss and accuracy, side by side where there is room."""
     for place, quantity in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
@@ -129,36 +144,43 @@ def _watched(run: Run, story: Story) -> None:
 
 def _reached(run: Run) -> None:
     """What the run reached, and what may be done with it."""
-    result = run.result
-    if not result:
-        return
-    model = runs.model(run)
-    left, right = st.columns([5, 6], gap="large")
-    with left:
-        first, second = st.columns(2)
-        first.metric("Validation", f"{result['validation']:.2%}", help="Digits used only to choose the best epoch")
-        second.metric("Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits")
+    result, model = run.result, runs.model(run)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
+        st.metric(
+            "Validation",
+            f"{result['validation']:.2%}",
+            help="Digits used only to choose the best epoch",
+            width="content",
+        )
+        st.metric(
+            "Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits",
+            width="content",
+        )  # fmt: skip
         if model:
             pressed = st.button("Use it on the Predict page", type="primary", icon=":material/draw:", key="train_use")
             looked = st.button("Look closer on the Evaluate page", icon=":material/fact_check:", key="train_evaluate")
             if pressed or looked:
                 _use(run, "predict" if pressed else "evaluate")
-        with st.container(horizontal=True, gap="small"):
-            if model:
-                _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
-                _download(model.litert_file, "LiteRT", f"{run.model_name}.tflite")
-            st.download_button(
-                "Log as CSV", lambda: _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
-                key="train_csv", on_click="ignore",
-            )  # fmt: skip
-    with right:
-        counts = np.array(result["test_confusion"])
-        st.plotly_chart(
-            charts.confusion(counts),
-            key="train_confusion",
-            config={"displayModeBar": False},
-            alt=charts.confusion_text(counts),
-        )
+    with st.container(horizontal=True, gap="small"):
+        if model:
+            _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
+            _download(model.litert_file, "LiteRT", f"{run.model_name}.tflite")
+        st.download_button(
+            "Log as CSV", lambda: _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
+            key="train_csv", on_click="ignore",
+        )  # fmt: skip
+
+
+def _misread(run: Run) -> None:
+    """The confusion matrix of its test digits."""
+    counts = np.array(run.result["test_confusion"])
+    st.plotly_chart(
+        charts.confusion(counts),
+        key="train_confusion",
+        width=560,
+        config={"displayModeBar": False},
+        alt=charts.confusion_text(counts),
+    )
 
 
 def _download(path, label: str, name: str) -> None:
@@ -199,6 +221,13 @@ STYLE = """
 .ink-glimpse span { font-size: 0.8rem; opacity: 0.8; }
 .ink-glimpse.wrong { outline: 2px solid #c2600c; }
 .ink-glimpse.wrong b { text-decoration: line-through; color: #c2600c; }
+.ink-steps { list-style: none; padding: 1rem 0 !important; display: flex; flex-wrap: wrap; gap: 0.4rem 1.6rem;
+  min-height: 200px; align-content: flex-start; }
+.ink-steps li { opacity: 0.65; margin: 0; }
+.ink-steps li::before { content: "○"; margin-right: 0.5rem; }
+.ink-steps li.done::before { content: "✓"; }
+.ink-steps li.now { opacity: 1; font-weight: 600; }
+.ink-steps li.now::before { content: "●"; }
 @media (max-width: 640px) { .ink-watch { grid-template-columns: repeat(5, minmax(0, 1fr)); } }
 </style>
 """

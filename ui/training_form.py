@@ -21,6 +21,7 @@ from digit_core.training.settings import (
     PRESETS,
     SCHEDULES,
     TrainingSettings,
+    enough_epochs,
     settings_from,
 )
 from ui import components, resources, visitor
@@ -33,8 +34,8 @@ PRESET_WORDS = {
 }
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
-EPOCHS_OF_FEW = 20  # at least, where there are few digits: two passes would teach nothing
-OWN_TYPES = ["npz", "csv", "gz", "jsonl"]
+OWN_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
+SMALLEST_BATCH = 16  # to which batches of few digits are made smaller
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
 MOST_ROWS = 60_000  # of an upload that is a text
 
@@ -53,20 +54,22 @@ def show(allowed: Limits) -> None:
     preset = st.segmented_control(
         "Preset", list(PRESETS), format_func=PRESET_NAMES.get, default="quick", required=True, key="preset"
     )
-    words, begin = st.empty(), st.container()
+    words, begin = st.empty(), st.container(horizontal=True, vertical_alignment="center", gap="small")
     wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
         untouched = Wish(_within(PRESETS[preset], allowed), "", None)
         if unfolded.open:
-            wish = _settings(preset, wishes.get(preset, untouched), allowed)
-            wishes[preset] = wish or wishes.get(preset, untouched)
+            wish, missing = _settings(preset, wishes.get(preset, untouched), allowed)
+            wishes[preset] = wish
         else:
-            wish = wishes.get(preset, untouched)
-    words.caption(_in_words(preset, wish or wishes[preset]))
+            wish, missing = wishes.get(preset, untouched), None
+    words.caption(_in_words(preset, wish))
     pressed = begin.button(
-        "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=wish is None
+        "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=bool(missing)
     )
-    if pressed and wish:
+    if missing:
+        begin.caption(missing)
+    if pressed and not missing:
         _start(wish)
 
 
@@ -103,8 +106,8 @@ def _keep(key: str, value) -> str:
     return key
 
 
-def _settings(preset: str, before: Wish, allowed: Limits) -> Wish | None:
-    """All that may be chosen, as it was before; None as long as the own file cannot be used."""
+def _settings(preset: str, before: Wish, allowed: Limits) -> tuple[Wish, str | None]:
+    """All that may be chosen, as it was before; and what is missing before it can start, as a sentence."""
     was = before.settings
 
     def key(name: str, value) -> str:
@@ -122,7 +125,7 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish | None:
         list(DATA),
         format_func=DATA.get,
         key=key("data", "own" if before.data else was.data),
-        on_change=_fit_epochs,
+        on_change=_fit_to_digits,
         args=(preset, allowed),
     )
     outline = resources.outline(architecture)
@@ -167,26 +170,43 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish | None:
         ),
         "seed": third.number_input("Seed", 0, 2**32 - 1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
-    own = _own_file(before, allowed, changes["validation_share"]) if data == "own" else None
-    changes["augmentation"] = _augmentation(key("augmentation", was.augmentation))
+    own = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else None
+    digits = own.sample if own else resources.some_digits(data if data != "own" else "builtin")
+    changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
+    wish = Wish(settings_from(preset, **changes), title, own.file if own else None)
     if data == "own" and not own:
-        return None
-    return Wish(settings_from(preset, **changes), title, own)
+        return wish, "First choose a file with your digits, under All settings."
+    if data != "mnist":
+        _warn_of_few_steps(first, wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train))
+    return wish, None
 
 
-def _fit_epochs(preset: str, allowed: Limits) -> None:
-    """Other digits were chosen: few want more passes."""
-    base = PRESETS[preset].epochs
-    least = EPOCHS_OF_FEW if st.session_state[f"data_{preset}"] == "builtin" else base
-    st.session_state[f"epochs_{preset}"] = min(max(base, least), allowed.epochs)
+def _warn_of_few_steps(place, settings: TrainingSettings, digits: int) -> None:
+    if (enough := enough_epochs(settings, digits)) > settings.epochs:
+        place.warning(f"{digits:,} digits make few steps: {enough} epochs teach it more.", icon=":material/timer:")
 
 
-def _augmentation(key: str) -> str:
-    """How far digits are distorted, with a look at some."""
+def _fit_to_digits(preset: str, allowed: Limits) -> None:
+    """Other digits were chosen: few want more passes, and smaller batches where passes are limited."""
+    chosen, digits = st.session_state[f"data_{preset}"], None
+    if chosen == "builtin":
+        digits = len(datasets.load("builtin").train)
+    elif chosen == "own" and (own := _looked_through(st.session_state.get("own_digits"), None)):
+        digits = own.counts["train"]
+    settings = PRESETS[preset]
+    if digits:
+        while enough_epochs(settings, digits) > allowed.epochs and settings.batch_size > SMALLEST_BATCH:
+            settings = replace(settings, batch_size=settings.batch_size // 2)
+        settings = replace(settings, epochs=enough_epochs(settings, digits))
+    st.session_state[f"epochs_{preset}"] = min(settings.epochs, allowed.epochs)
+    st.session_state[f"batch_{preset}"] = settings.batch_size
+
+
+def _augmentation(key: str, digits: datasets.Split) -> str:
+    """How far digits are distorted, with a look at some of those that are trained on."""
     chosen = st.select_slider(
         "Distortion of the training digits", list(DISTORTION), format_func=DISTORTION.get, key=key
     )
-    digits = resources.some_digits()
     rng = np.random.default_rng(st.session_state.setdefault("preview", 0))
     distorted = [
         augmentation.distort(digits.images, digits.labels, augmentation.DISTORTIONS[chosen], rng) for _ in range(2)
@@ -196,7 +216,7 @@ def _augmentation(key: str) -> str:
         st.image(
             components.sprite(rows),
             width="stretch",
-            alt=f"Ten digits, and under each what training makes of it: {DISTORTION[chosen].lower()} distortion",
+            alt=f"{len(digits)} digits, and each as training sees it: {DISTORTION[chosen].lower()} distortion",
         )
     if chosen == "none":
         st.caption("Digits are trained on as they are.")
@@ -208,38 +228,59 @@ def _augmentation(key: str) -> str:
     return chosen
 
 
-def _own_file(before: Wish, allowed: Limits, validation_share: float | None) -> tuple[str, bytes] | None:
+@dataclass(frozen=True)
+class OwnDigits:
+    """A visitor's file: its name and content, how many digits each part of it holds, and some to look at."""
+
+    file: tuple[str, bytes]
+    counts: dict[str, int]
+    sample: datasets.Split
+
+
+def _own_file(preset: str, before: Wish, allowed: Limits, validation_share: float | None) -> OwnDigits | None:
     """The visitor's own digits, once they were found to be ones; those of before as long as there are no others."""
     file = st.file_uploader(
-        "NPZ with x_train and y_train, CSV with the label first, or pen strokes as JSON lines; gzipped or not",
+        "NPZ with x_train and y_train, CSV with the label first, pen strokes as JSON lines, or a zip of folders named "
+        "0 to 9 with pictures",
         OWN_TYPES,
         key="own_digits",
         max_upload_size=allowed.upload,
+        on_change=_fit_to_digits,
+        args=(preset, allowed),
     )
-    if not file and before.data:
-        st.caption("The file that you chose before is used.")
-        return before.data
-    if not file:
+    if not file and not before.data:
         st.caption("Choose a file to train on.")
         return None
-    suffix = next((end for end in reversed(datasets.OWN_ENDS) if file.name.lower().endswith(end)), None)
-    if not suffix:
-        st.error("This is no file of digits that can be read here.", icon=":material/error:")
-        return None
-    content = file.getvalue()
     try:
-        counts = _counts(f"own{suffix}", content, validation_share)
+        own = _looked_through(file, validation_share) if file else _look_through(*before.data, validation_share)
     except (DatasetError, DigitFileError) as error:
         st.error(components.plain(str(error)), icon=":material/error:")
         return None
+    if not own:
+        st.error("This is no file of digits that can be read here.", icon=":material/error:")
+        return None
+    if not file:
+        st.caption("The file that you chose before is used.")
     st.caption("Anyone who opens this page can see this training and ten of your digits.")
-    st.success(f"{counts['train']:,} digits to train on, {counts['test']:,} to test on.", icon=":material/check:")
-    return f"own{suffix}", content
+    train, test = own.counts["train"], own.counts["test"]
+    st.success(f"{train:,} digits to train on, {test:,} to test on.", icon=":material/check:")
+    return own
+
+
+def _looked_through(file, validation_share: float | None) -> OwnDigits | None:
+    """What an uploaded file holds; None where there is none, or its name is of no known form.
+
+    Raises:
+        DatasetError, DigitFileError: it is not what it should be.
+    """
+    ends = reversed(datasets.OWN_ENDS)
+    suffix = next((end for end in ends if file and file.name.lower().endswith(end)), None)
+    return _look_through(f"own{suffix}", file.getvalue(), validation_share) if suffix else None
 
 
 @st.cache_data(show_spinner="Looking through your digits ...", max_entries=4)
-def _counts(name: str, content: bytes, validation_share: float | None) -> dict[str, int]:
-    """How many digits each part of an upload holds.
+def _look_through(name: str, content: bytes, validation_share: float | None) -> OwnDigits:
+    """What an upload holds.
 
     Raises:
         DatasetError, DigitFileError: it is not what it should be.
@@ -250,6 +291,7 @@ def _counts(name: str, content: bytes, validation_share: float | None) -> dict[s
         file_formats.check_size(path, LARGEST_UNPACKED, MOST_ROWS)
         try:
             dataset = datasets.load(str(path), validation_share=validation_share)
-        except DatasetError as error:
+        except (DatasetError, DigitFileError) as error:
             raise DatasetError(str(error).replace(str(path), "Your file")) from error
-    return {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
+    counts = {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
+    return OwnDigits((name, content), counts, resources.one_of_each(dataset.train))

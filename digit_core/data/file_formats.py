@@ -1,7 +1,7 @@
 """Files of digits that people bring -> images and labels in MNIST's form.
 
 Known forms: IDX files as MNIST's (gzipped or not; EMNIST's digits and QMNIST come so), NPZ,
-CSV with the label first (as Kaggle's), a folder of pictures a class, and pen strokes as JSON
+CSV with the label first (as Kaggle's), a folder of pictures a class or a zip of it, and pen strokes as JSON
 lines. Everything is checked as it is read, and what is malformed is named by file and row.
 Nothing is ever unpickled.
 """
@@ -19,10 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from digit_core.data import pen_strokes
+from digit_core.data import pen_strokes, picture_folders
 from digit_core.data.pen_strokes import PENS
-from digit_core.pictures import foreground, image_files, normalization
-from digit_core.pictures.image_files import UnreadableImageError
+from digit_core.pictures import normalization
 
 MOST_BYTES = 2_000_000_000  # of one file, unpacked
 IDX_IMAGES = re.compile(r"(?P<stem>.*)-images[-.]idx3-ubyte(?P<gz>\.gz)?$", re.IGNORECASE)
@@ -64,16 +63,17 @@ def read(path: Path) -> dict[str, Digits]:
     for suffixes, reader in READERS.items():
         if name.endswith(suffixes):
             return reader(path)
-    raise DigitFileError(f"{path} has no known form: IDX, NPZ, CSV, strokes (.jsonl), or a folder of pictures.")
+    raise DigitFileError(f"{path} has no known form: IDX, NPZ, CSV, strokes (.jsonl), or pictures (folder or zip).")
 
 
 def check_size(path: Path, most_bytes: int, most_rows: float = math.inf) -> None:
     """Raises DigitFileError if a file holds more bytes, or as a text more rows, once unpacked; reads no further."""
     size = rows = 0
     try:
-        if path.name.endswith(".npz"):
+        if path.name.endswith((".npz", ".zip")):
             with zipfile.ZipFile(path) as archive:
                 size = sum(member.file_size for member in archive.infolist())
+                rows = len(archive.infolist())
         else:
             with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
                 while size <= most_bytes and rows <= most_rows and (block := file.read(1 << 20)):
@@ -242,28 +242,12 @@ def _text(path: Path) -> str:
 
 
 def _read_classes(path: Path) -> Digits:
-    """Folders named 0 to 9 with pictures of that digit, each brought to MNIST's form."""
-    files = [
-        (file, digit)
-        for digit in range(10)
-        for file in sorted((path / str(digit)).rglob("*"))
-        if file.suffix.lower() in image_files.SUFFIXES and not file.name.startswith(".")
-    ]
-    if not files:
-        raise DigitFileError(f"{path} holds neither IDX files nor folders named 0 to 9 with pictures.")
-    pictures = np.stack([_normalised(file) for file, _ in files])
-    return _checked(pictures, np.array([digit for _, digit in files]), path)
-
-
-def _normalised(file: Path) -> np.ndarray:
-    """A picture of one digit, uint8 (28, 28)."""
+    """Pictures in folders named 0 to 9, in a folder or a zip of it."""
     try:
-        ink = foreground.extract(image_files.working_size(image_files.read_file(file)))
-    except UnreadableImageError as error:
-        raise DigitFileError(f"{file}: {error}") from error
-    if not ink.any():
-        raise DigitFileError(f"{file}: there is nothing drawn on this picture.")
-    return normalization.normalize(ink)
+        pictures, labels = picture_folders.read(path)
+    except picture_folders.PictureFolderError as error:
+        raise DigitFileError(str(error)) from error
+    return _checked(pictures, labels, path)
 
 
 # ---- strokes
@@ -310,7 +294,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
 
 # ---- what all have in common
 
-READERS = {(".npz",): _read_npz, (".csv", ".csv.gz"): _read_csv, (".jsonl", ".jsonl.gz"): _read_strokes}
+READERS = {(".npz",): _read_npz, (".csv", ".csv.gz"): _read_csv, (".jsonl", ".jsonl.gz"): _read_strokes,
+           (".zip",): lambda path: {"train": _read_classes(path)}}  # fmt: skip
 
 
 def _checked(pictures: np.ndarray, labels: np.ndarray, source: Path) -> Digits:

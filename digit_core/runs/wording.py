@@ -63,6 +63,13 @@ def _training(last: BatchEnd | None, digits: dict[str, int] | None) -> str:
     return said
 
 
+def first_step(run: Run, digits: dict[str, int] | None) -> int:
+    """Which of the steps before a run's first batch it is at: 0 TensorFlow, 1 the digits, 2 the network, 3 a batch."""
+    if run.state == "starting":
+        return 1 if "digits" in run.message else 0
+    return 2 if digits is None else 3
+
+
 def share(last: BatchEnd | None) -> float:
     """How much of the training is done, 0..1."""
     if last is None:

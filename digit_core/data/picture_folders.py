@@ -1,0 +1,85 @@
+"""Pictures in folders named 0 to 9, on disk or in a zip -> digits in MNIST's form.
+
+A zip is read in place; nothing is unpacked to disk. Its pictures may lie below another folder.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from digit_core.pictures import foreground, image_files, normalization
+from digit_core.pictures.image_files import UnreadableImageError
+
+DIGITS = tuple("0123456789")
+MOST_MEMBERS = 200_000  # of a zip
+LARGEST_MEMBER = 20_000_000  # bytes of one of its pictures
+
+
+class PictureFolderError(Exception):
+    """Pictures cannot be read as digits; the text names the file."""
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The digits uint8 (n, 28, 28) and labels (n,) of a folder, or of a zip.
+
+    Raises:
+        PictureFolderError: there are no such folders, or a picture cannot be read or is empty.
+    """
+    found = [*(_in_folder(path) if path.is_dir() else _in_zip(path))]
+    if not found:
+        kind = "neither IDX files nor" if path.is_dir() else "no"
+        raise PictureFolderError(f"{path} holds {kind} folders named 0 to 9 with pictures.")
+    pictures, labels = zip(*found, strict=True)
+    return np.stack(pictures), np.array(labels)
+
+
+def _in_folder(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    for digit in DIGITS:
+        for file in sorted((path / digit).rglob("*")):
+            if _is_picture(file.name):
+                yield _digit(lambda file=file: image_files.read_file(file), str(file)), int(digit)
+
+
+def _in_zip(path: Path) -> Iterator[tuple[np.ndarray, int]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) > MOST_MEMBERS:
+                raise PictureFolderError(f"{path} holds more than {MOST_MEMBERS:,} files.")
+            for member in sorted(members, key=lambda member: member.filename):
+                *folders, name = PurePosixPath(member.filename).parts or ("",)
+                digit = next((folder for folder in reversed(folders) if folder in DIGITS), None)
+                if digit is None or member.is_dir() or not _is_picture(name) or "__MACOSX" in folders:
+                    continue
+                if member.file_size > LARGEST_MEMBER:
+                    raise PictureFolderError(f"{member.filename}: this picture is too large.")
+                content = _unpacked(archive, member)
+                yield _digit(lambda content=content: image_files.decode(content), member.filename), int(digit)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise PictureFolderError(f"The zip cannot be unpacked: {error}.") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes; zipfile and zlib raise whatever they like over damaged ones."""
+    try:
+        with archive.open(member) as file:
+            return file.read(LARGEST_MEMBER)
+    except Exception as error:
+        raise PictureFolderError(f"{member.filename} cannot be unpacked: {error}.") from error
+
+
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in image_files.SUFFIXES and not name.startswith(".")
+
+
+def _digit(load, name: str) -> np.ndarray:
+    """A picture of one digit, uint8 (28, 28)."""
+    try:
+        ink = foreground.extract(image_files.working_size(load()))
+    except UnreadableImageError as error:
+        raise PictureFolderError(f"{name}: {error}") from error
+    if not ink.any():
+        raise PictureFolderError(f"{name}: there is nothing drawn on this picture.")
+    return normalization.normalize(ink)
