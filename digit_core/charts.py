@@ -258,8 +258,8 @@ def reliability(bands: Sequence[dict]) -> go.Figure:
     Args:
         bands: as `evaluation.Evaluation.reliability` gives them.
     """
-    line = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "honest", "hoverinfo": "skip",
-            "line": {"color": QUIET, "dash": "dot"}}  # fmt: skip
+    line = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "confidence equals accuracy",
+            "hoverinfo": "skip", "line": {"color": QUIET, "dash": "dot"}}  # fmt: skip
     sizes = np.sqrt([band["digits"] for band in bands])
     points = {
         "type": "scatter",
@@ -267,8 +267,16 @@ def reliability(bands: Sequence[dict]) -> go.Figure:
         "name": "measured",
         "x": [band["confidence"] for band in bands],
         "y": [band["accuracy"] for band in bands],
-        "customdata": [band["digits"] for band in bands],
-        "hovertemplate": "said %{x:.0%}, right %{y:.0%}, %{customdata} digits<extra></extra>",
+        "customdata": [[band["digits"], *band["interval"]] for band in bands],
+        "hovertemplate": "said %{x:.0%}, right %{y:.1%} of %{customdata[0]} digits<br>"
+        "95 % interval: %{customdata[1]:.1%} to %{customdata[2]:.1%}<extra></extra>",
+        "error_y": {
+            "type": "data",
+            "array": [band["interval"][1] - band["accuracy"] for band in bands],
+            "arrayminus": [band["accuracy"] - band["interval"][0] for band in bands],
+            "thickness": 1,
+            "width": 0,
+        },
         "marker": {"size": (7 + 15 * sizes / max(sizes.max(initial=1), 1)).tolist(), "color": ACCENT},
     }
     share = {"range": [-0.03, 1.06], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False}

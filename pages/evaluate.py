@@ -8,15 +8,6 @@ frame.require()
 
 st.html('<h1 class="ink-title">Evaluate <span>where it is right, where it is wrong, and how sure to be.</span></h1>')
 
-NAMES = {
-    "mistakes": "Mistakes",
-    "digits": "Per digit",
-    "confidence": "Confidence",
-    "robustness": "Robustness",
-    "compare": "Compare",
-    "report": "Report",
-}
-
 model, data = evaluation_run.choose()
 digits = evaluation_run.digits(model, data)
 subject = evaluation_run.subject(model, data, digits)
@@ -26,8 +17,8 @@ if address.went_back("view"):
     st.session_state["view"] = address.get("view", address.VIEWS) or "mistakes"
 view = st.segmented_control(
     "View",
-    address.VIEWS,
-    format_func=NAMES.get,
+    list(address.VIEWS),
+    format_func=address.VIEWS.get,
     default=address.get("view", address.VIEWS) or "mistakes",
     required=True,
     key="view",

@@ -64,7 +64,10 @@ def test_a_network_is_a_row_of_blocks():
 def test_coverage_and_reliability_and_robustness_are_drawn():
     from digit_core.evaluation.robustness import Curve
 
-    bands = [{"confidence": 0.5, "accuracy": 0.4, "digits": 4}, {"confidence": 0.99, "accuracy": 1.0, "digits": 100}]
+    bands = [
+        {"confidence": 0.5, "accuracy": 0.4, "interval": (0.1, 0.8), "digits": 4},
+        {"confidence": 0.99, "accuracy": 1.0, "interval": (0.96, 1.0), "digits": 100},
+    ]
     measured = charts.reliability(bands).data[1]
     assert list(measured.x) == [0.5, 0.99]
     assert measured.marker.size[1] > measured.marker.size[0]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_core.evaluation.metrics import evaluate
+from digit_core.evaluation.metrics import evaluate, wilson
 
 
 def _rows(*digits, confidence=0.91):
@@ -53,8 +53,8 @@ def test_reliability_and_calibration_error_worked_out_by_hand():
     probabilities[2:, 5], probabilities[2:, 6] = 0.6, 0.4
     result = evaluate(probabilities, np.array([3, 4, 5, 5]))
     low, high = result.reliability()
-    assert low == {"confidence": pytest.approx(0.6), "accuracy": 1.0, "digits": 2}
-    assert high == {"confidence": pytest.approx(0.9), "accuracy": 0.5, "digits": 2}
+    assert low == {"confidence": pytest.approx(0.6), "accuracy": 1.0, "interval": wilson(2, 2), "digits": 2}
+    assert high == {"confidence": pytest.approx(0.9), "accuracy": 0.5, "interval": wilson(1, 2), "digits": 2}
     assert result.calibration_error == pytest.approx((2 * 0.4 + 2 * 0.4) / 4)
 
 

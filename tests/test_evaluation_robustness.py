@@ -93,3 +93,12 @@ def test_curves_fall_are_kept_and_take_mnist_c_where_it_lies(tmp_path, monkeypat
     with_fog = robustness.measure("simple_cnn", few)
     assert with_fog[-1].name == "MNIST-C: fog"
     assert len(with_fog) == len(curves) + 1
+
+
+def test_examples_show_one_digit_under_each_amount(rng):
+    digits = Split(rng.integers(0, 256, (3, 28, 28), dtype=np.uint8), np.arange(3, dtype=np.uint8))
+    for name, (_, _, amounts) in robustness.DISTORTIONS.items():
+        shown = robustness.examples(name, digits)
+        assert shown.shape == (len(amounts), 28, 28)
+        untouched = [i for i, amount in enumerate(amounts) if amount == (1 if name in ("scale", "contrast") else 0)]
+        assert np.array_equal(shown[untouched[0]], digits.images[0])

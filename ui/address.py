@@ -5,7 +5,14 @@ Addresses come from anybody: what cannot be is passed over.
 
 import streamlit as st
 
-VIEWS = ("mistakes", "digits", "confidence", "robustness", "compare", "report")
+VIEWS = {
+    "mistakes": "Mistakes",
+    "digits": "Per digit",
+    "confidence": "Confidence",
+    "robustness": "Robustness",
+    "compare": "Compare",
+    "report": "Report",
+}  # of the evaluation page, with their names for people
 
 
 def get(name: str, known) -> str | None:

@@ -17,7 +17,7 @@ def show(subjects: Sequence[Subject]) -> None:
     st.dataframe(
         [
             {
-                "Model": s.model,
+                "Model": s.model_name,
                 "Read right": s.result.accuracy,
                 "Misread": s.result.errors,
                 "Log loss": s.result.log_loss,
@@ -39,11 +39,11 @@ def show(subjects: Sequence[Subject]) -> None:
 
 def _against(first: Subject, second: Subject) -> None:
     found = metrics.compare(first.result, second.result)
-    a, b = components.plain(first.model), components.plain(second.model)
+    a, b = components.plain(first.model_name), components.plain(second.model_name)
     st.subheader(f"{a} and {b}", anchor=False)
     st.markdown(
         f"{a} alone is right on **{len(found.only_first)}** digits, {b} alone on **{len(found.only_second)}**; "
-        f"both are wrong on {len(found.both_wrong)}. {verdict(found, first.model, second.model)}"
+        f"both are wrong on {len(found.both_wrong)}. {verdict(found, first.model_name, second.model_name)}"
     )
     st.caption(f"Under each digit: what it is, then what {a} reads | what {b} reads.")
     for title, places, key in (
@@ -76,6 +76,6 @@ def _digits(title: str, places: np.ndarray, first: Subject, second: Subject, key
                 st.image(
                     components.enlarged(first.digits.images[place]),
                     width="stretch",
-                    alt=f"A {true}: {first.model} reads {reads[0]}, {second.model} reads {reads[1]}",
+                    alt=f"A {true}: {first.model_name} reads {reads[0]}, {second.model_name} reads {reads[1]}",
                 )
                 st.caption(f"{true}: {reads[0]} | {reads[1]}")

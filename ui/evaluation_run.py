@@ -9,13 +9,13 @@ from digit_core.data import datasets, mnist
 from digit_core.data.datasets import DatasetError, Split
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
-from ui import address, components, resources, state
+from digit_core.runs import wording as run_wording
+from ui import address, components, model_choice, resources, state
 from ui.evaluation_view import Subject
 
 log = logging.getLogger(__name__)
 
 MOST_COMPARED = 4
-NAMES = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
 def choose() -> tuple[str, str]:
@@ -33,20 +33,27 @@ def choose() -> tuple[str, str]:
     if address.went_back("data") and address.get("data", data):
         st.session_state["evaluated_data"] = address.get("data", data)
     left, right = st.columns(2, gap="medium")
-    model = left.selectbox("Model", models, models.index(wanted) if wanted in models else 0, key="evaluated_model")
+    model = left.selectbox(
+        "Model",
+        models,
+        models.index(wanted) if wanted in models else 0,
+        format_func=model_choice.called,
+        key="evaluated_model",
+    )
     default = address.get("data", data) or data[0]
-    chosen = right.selectbox("Test digits", data, data.index(default), format_func=name_of, key="evaluated_data")
+    chosen = right.selectbox(
+        "Test digits",
+        data,
+        data.index(default),
+        format_func=lambda name: run_wording.DATA.get(name, name),
+        key="evaluated_data",
+    )
     if (model, chosen) != (asked, st.query_params.get("data")):
         changed = asked in models or st.query_params.get("data") in data
         if changed and (model != (asked or model) or chosen != default):
             address.put(cell=None, digit=None, page=None)
         address.put(model=model, data=chosen)
     return model, chosen
-
-
-def name_of(data: str) -> str:
-    """For people."""
-    return NAMES.get(data, data)
 
 
 def digits(model: str, data: str) -> Split:
@@ -72,7 +79,7 @@ def _offer_mnist() -> None:
     try:
         metrics = model_store.find(model).card["metrics"]
         st.info(
-            f"MNIST is not on this machine. When {components.plain(model)} was made, it read "
+            f"MNIST is not on this machine. When {components.plain(model_choice.called(model))} was made, it read "
             f"**{metrics['test_accuracy']:.2%}** of its test digits right (log loss {metrics['test_loss']:.4f}). "
             "To look closer, fetch MNIST, or choose the built-in digits above."
         )
@@ -92,7 +99,7 @@ def subject(model: str, data: str, test: Split) -> Subject:
         if needed and st.session_state.get("cancelled") == key:
             _offer_again()
         result = with_bar(
-            f"{model} reads {len(test):,} digits",
+            f"{model_choice.called(model)} reads {len(test):,} digits",
             lambda tell: resources.assessed(model, test, tell),
             needed,
             cancelled=lambda: st.session_state.update(cancelled=key),
@@ -101,7 +108,7 @@ def subject(model: str, data: str, test: Split) -> Subject:
         log.warning("A model cannot be evaluated", exc_info=True)
         st.error(str(error), icon=":material/error:")
         st.stop()
-    return Subject(model, name_of(data), test, result)
+    return Subject(model, data, test, result)
 
 
 def _offer_again() -> None:
@@ -134,7 +141,8 @@ def others(first: Subject) -> list[Subject]:
         return []
     wanted = dict.fromkeys(st.query_params.get("with", "").split(","))  # each once
     asked = [name for name in wanted if name in names][:MOST_COMPARED]
-    chosen = st.multiselect("Compare with", names, asked or names[:1], key="compared", max_selections=MOST_COMPARED)
+    chosen = st.multiselect("Compare with", names, asked or names[:1], format_func=model_choice.called, key="compared",
+                            max_selections=MOST_COMPARED)  # fmt: skip
     address.put(**{"with": ",".join(chosen) or None})
     if not chosen:
         st.info("Choose a model to compare with.")

@@ -9,7 +9,8 @@ import streamlit as st
 from digit_core import charts
 from digit_core.data.datasets import DISPUTED, Split
 from digit_core.evaluation.metrics import Evaluation
-from ui import address, bars, components
+from digit_core.runs import wording as run_wording
+from ui import address, bars, components, model_choice
 
 A_PAGE = 24  # digits shown at a time
 A_PAGE_BESIDE = 12  # beside the matrix, in view with it
@@ -18,12 +19,22 @@ PLAIN = {"displayModeBar": False}
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at: a model's evaluation on digits, each under its name for people."""
+    """What is looked at: a model's evaluation on digits. `model` and `data` are names for the program."""
 
     model: str
     data: str
     digits: Split
     result: Evaluation
+
+    @property
+    def model_name(self) -> str:
+        """For people."""
+        return model_choice.called(self.model)
+
+    @property
+    def data_name(self) -> str:
+        """For people."""
+        return run_wording.DATA.get(self.data, self.data)
 
 
 def headline(subject: Subject) -> None:
@@ -45,7 +56,7 @@ def headline(subject: Subject) -> None:
 
 
 def _measured_on(subject: Subject) -> str:
-    return f"the {subject.result.digits:,} test digits of {subject.data}"
+    return f"the {subject.result.digits:,} test digits of {subject.data_name}"
 
 
 # ---- mistakes
@@ -93,10 +104,10 @@ def _commonest(result: Evaluation) -> None:
     pairs = result.confusions()[:8]
     if not pairs:
         st.write("Nothing was misread.")
-    with st.container(gap=None):
+    with st.container(horizontal=True, gap="small"):
         for true, predicted, count in pairs:
             often = "once" if count == 1 else f"{count} times"
-            if st.button(f"{true} read as {predicted}: {often}", key=f"pair_{true}{predicted}", type="tertiary"):
+            if st.button(f"{true} read as {predicted}: {often}", key=f"pair_{true}{predicted}"):
                 address.choose_cell((true, predicted))
                 st.rerun()
     st.caption("A click on a cell, or on one of these, shows the very digits.")
@@ -192,7 +203,7 @@ def _grid(subject: Subject, places: Sequence[int]) -> None:
 
 
 def _is_disputed(subject: Subject, place: int) -> bool:
-    return subject.data == "MNIST" and int(place) in DISPUTED
+    return subject.data == "mnist" and int(place) in DISPUTED
 
 
 def _turn_pages(shown: int, pages: int) -> None:
@@ -229,7 +240,7 @@ def _closer(subject: Subject, place: int) -> None:
             )
         st.markdown(
             f"{first} with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
-            f"Number {place:,} of {subject.data}'s test digits."
+            f"Number {place:,} of {subject.data_name}'s test digits."
         )
         if _is_disputed(subject, place):
             st.caption("Its label is disputed: at most two of five annotators gave it.")

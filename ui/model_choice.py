@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from digit_core.models import store as model_store
-from digit_core.models.store import ModelError, StoredModel
+from digit_core.models.store import ModelError
 from ui import components, resources, state
 
 log = logging.getLogger(__name__)
@@ -26,9 +26,9 @@ def use(name: str | None) -> None:
     state.put("model", name)
 
 
-def called(model: StoredModel) -> str:
+def called(name: str) -> str:
     """A model's name for people."""
-    return NAMES.get(model.name, model.name) if model.is_shipped else model.name
+    return NAMES.get(name, name)
 
 
 def others(picture: np.ndarray, is_busy: bool) -> None:
@@ -47,7 +47,9 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.markdown(f"**{components.plain(reading.text)}**", width=90)
                 accuracy = model.card["metrics"]["test_accuracy"]
-                st.caption(f"{components.plain(called(model))}, {accuracy:.2%} right on test digits", width="stretch")
+                st.caption(
+                    f"{components.plain(called(model.name))}, {accuracy:.2%} right on test digits", width="stretch"
+                )
                 st.button(
                     "In use" if model.name == chosen else "Use this model",
                     key=f"use_{model.name}",
@@ -79,7 +81,8 @@ def show() -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         accuracy = model.card["metrics"]["test_accuracy"]
         st.caption(
-            f"Read by **{components.plain(called(model))}**, {accuracy:.2%} right on its test digits.", width="content"
+            f"Read by **{components.plain(called(model.name))}**, {accuracy:.2%} right on its test digits.",
+            width="content",
         )
         if st.button("Back to the default model", key="model_default", type="tertiary", icon=":material/undo:"):
             use(None)

@@ -1,11 +1,14 @@
 """Accuracy under growing distortion, and the report to keep."""
 
+import datetime
+from pathlib import Path
+
 import streamlit as st
 
 from digit_core import charts
 from digit_core.evaluation import report, robustness
 from digit_core.models.store import ModelError
-from ui import evaluation_run, resources
+from ui import components, evaluation_run, resources
 from ui.evaluation_view import PLAIN, Subject
 
 
@@ -26,12 +29,16 @@ def show(subject: Subject) -> None:
     grown = [curve for curve in curves if len(curve.amounts) > 1]
     for number, curve in enumerate(grown):
         said = ", ".join(f"{a:g}: {s:.0%}" for a, s in zip(curve.amounts, curve.accuracies, strict=True))
-        places[number % 3].plotly_chart(
-            charts.robustness(curve, subject.model, curve.name.capitalize()),
+        place = places[number % 3]
+        place.plotly_chart(
+            charts.robustness(curve, subject.model_name, curve.name.capitalize()),
             key=f"robustness_{curve.name}",
             config=PLAIN,
             alt=f"Accuracy under {curve.name}, {curve.unit}. {said}",
         )
+        with place.container(key=f"pixels_{curve.name}"):
+            strip = components.sprite([robustness.examples(curve.name, subject.digits)])
+            st.image(strip, width="stretch", alt=f"A digit under growing {curve.name}")
     single = [curve for curve in curves if len(curve.amounts) == 1]
     if single:
         st.caption(f"MNIST-C: MNIST's own test digits, {robustness.SAMPLE:,} of each corruption.")
@@ -54,7 +61,7 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
             return []
         st.session_state["robustness_asked"] = True
     curves = evaluation_run.with_bar(
-        f"{subject.model} reads distorted digits",
+        f"{subject.model_name} reads distorted digits",
         lambda tell: resources.robustness_of(subject.model, subject.digits, tell),
         needed=not kept,
         cancelled=lambda: st.session_state.update(robustness_asked=False),
@@ -74,12 +81,12 @@ def offer_report(subject: Subject) -> None:
 
     def content() -> bytes:
         curves = resources.robustness_of(subject.model, subject.digits, lambda share: None) if kept else []
-        return report.build(subject.model, subject.data, subject.digits, subject.result, curves).encode()
+        return report.build(subject.model_name, subject.data_name, subject.digits, subject.result, curves).encode()
 
     st.download_button(
         "Download the report",
         content,
-        f"inkling-{subject.model}.html",
+        f"evaluation-{subject.model}-{Path(subject.data).name}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.html",
         "text/html",
         icon=":material/download:",
         type="primary",

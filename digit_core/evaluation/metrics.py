@@ -89,8 +89,8 @@ class Evaluation:
         """Of the digits in each band of confidence, what was said of them and what was true.
 
         Returns:
-            For every band that holds any, {"confidence": mean, "accuracy": share right, "digits": how many},
-            from the least confident band to the most.
+            For every band that holds any, {"confidence": mean, "accuracy": share right, "interval": its 95 %
+            interval (`wilson`), "digits": how many}, from the least confident band to the most.
         """
         confidence, right = self.probabilities.max(1), self.predictions == self.labels
         band = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -98,6 +98,7 @@ class Evaluation:
             {
                 "confidence": float(confidence[band == b].mean()),
                 "accuracy": float(right[band == b].mean()),
+                "interval": wilson(int(right[band == b].sum()), int((band == b).sum())),
                 "digits": int((band == b).sum()),
             }
             for b in np.unique(band)

@@ -5,15 +5,19 @@ import html
 import math
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
+import numpy as np
 
 from digit_core import charts
 from digit_core.data.datasets import Split
+from digit_core.evaluation import svg_charts
 from digit_core.evaluation.metrics import Evaluation
 from digit_core.evaluation.robustness import Curve
+from digit_core.evaluation.svg_charts import Axis
 from digit_core.reading import overlay
 
 MOST_MISREAD = 200  # digits shown
+MOST_POINTS = 300  # of a line
+MOST_UNREAD = 0.05  # share left unread, where its axis ends
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -21,6 +25,9 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 900px; margin: 2rem auto
   background: #faf9f6; color: #1c2333; }
 h1 { margin-bottom: 0; } table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
 td, th { padding: 0.25rem 0.9rem 0.25rem 0; text-align: left; border-bottom: 1px solid #dcd8ce; }
+h3 { margin: 0.5rem 0 0; font-size: 1rem; } .charts { display: flex; flex-wrap: wrap; gap: 1rem; }
+.charts div { width: 420px; max-width: 100%; } svg { display: block; }
+@media (prefers-color-scheme: dark) { body { background: #12151f; color: #e9ebf2; } }
 .digits { display: flex; flex-wrap: wrap; gap: 0.6rem; } figure { margin: 0; width: 72px; text-align: center; }
 figure img { width: 72px; image-rendering: pixelated; border-radius: 6px; }
 figcaption { font-size: 0.8rem; } .note { opacity: 0.75; }
@@ -42,16 +49,17 @@ def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequ
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC. Made by Inkling.</p>",
         _table(_headline(result, low, high)),
         "<h2>Which digit was read as which</h2>",
-        _figure(charts.confusion(result.confusion), charts.confusion_text(result.confusion), first=True),
+        svg_charts.matrix(result.confusion, charts.confusion_text(result.confusion)),
         "<h2>Per digit</h2>",
         _table(_per_digit(result), ("digit", "pictures", "recall", "precision", "F1")),
         "<h2>Confidence</h2>",
-        _figure(charts.reliability(result.reliability()), "What was said against what was true."),
-        _figure(charts.coverage(*result.coverage()), "Misread among the rest, when the least sure are left unread."),
+        _reliability(result),
+        _coverage(result),
     ]
     if curves:
         parts.append("<h2>Under growing distortion</h2>")
-        parts += [_figure(charts.robustness(c, model, c.name), _in_words(c)) for c in curves if len(c.amounts) > 1]
+        grown = [f"<div><h3>{html.escape(c.name)}</h3>{_robustness(c)}</div>" for c in curves if len(c.amounts) > 1]
+        parts.append(f'<div class="charts">{"".join(grown)}</div>')
         single = [c for c in curves if len(c.amounts) == 1]
         if single:
             parts.append(_table([(c.name, f"{c.accuracies[0]:.2%}") for c in single]))
@@ -92,11 +100,52 @@ def _table(rows: Sequence[Sequence[str]], heading: Sequence[str] = ()) -> str:
     return f"<table>{head}{body}</table>"
 
 
-def _figure(figure: go.Figure, said: str, first: bool = False) -> str:
-    """A chart; the first one brings the library with it, so that no network is needed."""
-    figure.update_layout(paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", width=None)
-    drawn = figure.to_html(full_html=False, include_plotlyjs=first, config={"displayModeBar": False})
-    return f'<div role="img" aria-label="{html.escape(said)}">{drawn}</div>'
+def _percent(share: float) -> str:
+    return f"{100 * share:g}%"
+
+
+def _reliability(result: Evaluation) -> str:
+    bands = result.reliability()
+    largest = max(band["digits"] for band in bands)
+    share = {"low": 0, "high": 1, "ticks": (0, 0.25, 0.5, 0.75, 1), "written": _percent}
+    said = ", ".join(f"said {b['confidence']:.0%}, right {b['accuracy']:.0%} of {b['digits']:,}" for b in bands)
+    return svg_charts.curve(
+        [band["confidence"] for band in bands],
+        [band["accuracy"] for band in bands],
+        Axis("confidence", **share),
+        Axis("share read right", **share),
+        f"What was said against what was true: {said}",
+        [band["interval"] for band in bands],
+        joined=False,
+        sizes=[3 + 6 * (band["digits"] / largest) ** 0.5 for band in bands],
+        diagonal=True,
+    )
+
+
+def _coverage(result: Evaluation) -> str:
+    unread, misread = result.coverage()
+    shown = unread <= MOST_UNREAD
+    x, y = charts.thinned(unread[shown], misread[shown], MOST_POINTS)
+    top = max(float(np.max(y)), 1e-4)
+    return svg_charts.curve(
+        x,
+        y,
+        Axis("least sure digits left unread", 0, MOST_UNREAD, np.arange(6) / 100, _percent),
+        Axis("misread among the rest", 0, top, (0, top / 2, top), lambda share: f"{share:.2%}"),
+        "Misread among the rest, when the least sure are left unread.",
+    )
+
+
+def _robustness(curve: Curve) -> str:
+    return svg_charts.curve(
+        curve.amounts,
+        curve.accuracies,
+        Axis(curve.unit, min(curve.amounts), max(curve.amounts), curve.amounts),
+        Axis("read right", 0, 1, (0, 0.25, 0.5, 0.75, 1), _percent),
+        _in_words(curve),
+        curve.intervals,
+        sizes=[3.5] * len(curve.amounts),
+    )
 
 
 def _in_words(curve: Curve) -> str:

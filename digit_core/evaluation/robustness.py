@@ -144,6 +144,13 @@ def measure(name: str, digits: Split, on_progress: OnProgress = lambda share: No
     return curves
 
 
+def examples(name: str, digits: Split) -> np.ndarray:
+    """One digit under each amount of a distortion in `DISTORTIONS`, uint8 (amounts, 28, 28)."""
+    distort, _, amounts = DISTORTIONS[name]
+    shown = digits.images[:1]
+    return np.concatenate([distort(shown, amount, np.random.default_rng(SEED)) for amount in amounts])
+
+
 def is_kept(name: str, digits: Split) -> bool:
     """Whether `measure` would answer at once."""
     return os.path.exists(_file(name, digits))

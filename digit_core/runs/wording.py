@@ -8,7 +8,7 @@ from digit_core.training.events import BatchEnd, EpochEnd
 from digit_core.training.settings import TrainingSettings
 
 NETWORKS = {"lenet5": "LeNet-5", "simple_cnn": "Simple CNN", "resnet": "Small ResNet", "inkling": "Inkling"}
-DATA = {"mnist": "MNIST", "builtin": "the built-in digits"}
+DATA = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
 def title(run: Run) -> str:
