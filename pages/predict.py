@@ -46,8 +46,10 @@ def draw() -> None:
 def upload(shown: bool) -> None:
     """Pictures from the visitor's device. Hidden, only the list of files is kept alive."""
     files = uploads.chooser()
+    if files:
+        uploads.keep(files)
     if shown:
-        uploads.read_all(files or uploads.example())
+        uploads.read_all(files or uploads.kept() or uploads.example())
 
 
 @st.fragment

@@ -172,7 +172,7 @@ def test_the_canvas_invites_and_has_a_name_and_one_set_of_tools(page):
 
 
 def test_a_scribble_that_is_no_digit_is_not_called_a_blank_sheet(page):
-    page.locator(".st-key-pen").get_by_text("Fine").click()
+    page.locator(".st-key-pen_width").get_by_text("Fine").click()
     page.wait_for_timeout(500)
     draw_with_mouse(page, [[(200, 150), (200, 151)]])
     page.wait_for_timeout(1500)
@@ -494,3 +494,38 @@ def test_the_navigation_stands_on_the_content_s_grid(new_page, server):
         open_canvas(page, server.url)
         first = page.locator("[data-testid=stTopNavLinkContainer]").first.bounding_box()["x"]
         assert abs(first - page.locator(".ink-title").bounding_box()["x"]) < 20
+
+
+def test_pen_and_uploads_survive_a_change_of_page(page, tmp_path):
+    page.locator(".st-key-pen_width").get_by_text("Broad").click()
+    page.get_by_role("tab", name="Upload").click()
+    page.set_input_files(".st-key-upload input", _png(tmp_path, "seven.png", placed(DIGITS[7], 100, 60, 250)))
+    assert wait_for_answer(page, "7") == "7"
+    page.get_by_role("link", name="Train").first.click()
+    page.locator(".st-key-train_start").wait_for()
+    page.get_by_role("link", name="Predict").first.click()
+    page.get_by_role("tab", name="Upload").click()
+    page.get_by_alt_text("The picture with its marks boxed: 7").wait_for()
+    page.get_by_role("button", name="Remove these pictures").click()
+    page.get_by_text("No photo at hand?").wait_for()
+    page.get_by_role("tab", name="Draw").click()
+    page.locator(".st-key-pen_width [data-selected]").get_by_text("Broad").wait_for()
+
+
+def test_a_palm_beside_a_stylus_draws_nothing(page):
+    touches = """(kind) => {
+      const canvas = document.querySelector('.st-key-canvas'), box = canvas.getBoundingClientRect();
+      let seen = 0;
+      const count = () => { seen++; };
+      canvas.addEventListener('pointerdown', count);
+      for (const pointerType of kind) {
+        const at = { clientX: box.x + 90, clientY: box.y + 90, bubbles: true, composed: true, cancelable: true };
+        canvas.dispatchEvent(new PointerEvent('pointerdown', { ...at, pointerType, button: 0 }));
+        window.dispatchEvent(new PointerEvent('pointerup', { ...at, pointerType }));
+      }
+      canvas.removeEventListener('pointerdown', count);
+      return seen;
+    }"""
+    assert page.evaluate(touches, ["touch"]) == 1
+    assert page.evaluate(touches, ["pen", "touch", "pen"]) == 2
+    assert page.evaluate(touches, ["touch"]) == 0

@@ -51,6 +51,26 @@ function draw(event) {
     [Math.round(10 * (event.clientX - box.x)) / 10, Math.round(10 * (event.clientY - box.y)) / 10]);
 }
 
+// ---- a palm beside a stylus does not draw
+
+const PALM = 15000;  // ms after the stylus was last down in which fingers do not draw
+let stylus = -Infinity, refused = false;
+
+function guard(event) {
+  if (!event.target.closest?.(".st-key-canvas")) return;
+  if (event.type === "pointerdown") {
+    if (event.pointerType === "pen") stylus = performance.now();
+    refused = event.pointerType === "touch" && performance.now() - stylus < PALM;
+  }
+  if (!refused) return;
+  event.stopImmediatePropagation();
+  if (event.cancelable) event.preventDefault();
+}
+
+for (const type of ["pointerdown", "touchstart", "mousedown"]) {
+  addEventListener(type, guard, { capture: true, passive: false });
+}
+
 function move(event) {  // also outside the canvas, which goes on drawing there
   if (!pen.down) return;
   pen.moved = true;

@@ -56,7 +56,7 @@ def _whole() -> dict | None:
     kept, pending = state.get("drawing"), _pending()
     if not pending:
         return kept
-    pen = PENS[st.session_state.get("pen") or "Medium"]
+    pen = PENS[_pen()]
     objects = [samples.path(points if len(points) > 1 else points * 2, INK, pen) for _, points in pending]
     before = kept["raw"]["objects"] if kept else []
     width = kept["width"] if kept else state.get("width")
@@ -96,7 +96,7 @@ def show() -> None:
         key=KEY,
         width=width,
         height=_height(width),
-        stroke_width=PENS[st.session_state.get("pen") or "Medium"],
+        stroke_width=PENS[_pen()],
         stroke_color=INK,
         background_color=PAPER,
         initial_drawing=state.get("seed"),
@@ -247,11 +247,18 @@ def _sent() -> dict | None:
     return {"raw": drawing["raw"], "data": drawing["data"]} if sent_drawing.is_drawing(drawing) else None
 
 
+def _pen() -> str:
+    """Which of `PENS` is chosen."""
+    if chosen := st.session_state.get("pen_width"):
+        state.put("pen", chosen)
+    return state.get("pen")
+
+
 def _tools() -> None:
     drawn = bool(_whole())
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
-            "Pen", list(PENS), default="Medium", required=True, key="pen", label_visibility="collapsed"
+            "Pen", list(PENS), default=_pen(), required=True, key="pen_width", label_visibility="collapsed"
         )
         st.button("Undo", key="undo", on_click=_undo, disabled=not drawn)
         st.button("Redo", key="redo", on_click=_redo, disabled=not state.get("undone"))

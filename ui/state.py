@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "live": None,  # ui.browser.Live: the last picture that the browser sent while the pen moved
     "live_done": 0,  # number of the last live picture that something newer has taken the place of
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
+    "pen": "Medium",  # the pen's width; the widget forgets it when another page is shown
+    "uploaded": [],  # ui.uploads.Kept of the files that were read last; the uploader forgets them likewise
     "sample_number": 0,  # number of the next sample
     "photo": None,  # name of the example photograph that is read
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed

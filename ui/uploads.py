@@ -50,7 +50,32 @@ def chooser() -> list:
         accept_multiple_files=True,
         key="upload",
         max_upload_size=LARGEST,
+        on_change=state.put,
+        args=("uploaded", []),
     )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that the uploader has forgotten since: its name and digest."""
+
+    name: str
+    digest: str
+
+
+def kept() -> list[Kept]:
+    """The files that were read before the visitor looked at another page, if what they said is still at hand."""
+    model, known = resources.chosen_model(), state.get("summaries")
+    files = state.get("uploaded")
+    files = files if all((file.digest, *model) in known for file in files) else []
+    if files:
+        st.button("Remove these pictures", icon=":material/close:", on_click=state.put, args=("uploaded", []))
+    return files
+
+
+def keep(files: list) -> None:
+    """Remember the files that lie in the uploader, beyond a change of page."""
+    state.put("uploaded", [Kept(file.name, _digest(file)) for file in files[:MOST]])
 
 
 @dataclass(frozen=True)
@@ -105,7 +130,8 @@ def _summaries(files: list) -> list[Summary]:
             bar.progress(number / len(files), f"Read {number} of {len(files)}")
     if bar:
         bar.empty()
-    state.put("summaries", now)  # files that were taken away are forgotten
+    kept = {file.digest for file in state.get("uploaded")}
+    state.put("summaries", {key: told for key, told in known.items() if key[0] in kept} | now)  # others are forgotten
     return [now[key] for key in keys]
 
 
@@ -146,9 +172,11 @@ def _read(file) -> tuple[np.ndarray, Reading]:
     return picture, reading
 
 
-def _opened(file) -> tuple[np.ndarray, Reading]:
-    """A file's picture, reduced, and its reading."""
+def _opened(file) -> tuple[np.ndarray, Reading] | None:
+    """A file's picture, reduced, and its reading; None where the file is gone and nobody kept them."""
     found = resources.uploads_read().get((_digest(file), *resources.chosen_model()))
+    if found is None and isinstance(file, Kept):
+        return None
     if found is None:
         picture, reading = _read(file)
         return image_files.working_size(picture), reading
@@ -164,8 +192,8 @@ def _show_one(file, summary: Summary) -> None:
         picture = st.empty()
     with right, st.container(key="reading"):
         _say(summary, "uploaded")
-        if summary.text:
-            components.details(*_opened(file), "uploaded", boxed=False)
+        if summary.text and (opened := _opened(file)):
+            components.details(*opened, "uploaded", boxed=False)
     with picture:
         _show_picture(summary, "uploaded")
 
@@ -184,10 +212,10 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 st.caption(components.plain(file.name))
                 with st.container(key=f"reading_{number}"):
                     _say(summary, f"uploaded_{number}")
-                if summary.text and st.toggle(
-                    f"Look closer at {components.plain(file.name)}", key=f"closer_{_digest(file)}_{number}"
-                ):
-                    components.details(*_opened(file), f"uploaded_{number}", boxed=False)
+                label = f"Look closer at {components.plain(file.name)}"
+                looked = summary.text and st.toggle(label, key=f"closer_{_digest(file)}_{number}")
+                if looked and (opened := _opened(file)):
+                    components.details(*opened, f"uploaded_{number}", boxed=False)
 
 
 def _show_picture(summary: Summary, group: str) -> None:
@@ -240,4 +268,4 @@ def _alternative(summary: Summary) -> str:
 
 def _digest(file) -> str:
     """A name for a file's content; the content's own, as two files may bear one name."""
-    return hashlib.sha256(file.getvalue()).hexdigest()[:16]
+    return file.digest if isinstance(file, Kept) else hashlib.sha256(file.getvalue()).hexdigest()[:16]
