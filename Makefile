@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Who may connect: this machine alone; 0.0.0.0 for everybody who reaches it.
 ADDRESS ?= localhost
 
-.PHONY: run test format lock clean
+.PHONY: run test format lock screenshots clean
 
 # Two malloc arenas for all threads: glibc makes more, and each keeps memory that was freed.
 run: .venv/installed
@@ -15,6 +15,11 @@ test: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
+
+# The pictures in README, from the running app.
+screenshots: .venv/installed-dev
+	@tests/get_chromium.sh $(BIN)/python
+	$(BIN)/python docs/screenshots.py
 
 format: .venv/installed-dev
 	$(BIN)/ruff check --fix
@@ -34,10 +39,12 @@ lock: .venv/installed-dev
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing (once, a minute or two) ..."
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "1/3  Making a Python environment in .venv ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "2/3  Bringing pip up to date ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@echo "3/3  Installing Streamlit, TensorFlow and the rest: once, about 600 MB, a minute or two ..."
+	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

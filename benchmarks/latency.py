@@ -1,6 +1,6 @@
 """How long an answer takes, and what the serving process weighs: `python benchmarks/latency.py`.
 
-Prints the table that README quotes. Needs requirements-dev.txt and a Chromium (as the
+Prints the table that docs/results.md quotes. Needs requirements-dev.txt and a Chromium (as the
 browser tests do), TensorFlow for the comparison, and an idle machine.
 """
 

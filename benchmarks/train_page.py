@@ -1,6 +1,6 @@
 """What the training page costs, and what a training costs the other pages: `python benchmarks/train_page.py`.
 
-Prints the table that README quotes. Needs requirements-dev.txt, a Chromium, MNIST and an idle machine.
+Prints the table that docs/results.md quotes. Needs requirements-dev.txt, a Chromium, MNIST and an idle machine.
 """
 
 import json
