@@ -1,7 +1,7 @@
 """How many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
 
-Visitors are WebSocket sessions that send what a browser does: after each stroke its picture, and 200 ms later what the
-canvas itself says. They do not wait for answers. An answer counts from the stroke that it belongs to; a stroke whose
+Visitors are WebSocket sessions that send what a browser does: after each stroke its picture and its points. They do not
+wait for answers. An answer counts from the stroke that it belongs to; a stroke whose
 picture was replaced by a newer one counts as answered with that. The visitors share the machine with the server.
 Needs requirements-dev.txt.
 """
@@ -31,7 +31,6 @@ from websockets.asyncio.client import connect
 
 LOADS = ("25:1", "50:1", "100:1", "200:1")
 SECONDS = 15
-CANVAS_PAUSE = 0.2  # seconds after which the canvas sends the stroke itself
 PATIENCE = 20.0  # seconds that the last answers are waited for
 ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
@@ -118,14 +117,12 @@ class Visitor:
                 self.ids[name] = component.id
                 self.fragment = message.delta.fragment_id
 
-    async def _send(self, live: dict | None, canvas: dict | None = None) -> None:
+    async def _send(self, live: dict | None) -> None:
         message = BackMsg()
         run = message.rerun_script
         run.fragment_id = self.fragment
         state = {"width": 560, "kept": "", **({"live": live} if live else {})}
         run.widget_states.widgets.add(id=self.ids["inkling_browser"], json_value=json.dumps(state))
-        if canvas:
-            run.widget_states.widgets.add(id=self.ids["drawable_canvas"], json_value=json.dumps({"drawing": canvas}))
         await self.socket.send(message.SerializeToString())
 
     async def draw(self, rate: float, begin: float) -> None:
@@ -136,10 +133,8 @@ class Visitor:
             digit = (self.number + stroke) % 10
             live = {"number": int(time.time() * 1000), "down": False, "data": picture}
             self.waiting.append((time.monotonic(), str(digit)))
-            await self._send({**live, "strokes": []})
-            await asyncio.sleep(CANVAS_PAUSE)
-            raw = {"objects": [{"type": "Path", "path": [["M", 1, 1], ["L", 2, 2]], "left": stroke, "top": 1}]}
-            await self._send({**live, "strokes": []}, {"raw": raw, "data": live["data"]})
+            points = [[stroke, 1], [stroke + 1, 2]]
+            await self._send({**live, "strokes": [{"number": live["number"] - 1, "points": points}]})
         until = time.monotonic() + PATIENCE
         while self.waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)

@@ -1,13 +1,16 @@
-"""Strokes that the browser has told of and the canvas has not sent yet."""
+"""What the browser says was drawn becomes the drawing, and what the tools do to it."""
 
 import importlib
+import json
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import ui
-from ui import browser, sent_drawing, state
+from digit_core.reading import overlay
+from ui import browser, samples, sent_drawing, state
 
 DATA = "data:image/png;base64,"
 BROWSER_KEY, KEY = "canvas_browser", "canvas"
@@ -33,66 +36,113 @@ def canvas(monkeypatch):
         sys.modules["ui.canvas"] = ui.canvas = before
 
 
-def said(*strokes, down=False, number=100, data=DATA + "live"):
+def seen(name: str) -> str:
+    """A picture that is all ink, one of its own for each name."""
+    return overlay.data_url(np.full((40, 600), len(name), np.uint8))
+
+
+LIVE = seen("live")
+
+
+def said(*strokes, down=False, number=100, data=LIVE):
     told = [{"number": place, "points": [[place, 1], [place, 9]]} for place in strokes]
     return {"live": {"number": number, "down": down, "data": data, "strokes": told}}
 
 
-def sent(count, data=DATA + "canvas", last=7):
-    objects = [{"type": "Path", "place": place, "path": []} for place in range(count)]
-    objects[-1]["path"] = [["M", last, 1], ["Q", last, 5, last, 7], ["L", last, 9]]
-    return {"drawing": {"raw": {"objects": objects}, "data": data}}
+def objects() -> list[dict]:
+    return (state.get("drawing") or {"raw": {"objects": []}})["raw"]["objects"]
 
 
-def collect(canvas):
-    canvas._collect(500)
+def test_a_stroke_counts_when_it_has_ended(session, canvas):
+    session[BROWSER_KEY] = said(down=True)
+    canvas._take(500)
+    assert not objects()
+    assert canvas._live().data == seen("live")
+    session[BROWSER_KEY] = said(107, number=108, data=seen("ended"))
+    canvas._take(500)
+    [stroke] = objects()
+    assert (stroke["path"][0], stroke["path"][-1]) == (["M", 107, 1], ["L", 107, 9])
+    assert state.get("drawing")["data"] == seen("ended")
+    assert state.get("drawing")["width"] == 500
 
 
-def test_a_stroke_counts_before_the_canvas_has_sent_it(session, canvas):
-    session[BROWSER_KEY] = said(7)
-    collect(canvas)
-    whole = canvas._whole()
-    assert len(whole["raw"]["objects"]) == 1
-    assert whole["data"] == DATA + "live"
+def test_each_stroke_counts_once(session, canvas):
+    session[BROWSER_KEY] = said(107, number=108)
+    canvas._take(500)
+    canvas._take(500)
+    session[BROWSER_KEY] = said(107, 109, number=110)  # the browser has not heard yet that the first is taken
+    canvas._take(500)
+    assert len(objects()) == 2
 
 
-def test_when_the_canvas_sends_it_it_counts_once(session, canvas):
-    session[BROWSER_KEY] = said(7, 8)
-    session[KEY] = sent(2)
-    collect(canvas)
-    assert len(canvas._whole()["raw"]["objects"]) == 2
-    assert canvas._live() is None
-    assert state.get("live_done") == 100
+def test_a_picture_of_the_next_stroke_keeps_those_before(session, canvas):
+    session[BROWSER_KEY] = said(107, number=108)
+    canvas._take(500)
+    session[BROWSER_KEY] = said(107, number=110, down=True, data=seen("more"))
+    canvas._take(500)
+    assert len(objects()) == 1
+    assert canvas._live().data == seen("more")
+    assert state.get("drawing")["data"] == seen("live")
 
 
-def test_what_the_canvas_sends_while_the_next_stroke_is_drawn_settles_the_first(session, canvas):
-    session[KEY] = sent(1, DATA + "one")
-    session[BROWSER_KEY] = said(7, down=True)
-    collect(canvas)
-    assert canvas._live().data == DATA + "live"
-    session[BROWSER_KEY] = said(7, 8, number=101)
-    assert len(canvas._whole()["raw"]["objects"]) == 2
-    session[KEY] = sent(2, DATA + "two")
-    collect(canvas)
-    assert len(canvas._whole()["raw"]["objects"]) == 2
-    assert canvas._live() is None
+def test_a_stroke_that_the_canvas_lost_is_put_back(session, canvas):
+    """The picture shows paper where the stroke should be: the canvas was replaced in between."""
+    state.put("width", 500)
+    session[BROWSER_KEY] = said(107, number=108, data=samples.picture([], 500, 350))
+    canvas._take(500)
+    assert [stroke["path"][0] for stroke in state.get("seed")["objects"]] == [["M", 107, 1]]
+    assert sent_drawing.shows(state.get("drawing")["data"], [(107, 2), (107, 8)])
+    drawn = samples.picture([*objects(), samples.path([(109, 1), (109, 9)], "#000000", 18)], 500, 350)
+    session[BROWSER_KEY] = said(109, number=110, data=drawn)
+    canvas._take(500)
+    assert len(objects()) == 2
+    assert len(state.get("seed")["objects"]) == 1  # nothing was lost
 
 
-def test_a_stroke_that_was_undone_before_the_canvas_sent_it_stays_undone(session, canvas):
-    session[KEY] = sent(1, DATA + "one")
-    session[BROWSER_KEY] = said(7)
-    canvas._settle(0)
-    state.put("drawing", {**session[KEY]["drawing"], "width": 500})
+def test_a_stroke_that_was_undone_stays_undone(session, canvas):
+    session[BROWSER_KEY] = said(107, 109, number=110)
+    state.put("width", 500)
+    canvas._take(500)
     canvas._undo()
-    assert len(canvas._whole()["raw"]["objects"]) == 1
-    session[KEY] = sent(2, DATA + "two")  # on its way since before
-    collect(canvas)
-    assert len(canvas._whole()["raw"]["objects"]) == 1
-    assert len(state.get("undone")) == 1
-    session[KEY] = sent(2, DATA + "drawn on", last=90)
-    collect(canvas)
-    assert len(canvas._whole()["raw"]["objects"]) == 2
+    canvas._take(500)
+    assert [stroke["path"][0] for stroke in objects()] == [["M", 107, 1]]
+    assert canvas._live() is None
+    assert state.get("drawing")["data"] not in ("", seen("live"))  # drawn anew without the stroke
+    canvas._redo()
+    assert [stroke["path"][0] for stroke in objects()] == [["M", 107, 1], ["M", 109, 1]]
     assert state.get("undone") == []
+
+
+def test_who_draws_on_has_nothing_to_redo(session, canvas):
+    session[BROWSER_KEY] = said(107, number=108)
+    state.put("width", 500)
+    canvas._take(500)
+    canvas._undo()
+    session[BROWSER_KEY] = said(111, number=112)
+    canvas._take(500)
+    assert len(objects()) == 1
+    assert state.get("undone") == []
+
+
+def test_what_is_cleared_does_not_come_back_with_an_older_picture(session, canvas):
+    session[BROWSER_KEY] = said(107, number=108)
+    state.put("width", 500)
+    canvas._take(500)
+    canvas._clear()
+    canvas._take(500)
+    assert state.get("drawing") is None
+    assert canvas._live() is None
+
+
+def test_a_drawing_under_the_canvas_s_own_key_is_taken_once(session, canvas):
+    path = {"type": "Path", "path": [["M", 5, 1], ["L", 5, 9]]}
+    session[KEY] = {"drawing": {"raw": {"objects": [path]}, "data": DATA + "host"}}
+    state.put("width", 500)
+    canvas._take(500)
+    assert objects() == [path]
+    canvas._clear()
+    canvas._take(500)
+    assert state.get("drawing") is None
 
 
 @pytest.mark.parametrize(
@@ -115,7 +165,31 @@ def test_what_no_browser_of_ours_says_is_passed_over(session, live):
     assert browser.look(BROWSER_KEY).live is None
 
 
-@pytest.mark.parametrize("kept", ["x" * (browser.LARGEST_KEPT + 1), "[" * 200_000, "null", "{}"])
+def kept(*path) -> str:
+    return json.dumps({"raw": {"objects": [{"path": list(path)}]}, "data": DATA, "width": 300})
+
+
+def test_a_kept_drawing_is_one_of_moves_curves_and_lines():
+    assert sent_drawing.unpacked(kept(["M", 1, 2], ["Q", 1, 2, 3, 4], ["L", 5, 6]))
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "x" * (browser.LARGEST_KEPT + 1),
+        "[" * 200_000,
+        "null",
+        "{}",
+        kept(),
+        kept(["L", 1, 2]),
+        kept(["M", 1]),
+        kept(["M", 1, 2], ["L", 1]),
+        kept(["M", 1, 2], ["C", 1, 2, 3, 4, 5, 6]),
+        kept(["M", 1, "2"]),
+        kept(["M", 1, 1e9]),
+        kept("M12"),
+    ],
+)
 def test_a_kept_drawing_that_cannot_be_is_none_and_was_asked_for(session, canvas, kept):
     session[BROWSER_KEY] = {"kept": kept}
     assert browser.look(BROWSER_KEY).kept is not None
@@ -129,26 +203,3 @@ def test_strokes_and_points_are_bounded(session):
     live = browser.look(BROWSER_KEY).live
     assert len(live.strokes) == browser.MOST_STROKES
     assert len(live.strokes[0][1]) == browser.MOST_POINTS
-
-
-def test_an_undone_stroke_that_the_canvas_never_sent_leaves_the_picture_that_it_sent_last(session, canvas):
-    """The canvas has nothing new to send then; the picture with the undone stroke must not stay."""
-    session[KEY] = sent(1, DATA + "one")
-    session[BROWSER_KEY] = said(7)
-    state.put("drawing", {**session[KEY]["drawing"], "width": 500})
-    assert canvas._whole()["data"] == DATA + "live"
-    canvas._undo()
-    assert canvas._whole()["data"] == DATA + "one"
-    assert len(canvas._whole()["raw"]["objects"]) == 1
-
-
-def test_a_stroke_that_is_put_back_counts_when_the_canvas_sends_it(session, canvas):
-    session[KEY] = sent(1, DATA + "one")
-    session[BROWSER_KEY] = said(7)
-    state.put("drawing", {**session[KEY]["drawing"], "width": 500})
-    canvas._undo()
-    canvas._redo()
-    assert canvas._whole()["data"] == DATA + "one"  # for now
-    session[KEY] = sent(2, DATA + "two")
-    collect(canvas)
-    assert canvas._whole()["data"] == DATA + "two"

@@ -163,7 +163,8 @@ def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
     app.session_state["canvas_browser"] = {"width": 250, "kept": ""}
     app.run()
     [stroke] = app.session_state["seed"]["objects"]
-    assert (stroke["left"], stroke["top"], stroke["scaleX"], stroke["scaleY"]) == (5, 10, 0.5, 0.5)
+    assert (stroke["left"], stroke["top"]) == (5, 10)
+    assert stroke["path"] == [["M", 0, 0], ["L", 0.5, 0.5]]
     assert _answer(app) == "3"
 
 

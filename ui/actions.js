@@ -106,17 +106,26 @@ function wrapped(pen, text, width) {
 
 // ---- a pasted picture is a file for the uploader
 
-function paste(event) {
-  const files = [...(event.clipboardData?.files ?? [])].filter((file) => file.type.startsWith("image/"));
-  const input = document.querySelector(".st-key-upload input[type=file]");
-  if (!files.length || !input) return;
-  event.preventDefault();
-  const tab = [...document.querySelectorAll("[role=tab]")].find((own) => own.textContent.includes("Upload"));
-  if (tab?.getAttribute("aria-selected") !== "true") tab?.click();
+async function paste(event) {
   const carried = new DataTransfer();
-  for (const file of files) carried.items.add(file);
+  for (const file of event.clipboardData?.files ?? []) if (file.type.startsWith("image/")) carried.items.add(file);
+  const tab = [...document.querySelectorAll("[role=tab]")].find((own) => own.textContent.includes("Upload"));
+  if (!carried.files.length || !tab) return;
+  event.preventDefault();
+  await pageRests();
+  if (tab.getAttribute("aria-selected") !== "true") {
+    tab.click();
+    await pageRests();
+  }
+  const input = document.querySelector(".st-key-upload input[type=file]");
+  if (!input) return;
   input.files = carried.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+async function pageRests(tries = 100) {  // a file that comes while a run goes on is lost
+  do await new Promise((done) => setTimeout(done, 100));
+  while (tries-- && document.querySelector("[data-test-script-state=running]"));
 }
 
 addEventListener("click", look);

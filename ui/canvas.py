@@ -1,12 +1,10 @@
 """The drawing canvas: as wide as its column, with a pen, and nothing on it is ever lost.
 
-The canvas sends its strokes and a PNG after each one. It forgets both when its page or
-tab is left; what it sent last is kept in the session, and in the browser for a reload,
-and handed back as the drawing to begin with. Pictures that the browser sends while the pen
-moves are ahead of the canvas: strokes that it has not sent yet stand for themselves till then.
+The canvas draws. What is drawn comes from `browser`: a picture while the pen moves and when it is lifted, and each
+stroke once it has ended. Strokes and picture are kept in the session, and in the browser for a reload. The canvas
+forgets its drawing when its page or tab is left, and then gets it back as the one to begin with. (It can send its
+drawing itself, 200 ms after each stroke; that would run the page once more.)
 """
-
-import time
 
 import numpy as np
 import streamlit as st
@@ -19,9 +17,6 @@ BROWSER_KEY = "canvas_browser"
 PENS = {"Fine": 10, "Medium": 18, "Broad": 28}  # pixels
 INK = "#1c2333"
 PAPER = "#ffffff"
-SCALED = ("left", "top", "scaleX", "scaleY")  # of a stroke, in canvas pixels
-LATEST = 10.0  # seconds after which the canvas has sent every stroke, however slow the machine is
-NEAR = 3.0  # pixels between the ends of one stroke as the browser and as the canvas tell them
 
 
 def drawing() -> np.ndarray | None:
@@ -31,7 +26,7 @@ def drawing() -> np.ndarray | None:
     """
     shown_width = state.get("width") or _likely_width()
     seen = browser.look(BROWSER_KEY)
-    _collect(shown_width)
+    _take(shown_width)
     state.put("width", seen.width or shown_width)
     _open_link()
     _restore(seen.kept)
@@ -51,29 +46,11 @@ def _shows_live() -> bool:
     return live is not None and (live.down or bool(live.data))
 
 
-def _whole() -> dict | None:
-    """The drawing with the strokes that have ended and that the canvas has not sent yet."""
-    kept, pending = state.get("drawing"), _pending()
-    if not pending:
-        return kept
-    pen = PENS[_pen()]
-    objects = [samples.path(points if len(points) > 1 else points * 2, INK, pen) for _, points in pending]
-    before = kept["raw"]["objects"] if kept else []
-    width = kept["width"] if kept else state.get("width")
-    return {"raw": {"objects": before + objects}, "data": _last_live().data, "width": width}
-
-
-def _pending() -> list[tuple[int, list[tuple[float, float]]]]:
-    """The strokes, number and points each, that have ended and that the canvas has not sent yet."""
-    live = _last_live()
-    return [stroke for stroke in live.strokes if stroke[0] > state.get("live_done")] if live else []
-
-
 def newest() -> tuple[float, float] | None:
     """Where the pen is, or the middle of the newest stroke, in canvas pixels; None where nothing is known of it."""
     if live := _live():
         return live.at
-    if not (kept := _whole()):
+    if not (kept := state.get("drawing")):
         return None
     try:
         points = np.array([command[1:3] for command in kept["raw"]["objects"][-1]["path"]], float)
@@ -85,7 +62,7 @@ def newest() -> tuple[float, float] | None:
 
 def link() -> str:
     """What a link to this drawing holds; "" where it has none: while the pen is down, or if it is too long."""
-    kept = None if is_drawing() else _whole()
+    kept = None if is_drawing() else state.get("drawing")
     return shared_drawing.pack(kept["raw"]["objects"], kept["width"]) or "" if kept else ""
 
 
@@ -100,28 +77,27 @@ def show() -> None:
         stroke_color=INK,
         background_color=PAPER,
         initial_drawing=state.get("seed"),
-        return_image_data=True,
+        update_streamlit=False,
     )
     _tools()
 
 
 def keep() -> None:
     """Hand the drawing to the browser to keep; call after the answer is shown, in the canvas's column."""
-    kept = _whole()
-    live = _last_live()
+    kept, live = state.get("drawing"), _last_live()
     browser.listen(
         BROWSER_KEY,
         sent_drawing.packed(kept) if state.get("reload_checked") else None,
         blank=not kept and not _shows_live(),
         answered=live.number if live else 0,
-        settled=state.get("live_done"),
+        settled=state.get("taken"),
         sheet=state.get("sheets"),
         hand={"strokes": samples.HAND, "across": samples.HAND_ACROSS, "width": PENS["Medium"], "ink": INK},
     )
 
 
 def _live() -> browser.Live | None:
-    """The picture of a stroke that is being drawn, or was a moment ago, unless the canvas has sent a newer one."""
+    """The last picture that the browser sent, unless something else was put on the canvas since."""
     live = _last_live()
     return live if live and live.number > state.get("live_done") else None
 
@@ -133,45 +109,65 @@ def _last_live() -> browser.Live | None:
     return state.get("live")
 
 
+def _take(width: int) -> None:
+    """Take over what was drawn since: the strokes that have ended, and the picture with them."""
+    live, kept = _live(), state.get("drawing")
+    new = [points for number, points in live.strokes if number > state.get("taken")] if live else []
+    if new:
+        before = kept["raw"]["objects"] if kept else []
+        objects = [samples.path(points if len(points) > 1 else points * 2, INK, PENS[_pen()]) for points in new]
+        state.put("drawing", {"raw": {"objects": before + objects}, "data": live.data, "width": width})
+        state.put("taken", max(number for number, _ in live.strokes))
+        state.put("undone", [])
+        if not live.down and not all(sent_drawing.shows(live.data, points) for points in new):
+            _put(before + objects, width)  # the canvas was replaced meanwhile, and has lost them
+    elif live and kept and live.data and not live.down:
+        state.put("drawing", {**kept, "data": live.data})
+    _take_from_host(width)
+
+
+def _take_from_host(width: int) -> None:
+    """Take over a drawing that stands in the session as the canvas's own; a host's script may have put it there."""
+    found = (st.session_state.get(KEY) or {}).get("drawing")
+    if not sent_drawing.is_drawing(found) or found == state.get("from_host"):
+        return
+    state.put("from_host", found)
+    state.put(
+        "drawing", {"raw": found["raw"], "data": found["data"], "width": width} if found["raw"]["objects"] else None
+    )
+    state.put("undone", [])
+    _forget_live()
+
+
 def _forget_live() -> None:
-    live = _last_live()
-    state.put("live_done", live.number if live else 0)
+    """What the browser has sent by now is taken, or no longer there."""
+    if live := _last_live():
+        state.put("live_done", live.number)
+        state.put("taken", live.number)
 
 
-def _put(objects: list[dict], known: dict | None = None) -> None:
-    """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet.
-
-    `known` is the drawing that they stand for, if its picture is there already; else the
-    canvas sends it in a moment.
-    """
-    sheet = state.get("sheets") + 1
-    state.put("sheets", sheet)
-    state.put("stale", _sent())
-    if pending := _pending():  # the canvas may still send them
-        state.put("late", (len(_whole()["raw"]["objects"]), pending[-1][1], time.monotonic() + LATEST))
-    elif state.get("late") and len(objects) >= state.get("late")[0]:  # it may be put back
-        state.put("late", None)
-    state.put("seed", {"objects": objects, "sheet": sheet})
-    state.put("drawing", known)
-    state.put("awaited", len(objects))
+def _put(objects: list[dict], width: int) -> None:
+    """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet."""
+    state.put("sheets", state.get("sheets") + 1)
+    state.put("seed", {"objects": objects, "sheet": state.get("sheets")})
+    data = samples.picture(objects, width, _height(width))
+    state.put("drawing", {"raw": {"objects": objects}, "data": data, "width": width} if objects else None)
     _forget_live()
 
 
 def _restore(kept: str | None) -> None:
-    """Show what was drawn before on a canvas that may be new: in every run of the whole page.
-
-    Whether Streamlit still holds the canvas's value tells nothing: a run that was cut short by
-    the next one takes the canvas out of the browser and leaves its value behind.
-    """
-    before = _whole()
+    """Show what was drawn before on a canvas that may be new: in every run of the whole page."""
+    before = state.get("drawing")
     if state.get("run") != state.get("shown_in_run") and before:
-        _put(before["raw"]["objects"], before)
+        _put(before["raw"]["objects"], before["width"])
+        state.put("drawing", before)
     state.put("shown_in_run", state.get("run"))
     if kept is not None and not state.get("reload_checked"):
         state.put("reload_checked", True)
         found = sent_drawing.unpacked(kept)
         if found and not before:
-            _put(found["raw"]["objects"], found)
+            _put(found["raw"]["objects"], found["width"])
+            state.put("drawing", found)
 
 
 def _open_link() -> None:
@@ -184,67 +180,17 @@ def _open_link() -> None:
     if found is None:
         st.toast("This link holds no drawing that can be read.", icon=":material/link_off:")
         return
-    objects, width = found
-    data = samples.picture(objects, width, _height(width))
-    _put(objects, {"raw": {"objects": objects}, "data": data, "width": width})
+    _put(*found)
 
 
 def _fit(width: int) -> None:
     """Scale the drawing when the canvas has become wider or narrower (a phone was turned)."""
-    kept = _whole()
+    kept = state.get("drawing")
     if not kept or kept["width"] == width:
         return
     factor = min(width / kept["width"], _height(width) / _height(kept["width"]))
-    scaled = [
-        {**stroke, **{name: factor * stroke[name] for name in SCALED if isinstance(stroke.get(name), int | float)}}
-        for stroke in kept["raw"]["objects"]
-    ]
-    _put(scaled, {**kept, "width": width, "raw": {"objects": scaled}})
-
-
-def _collect(width: int) -> None:
-    """Take over what the canvas sent, unless it is from before it was told to show something else."""
-    sent = _sent()
-    if sent and _is_late(sent["raw"]["objects"]):
-        state.put("stale", sent)
-        state.put("late", None)
-    if sent and sent != state.get("stale"):
-        before = state.get("drawing")
-        if len(sent["raw"]["objects"]) != state.get("awaited"):
-            state.put("undone", [])  # the visitor has drawn on
-            state.put("awaited", None)
-        state.put("stale", None)
-        state.put("drawing", {**sent, "width": width} if sent["raw"]["objects"] else None)
-        if not before or before["data"] != sent["data"]:
-            _settle(len(sent["raw"]["objects"]) - len(before["raw"]["objects"] if before else []))
-
-
-def _is_late(objects: list[dict]) -> bool:
-    """Whether these end with the stroke that the canvas still held back when it was told to show something else."""
-    count, points, until = state.get("late") or (0, [], 0)
-    if not objects or len(objects) != count or time.monotonic() > until:
-        return False
-    try:
-        path = objects[-1]["path"]
-        ends = np.array([path[0][-2:], path[-1][-2:]], float)
-    except (KeyError, IndexError, TypeError, ValueError):
-        return False
-    return ends.shape == (2, 2) and bool(np.abs(ends - [points[0], points[-1]]).max() <= NEAR)
-
-
-def _settle(count: int) -> None:
-    """The canvas has sent so many more strokes: the first of those that were pending."""
-    live, pending = _last_live(), _pending()
-    if live and count >= len(pending) and not live.down:
-        state.put("live_done", live.number)
-    elif count > 0 and pending:
-        number, _ = pending[min(count, len(pending)) - 1]
-        state.put("live_done", number)
-
-
-def _sent() -> dict | None:
-    drawing = (st.session_state.get(KEY) or {}).get("drawing")
-    return {"raw": drawing["raw"], "data": drawing["data"]} if sent_drawing.is_drawing(drawing) else None
+    _put([samples.scaled(stroke, factor) for stroke in kept["raw"]["objects"]], width)
+    state.put("drawing", {**state.get("drawing"), "data": kept["data"]})
 
 
 def _pen() -> str:
@@ -255,7 +201,7 @@ def _pen() -> str:
 
 
 def _tools() -> None:
-    drawn = bool(_whole())
+    drawn = bool(state.get("drawing"))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
             "Pen", list(PENS), default=_pen(), required=True, key="pen_width", label_visibility="collapsed"
@@ -273,30 +219,24 @@ def _tools() -> None:
 
 
 def _undo() -> None:
-    """Take the last stroke away; until the canvas has sent the new picture, the old one stands for it.
-
-    The canvas sends nothing where that is what it sent last: then its picture is at hand.
-    """
-    kept, sent = _whole(), _sent()
-    if kept:
+    """Take the last stroke away."""
+    if kept := state.get("drawing"):
         *left, last = kept["raw"]["objects"]
         state.put("undone", [*state.get("undone"), last])
-        picture = sent if sent and sent["raw"]["objects"] == left else kept
-        _put(left, {**kept, "data": picture["data"], "raw": {"objects": left}} if left else None)
+        _put(left, kept["width"])
 
 
 def _redo() -> None:
     """Put the stroke back that was taken away last."""
     if undone := state.get("undone"):
-        kept = _whole()
-        objects = [*(kept["raw"]["objects"] if kept else []), undone[-1]]
+        kept = state.get("drawing")
         state.put("undone", undone[:-1])
-        _put(objects, {**kept, "raw": {"objects": objects}} if kept else None)
+        _put([*(kept["raw"]["objects"] if kept else []), undone[-1]], state.get("width"))
 
 
 def _clear() -> None:
     state.put("undone", [])
-    _put([])
+    _put([], state.get("width"))
 
 
 def show_example(name: str) -> None:
@@ -313,11 +253,9 @@ def _show_sample() -> None:
 
 
 def _show(objects: list[dict], width: int) -> None:
-    """Put strokes on the canvas in place of what is there."""
-    height = _height(width)
-    data = samples.picture(objects, width, height)
+    """Put strokes on the canvas in place of what is there; nothing of that can be put back."""
     state.put("undone", [])
-    _put(objects, {"raw": {"objects": objects}, "data": data, "width": width})
+    _put(objects, width)
 
 
 def _likely_width() -> int:

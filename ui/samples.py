@@ -43,6 +43,8 @@ SIGNS = {**DIGITS, HEART: [_HEART.tolist()]}
 EXAMPLES = {"A digit": "8", "A phone number": "555 0142", "A trick question": HEART}
 NUMBERS = ("7", "2026", "4", "31415", "8", "590")
 ADVANCE = 0.95  # from one digit's left to the next one's, in heights
+LENGTHS = ("strokeWidth", "left", "top", "width", "height")  # of a Fabric.js path, in canvas pixels
+PEN = 18  # pixels of a stroke that does not say
 HEIGHT = 0.6  # of the canvas that one row of digits may fill
 SHOWN = "42"  # what a hand writes where nobody does
 HAND = [[(x + place * ADVANCE, y) for x, y in stroke] for place, digit in enumerate(SHOWN) for stroke in DIGITS[digit]]
@@ -79,9 +81,16 @@ def picture(objects: list[dict], width: int, height: int) -> str:
     sheet = np.full((height, width), 255, np.uint8)
     for stroke in objects:
         line = np.round(np.array(_points(stroke["path"])) * 16).astype(np.int32).reshape(-1, 1, 2)
-        cv2.polylines(sheet, [line], False, 0, max(round(stroke["strokeWidth"]), 1), cv2.LINE_AA, 4)
+        cv2.polylines(sheet, [line], False, 0, max(round(stroke.get("strokeWidth", PEN)), 1), cv2.LINE_AA, 4)
     _, encoded = cv2.imencode(".png", sheet)
     return "data:image/png;base64," + base64.b64encode(encoded).decode()
+
+
+def scaled(stroke: dict, factor: float) -> dict:
+    """A Fabric.js path at that many times its size, from the canvas's corner."""
+    path = [[c[0], *(round(factor * v, 2) for v in c[1:])] for c in stroke["path"]]
+    lengths = {name: factor * stroke[name] for name in LENGTHS if isinstance(stroke.get(name), int | float)}
+    return {**stroke, **lengths, "path": path}
 
 
 def _points(commands: list[list]) -> list:

@@ -3,6 +3,7 @@ browser keeps it, with the canvas's width, as JSON. Both come from outside, and 
 """
 
 import binascii
+import functools
 import json
 import logging
 
@@ -14,6 +15,10 @@ from digit_core.pictures import image_files
 log = logging.getLogger(__name__)
 
 LARGEST_PNG = 8_000_000  # characters of a data URL
+FARTHEST = 100_000  # pixels
+NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
+INKED = 128  # grey levels; the pen is darker
+COMMANDS = {("Q", 4), ("L", 2)}  # of a path after its move, and how many numbers each has
 
 
 def is_drawing(value) -> bool:
@@ -22,14 +27,23 @@ def is_drawing(value) -> bool:
         return (
             isinstance(value["data"], str)
             and len(value["data"]) <= LARGEST_PNG
-            and all(isinstance(stroke, dict) for stroke in value["raw"]["objects"])
+            and all(_is_path(stroke) for stroke in value["raw"]["objects"])
         )
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, IndexError, ValueError):
         return False
 
 
+def _is_path(stroke: dict) -> bool:
+    """Whether a stroke is a move, then curves and lines, as pens draw; numbers in canvas pixels."""
+    (move, *first), *more = stroke["path"]
+    known = move == "M" and len(first) == 2 and all((c, len(v)) in COMMANDS for c, *v in more)
+    numbers = [stroke.get("strokeWidth", 1), *first, *(v for _, *values in more for v in values)]
+    return known and all(abs(records.number(number)) < FARTHEST for number in numbers)
+
+
+@functools.lru_cache(maxsize=8)
 def decoded(url: str | None) -> np.ndarray | None:
-    """The picture of a data URL, RGB (height, width, 3), or None if nothing was drawn."""
+    """The picture of a data URL, RGB (height, width, 3), not to be changed; or None if nothing was drawn."""
     if not url:
         return None
     try:
@@ -37,6 +51,16 @@ def decoded(url: str | None) -> np.ndarray | None:
     except (binascii.Error, UnreadableImageError):  # not from our canvas: nothing drawn
         log.warning("The canvas sent a picture that cannot be read", exc_info=True)
         return None
+
+
+def shows(url: str, points: list[tuple[float, float]]) -> bool:
+    """Whether the picture of a data URL shows the ink of a stroke, by its points in canvas pixels."""
+    picture = decoded(url)
+    if picture is None:
+        return False
+    height, width = picture.shape[:2]
+    inside = [(round(y), round(x)) for x, y in points if 0 <= round(x) < width and 0 <= round(y) < height]
+    return not inside or np.mean([picture[place].min() < INKED for place in inside]) > 0.5
 
 
 def packed(kept: dict | None) -> str:
@@ -49,4 +73,4 @@ def unpacked(text: str) -> dict | None:
     except ValueError:
         return None
     complete = is_drawing(found) and found["raw"]["objects"] and isinstance(found.get("width"), int)
-    return found if complete and found["width"] > 0 else None
+    return found if complete and NARROWEST <= found["width"] <= WIDEST else None

@@ -13,11 +13,12 @@ import numpy as np
 
 from digit_core import records
 from ui import samples
+from ui.sent_drawing import NARROWEST, WIDEST
 
 LONGEST = 6000  # characters; some chats cut longer links
-LARGEST = 100_000  # bytes that a text may unpack to
-MOST_STROKES, MOST_POINTS = 200, 20_000
-WIDEST = 4000  # pixels
+LARGEST = 40_000  # bytes that a text may unpack to
+MOST_STROKES, MOST_POINTS = 200, 5000
+BROADEST = 60  # pixels of a pen
 
 
 def pack(objects: list[dict], width: int) -> str | None:
@@ -40,11 +41,11 @@ def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:
         content = zlib.decompressobj().decompress(packed, LARGEST)
         found = records.parse(content)
         width, strokes = found["width"], found["strokes"]
-        if not 0 < records.number(width) <= WIDEST or not 0 < len(strokes) <= MOST_STROKES:
+        if not isinstance(width, int) or not NARROWEST <= width <= WIDEST or not 0 < len(strokes) <= MOST_STROKES:
             return None
         if sum(map(len, strokes)) > 2 * MOST_POINTS:
             return None
-        return [samples.path(_points(moves), colour, _pen(pen)) for pen, *moves in strokes], int(width)
+        return [samples.path(_points(moves), colour, _pen(pen)) for pen, *moves in strokes], width
     except (ValueError, TypeError, KeyError, binascii.Error, zlib.error):
         return None
 
@@ -52,22 +53,22 @@ def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:
 def _stroke(stroke: dict) -> list[int]:
     """The pen's width, the first point, and the way from each point to the next: x and y by turns."""
     points = np.array([command[1:3] for command in stroke["path"]], float)  # of a curve its control point
-    scale, pen = float(stroke.get("scaleX", 1)), float(stroke["strokeWidth"])
-    if scale != 1:  # the canvas was turned: left and top are those of the scaled stroke's edge
-        points = scale * (points - points.min(0) + pen / 2) + [float(stroke["left"]), float(stroke["top"])]
     whole = np.round(points).astype(int)
     ways = np.diff(whole, axis=0)
-    return [max(round(pen * scale), 1), *whole[0].tolist(), *ways[ways.any(1)].ravel().tolist()]
+    return [max(round(float(stroke["strokeWidth"])), 1), *whole[0].tolist(), *ways[ways.any(1)].ravel().tolist()]
 
 
 def _points(moves: list) -> list[tuple[float, float]]:
-    if len(moves) < 2 or len(moves) % 2 or not all(abs(records.number(move)) <= WIDEST for move in moves):
+    if len(moves) < 2 or len(moves) % 2:
         raise ValueError("not the points of a stroke")
-    points = [*zip(itertools.accumulate(moves[::2]), itertools.accumulate(moves[1::2]), strict=True)]
+    numbers = [records.number(move) for move in moves]
+    points = [*zip(itertools.accumulate(numbers[::2]), itertools.accumulate(numbers[1::2]), strict=True)]
+    if not all(abs(value) <= WIDEST for point in points for value in point):
+        raise ValueError("far outside the canvas")
     return points if len(points) > 1 else points * 2
 
 
 def _pen(width) -> float:
-    if not 1 <= records.number(width) <= 200:
+    if not 1 <= records.number(width) <= BROADEST:
         raise ValueError("not the width of a pen")
     return float(width)

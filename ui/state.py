@@ -19,11 +19,10 @@ DEFAULTS: dict[str, Any] = {
     "seed": {"objects": []},  # the drawing that the canvas was last told to show
     "sheets": 0,  # how often it was told; makes each seed a new one
     "undone": [],  # strokes that were taken back, the last one last
-    "awaited": None,  # how many strokes the canvas was told to show, until the visitor draws on
-    "late": None,  # a stroke that is gone and that the canvas may still send: how many with it, its points, until when
-    "stale": None,  # what the canvas had sent before it was told, to be ignored
+    "from_host": None,  # the drawing that was last found under the canvas's own key
     "live": None,  # ui.browser.Live: the last picture that the browser sent while the pen moved
     "live_done": 0,  # number of the last live picture that something newer has taken the place of
+    "taken": 0,  # number of the last stroke that is part of the drawing, or was
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
     "pen": "Medium",  # the pen's width; the widget forgets it when another page is shown
     "uploaded": [],  # ui.uploads.Kept of the files that were read last; the uploader forgets them likewise

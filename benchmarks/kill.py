@@ -1,0 +1,121 @@
+"""What `kill -9` costs: `python benchmarks/kill.py [SEED]`.
+
+A training runs, a visitor uploads pictures and evaluates a model; twenty times, at random moments, the training's
+process or the server is killed, and started again. In the end nothing may be lost: every run, model and file can be
+read, and the network is, byte for byte, the one of a training that nobody killed. Needs requirements-dev.txt and a
+Chromium.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+import numpy as np
+import pictures
+import psutil
+from browser import chromium, open_canvas, serving
+from drawing import DIGITS, draw, placed
+
+from digit_core.models import store as model_store
+from digit_core.runs import store as runs
+from digit_core.training.settings import TrainingSettings
+
+KILLS = 20
+LONGEST = 20.0  # seconds to the next kill
+PATIENCE = 600.0  # seconds that a run may take to its end
+SETTINGS = TrainingSettings(architecture="lenet5", data="builtin", epochs=12, batch_size=16)
+
+
+def main() -> None:
+    rng = np.random.default_rng(int(sys.argv[1]) if len(sys.argv) > 1 else None)
+    with tempfile.TemporaryDirectory() as name, chromium() as browser:
+        folder = Path(name)
+        os.environ["DIGIT_HOME"] = str(folder / "home")
+        undisturbed = _trained(runs.start(SETTINGS, "undisturbed"))
+        picture = folder / "seven.png"
+        picture.write_bytes(pictures.png(draw(placed(DIGITS[7], 100, 60, 250))))
+        run, killed = runs.start(SETTINGS, "disturbed"), {"training": 0, "server": 0}
+        while sum(killed.values()) < KILLS:
+            with serving(folder) as server:
+                page = browser.new_context().new_page()
+                open_canvas(page, server.url)  # it starts again, whatever was cut short
+                alive = True
+                while alive and sum(killed.values()) < KILLS:
+                    _use(page, server.url, picture, rng.uniform(0.5, LONGEST))
+                    run = runs.find(run.id)
+                    if rng.random() < 0.5:
+                        server.process.kill()
+                        killed["server"] += 1
+                        alive = False
+                    elif _kill_worker(run):
+                        killed["training"] += 1
+                    if not run.is_running and run.can_resume:
+                        run = runs.resume(run)
+                page.context.close()
+        disturbed = _trained(run)
+        print(f"Killed: the training {killed['training']} times, the server {killed['server']} times")
+        print(f"Its network is the one of an undisturbed training: {disturbed == undisturbed}")
+        print(f"Runs that can be read: {len(runs.list_runs())} of 2; models: {len(model_store.list_models())}")
+        print(f"Files that cannot be read: {_damaged(folder / 'home') or 'none'}")
+
+
+def _use(page, url: str, picture: Path, seconds: float) -> None:
+    """What a visitor does for so long, whether the server answers or not."""
+    until, steps = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        try:
+            if steps % 2:
+                page.goto(f"{url}/evaluate?model=lenet5&data=builtin", timeout=5000)
+            else:
+                page.goto(url, timeout=5000)
+                page.get_by_role("tab", name="Upload").click(timeout=3000)
+                page.set_input_files(".st-key-upload input", str(picture), timeout=3000)
+        except Exception as error:
+            print(f"(the page: {type(error).__name__})", file=sys.stderr)
+        steps += 1
+        time.sleep(max(min(1.0, until - time.monotonic()), 0))
+
+
+def _kill_worker(run: runs.Run) -> bool:
+    workers = [p for p in psutil.process_iter(["cmdline"]) if run.id in (p.info["cmdline"] or [])]
+    for worker in workers:
+        worker.kill()
+        worker.wait(10)
+    return bool(workers)
+
+
+def _trained(run: runs.Run) -> str:
+    """The digest of the weights that a run ends with."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and run.state != "finished":
+        time.sleep(0.5)
+        run = runs.find(run.id)
+        if not run.is_running and run.can_resume:
+            run = runs.resume(run)
+    stored = runs.model(run)
+    return hashlib.sha256(stored.litert_bytes()).hexdigest() if stored else f"none: {run.state}"
+
+
+def _damaged(home: Path) -> list[str]:
+    """JSON and NumPy files under that folder that cannot be read."""
+    found = []
+    for path in home.rglob("*"):
+        try:
+            if path.suffix == ".json":
+                json.loads(path.read_text())
+            elif path.suffix in (".npz", ".npy"):
+                np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            found.append(f"{path.name}: {error}")
+    return found
+
+
+if __name__ == "__main__":
+    main()
