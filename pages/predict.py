@@ -49,7 +49,7 @@ def upload(shown: bool) -> None:
     if files:
         uploads.keep(files)
     if shown:
-        uploads.read_all(files or uploads.kept() or uploads.example())
+        uploads.read_all(uploads.shown(files))
 
 
 @st.fragment

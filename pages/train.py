@@ -23,7 +23,7 @@ def asked_for() -> Run | None:
     try:
         return runs.find(run_id)
     except RunError as error:
-        st.warning(str(error))
+        st.warning(components.plain(str(error)))
         return None
 
 

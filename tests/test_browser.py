@@ -23,6 +23,7 @@ from drawing import DIGITS, draw, number, placed, real_strokes
 
 from digit_core.pictures import image_files
 from digit_core.reading import overlay
+from ui.frame import TITLES
 
 pytestmark = pytest.mark.browser
 INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
@@ -421,6 +422,7 @@ def test_a_hand_writes_once_where_nobody_does_and_makes_way(new_page, server):
     assert wait_for_answer(page, "42", seconds=40) == "42"
     page.mouse.move(300, 500)
     assert wait_for_answer(page, INVITATION) == INVITATION
+    assert wait_for_answer(page, "42", seconds=15) == INVITATION  # not again
     draw_with_mouse(page, placed(DIGITS[7], 150, 60, 220))
     assert wait_for_answer(page, "7") == "7"
 
@@ -481,11 +483,11 @@ def test_an_example_photograph_is_read_with_one_click(page):
     page.get_by_alt_text(re.compile("The picture with its marks boxed: [0-9]")).wait_for()
 
 
-@pytest.mark.parametrize(("path", "title"), [("", "Inkling reads"), ("train", "Train"), ("evaluate", "Evaluate")])
+@pytest.mark.parametrize(("path", "title"), TITLES.items())
 def test_each_page_has_a_title(new_page, server, path, title):
     page = new_page()
     page.goto(f"{server.url}/{path}")
-    page.wait_for_function("title => document.title.startsWith(title)", arg=title, timeout=20_000)
+    page.wait_for_function("title => document.title === title", arg=title, timeout=20_000)
 
 
 def test_the_navigation_stands_on_the_content_s_grid(new_page, server):
@@ -528,4 +530,5 @@ def test_a_palm_beside_a_stylus_draws_nothing(page):
     }"""
     assert page.evaluate(touches, ["touch"]) == 1
     assert page.evaluate(touches, ["pen", "touch", "pen"]) == 2
-    assert page.evaluate(touches, ["touch"]) == 0
+    page.wait_for_timeout(2000)
+    assert page.evaluate(touches, ["touch"]) == 1

@@ -12,7 +12,7 @@ import pictures
 import pytest
 from drawing import DIGITS, draw, placed
 
-from digit_core.data import datasets, file_formats
+from digit_core.data import datasets, file_formats, picture_folders
 from digit_core.data.file_formats import DigitFileError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
@@ -107,10 +107,23 @@ def _zip(**files: bytes) -> bytes:
     return content.getvalue()
 
 
+def _newer(content: bytes) -> bytes:
+    """The same zip, which says that it needs a version of zip that does not exist."""
+    place = content.index(b"PK\x01\x02") + 6
+    return content[:place] + b"\x63\x00" + content[place + 2 :]
+
+
+def _read_upload(path):
+    file_formats.check_size(path, 100_000_000)
+    return file_formats.read(path)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (b"PK nothing", "cannot be unpacked"),
+        (_zip(**{"3_\u00e9": b"1"}).replace("\u00e9".encode(), b"\xff\xfe"), "cannot be unpacked"),
+        (_newer(_zip(**{"3_a": b"1"})), "cannot be unpacked"),
         (_zip(), "no folders named 0 to 9"),
         (_zip(x_a=b"1"), "no folders named 0 to 9"),
         (_zip(**{"3_a": b"no picture"}), "3/a.png"),
@@ -122,6 +135,14 @@ def _zip(**files: bytes) -> bytes:
 def test_a_zip_that_holds_no_digits_is_named(tmp_path, content, said):
     (tmp_path / "d.zip").write_bytes(content)
     with pytest.raises(DigitFileError, match=said):
+        _read_upload(tmp_path / "d.zip")
+
+
+def test_a_zip_of_huge_pictures_is_refused_before_it_takes_long(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_folders, "MOST_PIXELS", 100_000)
+    picture = pictures.png(draw(placed(DIGITS[3], 60, 80, 200)))
+    (tmp_path / "d.zip").write_bytes(_zip(**{f"3_{number}": picture for number in range(3)}))
+    with pytest.raises(DigitFileError, match="together they have more"):
         file_formats.read(tmp_path / "d.zip")
 
 

@@ -64,18 +64,16 @@ def test_a_number_lets_one_choose_its_digits(app):
 
 
 def test_the_newest_digit_is_looked_at(app):
+    def drawn(x: float, strokes) -> int:
+        """Which digit is looked at after a last stroke at x."""
+        path = [["M", x, 100], ["L", x, 110]]
+        _draw(app, draw(strokes, width=560, pen=10), objects=[{**STROKE, "path": path}])
+        return app.session_state[f"drawn_digit_{len(_answer(app))}"]
+
     strokes = number("2026", 20, 60, 100)
-    last = [["M", *strokes[0][0]], *(["L", *point] for point in strokes[0][1:])]  # the first 2 was drawn last
-    _draw(app, draw(strokes, width=460, pen=10), objects=[{**STROKE, "path": last}])
-    [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
-    assert control.proto.default == [0]
-    _draw(
-        app,
-        draw(strokes + number("7", 420, 60, 100), width=560, pen=10),
-        objects=[{**STROKE, "path": [["M", 450, 100]]}],
-    )
-    [control] = [group for group in app.get("button_group") if "drawn_digit" in (group.key or "")]
-    assert control.proto.default == [4]
+    assert drawn(50, strokes) == 0
+    assert drawn(330, strokes) == 3  # as many digits as before
+    assert drawn(450, strokes + number("7", 420, 60, 100)) == 4
 
 
 def test_a_link_opens_its_drawing_once(app):

@@ -65,7 +65,7 @@ def test_what_is_chosen_is_what_trains(launched):
     few = len(datasets.load("builtin").train)  # two passes over them would teach nothing
     assert app.number_input(key="epochs_quick").value == enough_epochs(settings_from("quick"), few) > 20
     app.number_input(key="epochs_quick").set_value(3).run()
-    assert "few steps" in app.warning[0].value
+    assert "seen often enough" in app.warning[0].value
     app.number_input(key="dropout_lenet5_quick").set_value(0.25)
     app.select_slider(key="augmentation_quick").set_value("strong")
     app.text_input(key="run_title").set_value("Mine").run()
@@ -99,18 +99,29 @@ def test_an_own_file_says_what_is_missing_and_gets_enough_steps(launched):
     assert (run.settings.epochs, run.settings.batch_size) == (enough, batch)
 
 
+def test_a_broken_file_is_named_and_nothing_else_is_trained_on_instead(launched):
+    app = _unfold(_app())
+    app.selectbox(key="data_quick").set_value("own").run()
+    app.file_uploader(key="own_digits").set_value(("mine.csv", b"hello,1,2", "text/csv")).run()
+    assert not app.exception
+    assert app.error
+    app.session_state["settings"] = False
+    app.run()
+    assert _button(app, "train_start").disabled
+
+
 @pytest.mark.parametrize(
-    ("state", "message", "told", "now"),
+    ("status", "told", "now"),
     [
-        ("starting", "Starting TensorFlow, which takes some seconds.", False, "Start TensorFlow"),
-        ("starting", "Loading the digits.", False, "Load the digits"),
-        ("training", "", False, "Build the network"),
-        ("training", "", True, "First steps"),
+        ({"state": "starting"}, False, "Start TensorFlow"),
+        ({"state": "starting", "step": 1}, False, "Load the digits"),
+        ({"state": "training"}, False, "Build the network"),
+        ({"state": "training"}, True, "First steps"),
     ],
 )
-def test_what_happens_before_the_first_point_is_shown(training, state, message, told, now):
+def test_what_happens_before_the_first_point_is_shown(training, status, told, now):
     (training.folder / "events.jsonl").unlink(missing_ok=True)
-    runs.write_status(training.folder, {"state": state, "message": message})
+    runs.write_status(training.folder, status)
     if told:
         parts, watched = {"train": 8, "validation": 2, "test": 1}, np.zeros((10, 28, 28), np.uint8)
         Recorder(training.folder)(Started(parts, watched, np.arange(10, dtype=np.uint8)))

@@ -39,7 +39,7 @@ async function act(event) {
     link.searchParams.set("drawing", drawing);
     await copy(name === "copy" ? text : link.href);
     say(button, "Copied");
-  } catch (error) { say(button, "Not possible here"); }
+  } catch (error) { say(button, name === "save" ? "Can't save here" : "Can't copy: the browser refuses"); }
 }
 
 function layers() {

@@ -7,7 +7,7 @@ const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least;
 const RESTS = 400;  // ms without a movement after which a slow server too gets a picture
 const watched = new WeakMap();
 let waiting = null;
-const pen = { down: false, moved: false, lifted: false, number: 0, sent: 0, took: 0, answered: 0, timer: null,
+const pen = { down: false, id: null, moved: false, lifted: false, number: 0, sent: 0, took: 0, answered: 0, timer: null,
   send: () => {}, stroke: null, strokes: [] };  // of points, each in canvas pixels
 
 let mostPoints = 0;  // of a stroke
@@ -53,26 +53,29 @@ function draw(event) {
 
 // ---- a palm beside a stylus does not draw
 
-const PALM = 15000;  // ms after the stylus was last down in which fingers do not draw
+const PALM = 1500;  // ms after the stylus was last seen in which fingers do not draw
 let stylus = -Infinity, refused = false;
+
+function seeStylus(event) {
+  if (event.pointerType === "pen") stylus = performance.now();
+}
 
 function guard(event) {
   if (!event.target.closest?.(".st-key-canvas")) return;
-  if (event.type === "pointerdown") {
-    if (event.pointerType === "pen") stylus = performance.now();
-    refused = event.pointerType === "touch" && performance.now() - stylus < PALM;
-  }
+  seeStylus(event);
+  if (event.type === "pointerdown") refused = event.pointerType === "touch" && performance.now() - stylus < PALM;
   if (!refused) return;
   event.stopImmediatePropagation();
   if (event.cancelable) event.preventDefault();
 }
 
+addEventListener("pointermove", seeStylus, { capture: true, passive: true });  // it is seen before it touches
 for (const type of ["pointerdown", "touchstart", "mousedown"]) {
   addEventListener(type, guard, { capture: true, passive: false });
 }
 
 function move(event) {  // also outside the canvas, which goes on drawing there
-  if (!pen.down) return;
+  if (!pen.down || event.pointerId !== pen.id) return;
   pen.moved = true;
   draw(event);
   tellSoon();
@@ -88,8 +91,8 @@ function tellSoon() {  // at most one picture is on its way while the pen is dow
   else pen.timer = setTimeout(tellSoon, PAUSE - since);
 }
 
-function lift() {
-  if (!pen.down) return;
+function lift(event) {
+  if (!pen.down || event.pointerId !== pen.id) return;
   pen.down = false;
   pen.stroke.number = Math.max(Date.now(), pen.number + 1);
   pen.strokes.push(pen.stroke);
@@ -169,6 +172,8 @@ function dressCanvas({ label, blank }, tries = 200) {
   if (canvas) {
     canvas.toggleAttribute("data-blank", blank && !pen.down && !pen.lifted);  // shows the prompt
     canvas.onpointerdown = (event) => {
+      if (pen.down && event.pointerId !== pen.id) return;
+      pen.id = event.pointerId;
       canvas.removeAttribute("data-blank");
       cleared = false;
       pen.down = event.button <= 0;

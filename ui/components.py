@@ -197,14 +197,17 @@ def _choose(reading: Reading, key: str, first: int) -> int:
     count = len(reading.digits)
     if count == 1:
         return 0
+    name = f"{key}_digit_{count}"
+    if st.session_state.get(f"{key}_newest") != (count, first):  # drawn on: a choice from before no longer holds
+        st.session_state[f"{key}_newest"] = count, first
+        st.session_state[name] = first
     chosen = st.segmented_control(
         "Digit to look at",
         range(count),
         # The control tells its options apart by their labels: invisible spaces make equal digits differ.
         format_func=lambda place: reading.digits[place].text + "\u200b" * place,
-        default=first,
         required=True,
-        key=f"{key}_digit_{count}",
+        key=name,
         label_visibility="collapsed",
     )
     return first if chosen is None else chosen

@@ -81,10 +81,10 @@ def _offer_mnist() -> None:
         st.info(
             f"MNIST is not on this machine. When {components.plain(model_choice.called(model))} was made, it read "
             f"**{metrics['test_accuracy']:.2%}** of its test digits right (log loss {metrics['test_loss']:.4f}). "
-            "To look closer, fetch MNIST, or choose the built-in digits above."
+            "To look closer, fetch MNIST, or choose the built-in set above."
         )
     except ModelError as error:
-        st.error(str(error))
+        st.error(components.plain(str(error)))
     if st.button("Fetch MNIST, 11 MB", icon=":material/download:", key="fetch_mnist"):
         st.session_state["mnist_asked"] = True
         st.rerun()
@@ -106,7 +106,7 @@ def subject(model: str, data: str, test: Split) -> Subject:
         )
     except ModelError as error:  # deleted, or damaged, while it was looked at
         log.warning("A model cannot be evaluated", exc_info=True)
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         st.stop()
     return Subject(model, data, test, result)
 

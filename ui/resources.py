@@ -110,15 +110,20 @@ def watched(folder: Path) -> np.ndarray | None:
         return None
 
 
-@st.cache_resource(show_spinner=False)
 def some_digits(data: str) -> Split:
     """One digit of each kind of a data set, or of the built-in one where it is not at hand, to show what is done."""
-    name = data if data != "mnist" or mnist.is_at_hand() else "builtin"
+    return _some_digits(data if data != "mnist" or mnist.is_at_hand() else "builtin")
+
+
+@st.cache_resource(show_spinner=False)
+def _some_digits(data: str) -> Split:
     try:
-        return one_of_each(datasets.load(name).train)
+        return one_of_each(datasets.load(data).train)
     except DatasetError:  # it was at hand a moment ago, or is damaged; training will say so
-        log.warning("%s cannot be shown", name, exc_info=True)
+        log.warning("%s cannot be shown", data, exc_info=True)
         return one_of_each(datasets.load("builtin").train)
+    finally:
+        release()
 
 
 def one_of_each(split: Split) -> Split:

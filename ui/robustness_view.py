@@ -17,13 +17,13 @@ def show(subject: Subject) -> None:
     try:
         curves = _curves(subject)
     except ModelError as error:  # deleted, or damaged, while it was looked at
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         return
     if not curves:
         return
     st.caption(
-        f"On {min(robustness.SAMPLE, subject.result.digits):,} of the test digits, drawn with a fixed seed, given to "
-        "the network as they are, without the reader's own straightening. Whiskers are 95 % intervals."
+        f"The same {min(robustness.SAMPLE, subject.result.digits):,} digits each time. Nothing straightens them first. "
+        "The thin lines show how far chance could move each point (95 % intervals)."
     )
     places = st.columns(3, gap="medium")
     grown = [curve for curve in curves if len(curve.amounts) > 1]

@@ -36,7 +36,7 @@ def _live(run_id: str, state_before: str) -> None:
     try:
         run = runs.find(run_id)
     except RunError as error:
-        st.info(str(error))
+        st.info(components.plain(str(error)))
         return
     if run.is_running != (state_before in runs.RUNNING):
         st.rerun()
@@ -93,15 +93,14 @@ def attempt(action) -> bool:
     try:
         action()
     except RunError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         return False
     return True
 
 
 def _before_the_first_point(run: Run, story: Story) -> None:
     """What happens until there is something to draw."""
-    steps = ("Start TensorFlow", "Load the digits", "Build the network", "First steps")
-    now = run_wording.first_step(run, story.digits)
+    steps, now = run_wording.first_steps(run, story.digits)
     shown = "".join(
         f'<li class="{"done" if place < now else "now" if place == now else ""}">{step}</li>'
         for place, step in enumerate(steps)
@@ -193,7 +192,7 @@ def _use(run: Run, page: str) -> None:
     try:
         name = runs.keep_model(run).name
     except (RunError, ModelError) as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(components.plain(str(error)), icon=":material/error:")
         return
     model_choice.use(name)
     st.switch_page(f"pages/{page}.py")

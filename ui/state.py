@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "pen": "Medium",  # the pen's width; the widget forgets it when another page is shown
     "uploaded": [],  # ui.uploads.Kept of the files that were read last; the uploader forgets them likewise
     "sample_number": 0,  # number of the next sample
+    "photo_first": False,  # it is shown even where there are uploads, until there are new ones
     "photo": None,  # name of the example photograph that is read
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
 }

@@ -1,5 +1,6 @@
 """The form of a new training: a preset and a button; everything else is folded away."""
 
+import contextlib
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,21 +33,23 @@ PRESET_WORDS = {
     "standard": "The usual network of first courses, trained with care: some minutes.",
     "best": "Inkling's own network, as it was made: an hour or more.",
 }
-DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "Built-in, 1,797 digits", "own": "My own file"}
+DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "The built-in set, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
 OWN_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
 SMALLEST_BATCH = 16  # to which batches of few digits are made smaller
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
-MOST_ROWS = 60_000  # of an upload that is a text
+MOST_ROWS = 60_000  # of an upload that is a text, or pictures of a zip
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form says: settings, a title, and the file to train on where it is the visitor's own."""
+    """What the form says: settings, a title, and the file to train on where it is the visitor's own; `missing` is what
+    it needs before it can start, as a sentence."""
 
     settings: TrainingSettings
-    title: str
-    data: tuple[str, bytes] | None
+    title: str = ""
+    data: tuple[str, bytes] | None = None
+    missing: str = ""
 
 
 def show(allowed: Limits) -> None:
@@ -57,19 +60,16 @@ def show(allowed: Limits) -> None:
     words, begin = st.empty(), st.container(horizontal=True, vertical_alignment="center", gap="small")
     wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
-        untouched = Wish(_within(PRESETS[preset], allowed), "", None)
+        wish = wishes.get(preset) or Wish(_within(PRESETS[preset], allowed))
         if unfolded.open:
-            wish, missing = _settings(preset, wishes.get(preset, untouched), allowed)
-            wishes[preset] = wish
-        else:
-            wish, missing = wishes.get(preset, untouched), None
+            wish = wishes[preset] = _settings(preset, wish, allowed)
     words.caption(_in_words(preset, wish))
     pressed = begin.button(
-        "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=bool(missing)
+        "Start training", type="primary", icon=":material/play_arrow:", key="train_start", disabled=bool(wish.missing)
     )
-    if missing:
-        begin.caption(missing)
-    if pressed and not missing:
+    if wish.missing:
+        begin.caption(wish.missing)
+    elif pressed:
         _start(wish)
 
 
@@ -77,8 +77,7 @@ def _in_words(preset: str, wish: Wish) -> str:
     """What a click on the button starts."""
     if wish.settings == PRESETS[preset] and not wish.data:
         return PRESET_WORDS[preset]
-    chosen = replace(wish.settings, data="your/file") if wish.data else wish.settings
-    return f"Changed: {run_wording.settings(chosen)}."
+    return f"Changed: {run_wording.settings(wish.settings, run_wording.OWN if wish.data else None)}."
 
 
 def _start(wish: Wish) -> None:
@@ -106,8 +105,8 @@ def _keep(key: str, value) -> str:
     return key
 
 
-def _settings(preset: str, before: Wish, allowed: Limits) -> tuple[Wish, str | None]:
-    """All that may be chosen, as it was before; and what is missing before it can start, as a sentence."""
+def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
+    """All that may be chosen, as it was before."""
     was = before.settings
 
     def key(name: str, value) -> str:
@@ -124,7 +123,7 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> tuple[Wish, str | N
         "Digits",
         list(DATA),
         format_func=DATA.get,
-        key=key("data", "own" if before.data else was.data),
+        key=key("data", "own" if before.data or before.missing else was.data),
         on_change=_fit_to_digits,
         args=(preset, allowed),
     )
@@ -175,15 +174,18 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> tuple[Wish, str | N
     changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
     wish = Wish(settings_from(preset, **changes), title, own.file if own else None)
     if data == "own" and not own:
-        return wish, "First choose a file with your digits, under All settings."
+        return replace(wish, missing="First choose a file with your digits, under All settings.")
     if data != "mnist":
         _warn_of_few_steps(first, wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train))
-    return wish, None
+    return wish
 
 
 def _warn_of_few_steps(place, settings: TrainingSettings, digits: int) -> None:
     if (enough := enough_epochs(settings, digits)) > settings.epochs:
-        place.warning(f"{digits:,} digits make few steps: {enough} epochs teach it more.", icon=":material/timer:")
+        place.warning(
+            f"You have only {digits:,} digits. Choose {enough} epochs, so that each is seen often enough.",
+            icon=":material/timer:",
+        )
 
 
 def _fit_to_digits(preset: str, allowed: Limits) -> None:
@@ -191,8 +193,10 @@ def _fit_to_digits(preset: str, allowed: Limits) -> None:
     chosen, digits = st.session_state[f"data_{preset}"], None
     if chosen == "builtin":
         digits = len(datasets.load("builtin").train)
-    elif chosen == "own" and (own := _looked_through(st.session_state.get("own_digits"), None)):
-        digits = own.counts["train"]
+    elif chosen == "own":
+        with contextlib.suppress(DatasetError, DigitFileError):  # the form says what is wrong
+            own = _looked_through(st.session_state.get("own_digits"), st.session_state.get(f"validation_{preset}"))
+            digits = own.counts["train"] if own else None
     settings = PRESETS[preset]
     if digits:
         while enough_epochs(settings, digits) > allowed.epochs and settings.batch_size > SMALLEST_BATCH:
@@ -221,7 +225,10 @@ def _augmentation(key: str, digits: datasets.Split) -> str:
     if chosen == "none":
         st.caption("Digits are trained on as they are.")
         return chosen
-    st.caption("Above as they are, below as training sees them. Slashes, bars and flags are habits of other hands.")
+    st.caption(
+        "Above as they are, below as training sees them. Some people cross their 7 or put a flag on their 1: "
+        "such strokes are added too."
+    )
     if st.button("Distort again", icon=":material/casino:", key="preview_again", type="tertiary"):
         st.session_state["preview"] += 1
         st.rerun()

@@ -50,9 +50,14 @@ def chooser() -> list:
         accept_multiple_files=True,
         key="upload",
         max_upload_size=LARGEST,
-        on_change=state.put,
-        args=("uploaded", []),
+        on_change=_forget,
     )
+
+
+def _forget() -> None:
+    """The visitor has changed what lies in the uploader."""
+    state.put("uploaded", [])
+    state.put("photo_first", False)
 
 
 @dataclass(frozen=True)
@@ -67,15 +72,24 @@ def kept() -> list[Kept]:
     """The files that were read before the visitor looked at another page, if what they said is still at hand."""
     model, known = resources.chosen_model(), state.get("summaries")
     files = state.get("uploaded")
-    files = files if all((file.digest, *model) in known for file in files) else []
-    if files:
-        st.button("Remove these pictures", icon=":material/close:", on_click=state.put, args=("uploaded", []))
+    if files and not all((file.digest, *model) in known for file in files):
+        st.info("Another model reads now. Add your pictures again to see what it makes of them.")
+        files = []
+    elif files:
+        st.button("Remove these pictures", icon=":material/close:", on_click=_forget)
     return files
 
 
 def keep(files: list) -> None:
     """Remember the files that lie in the uploader, beyond a change of page."""
     state.put("uploaded", [Kept(file.name, _digest(file)) for file in files[:MOST]])
+
+
+def shown(files: list) -> list:
+    """What is read: the files that lie there, else those of before, else an example photograph."""
+    if state.get("photo_first"):
+        return example()
+    return files or kept() or example()
 
 
 @dataclass(frozen=True)
@@ -213,9 +227,11 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 with st.container(key=f"reading_{number}"):
                     _say(summary, f"uploaded_{number}")
                 label = f"Look closer at {components.plain(file.name)}"
-                looked = summary.text and st.toggle(label, key=f"closer_{_digest(file)}_{number}")
-                if looked and (opened := _opened(file)):
-                    components.details(*opened, f"uploaded_{number}", boxed=False)
+                if summary.text and st.toggle(label, key=f"closer_{_digest(file)}_{number}"):
+                    if opened := _opened(file):
+                        components.details(*opened, f"uploaded_{number}", boxed=False)
+                    else:
+                        st.caption("Add this picture again to look closer.")
 
 
 def _show_picture(summary: Summary, group: str) -> None:

@@ -38,6 +38,7 @@ def _example(number: int, name: str, url: str, on_click: Callable, *args) -> boo
 
 def _open_photo() -> None:
     state.put("photo", PHOTO)
+    state.put("photo_first", True)
     st.session_state["input"] = "Upload"
 
 

@@ -65,8 +65,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError, DatasetError: with a sentence for people.
     """
+    if options.calibrate and options.go_on:
+        print("--calibrate trains nothing, and --go-on trains. Choose one.", file=sys.stderr)
+        return 2
     page_model.check_target(options.into or page_model.own_folder())
-    if not options.calibrate and options.go_on and any(_checkpoint(name).exists() for name in NETWORKS):
+    if options.go_on and any(_checkpoint(name).exists() for name in NETWORKS):
         print(f"There is an unfinished training. Go on without --go-on, or remove {_checkpoints()}.", file=sys.stderr)
         return 2
     trained = _in_use() if options.calibrate else _trained(options)
@@ -163,15 +166,24 @@ def _store(trained: Mapping[str, Trained], options: argparse.Namespace) -> page_
     )
     about = {
         **{name: own.about for name, own in trained.items()},
-        "sources": [*dict.fromkeys(datasets.SOURCES[name] for name in _names(options) if name in datasets.SOURCES)],
-        "fonts": len(fonts.find()),
-        "photographs": len(photography.load_photos()),
+        **(_learnt_from(options) if not options.calibrate else _learnt_before()),
         "classifier": classifier.name,
         "calibration": asdict(calibration),
         "validation": figures,
     }
     weights = {name: own.weights for name, own in trained.items()}
     return page_model.save(options.into or page_model.own_folder(), *networks, weights, about)
+
+
+def _learnt_from(options: argparse.Namespace) -> dict[str, Any]:
+    """Whose work the networks are trained on."""
+    sources = dict.fromkeys(datasets.SOURCES[name] for name in _names(options) if name in datasets.SOURCES)
+    return {"sources": [*sources], "fonts": len(fonts.find()), "photographs": len(photography.load_photos())}
+
+
+def _learnt_before() -> dict[str, Any]:
+    card = page_model.find().card
+    return {name: card.get(name) for name in ("sources", "fonts", "photographs")}
 
 
 def _names(options: argparse.Namespace) -> list[str]:

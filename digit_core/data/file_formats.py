@@ -11,7 +11,6 @@ import gzip
 import json
 import math
 import re
-import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,19 +70,20 @@ def check_size(path: Path, most_bytes: int, most_rows: float = math.inf) -> None
     size = rows = 0
     try:
         if path.name.endswith((".npz", ".zip")):
-            with zipfile.ZipFile(path) as archive:
-                size = sum(member.file_size for member in archive.infolist())
-                rows = len(archive.infolist())
+            size, rows = picture_folders.zip_size(path)
         else:
             with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
                 while size <= most_bytes and rows <= most_rows and (block := file.read(1 << 20)):
                     size, rows = size + len(block), rows + block.count(b"\n")
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+    except picture_folders.PictureFolderError as error:
+        raise DigitFileError(str(error)) from error
+    except (OSError, EOFError, zlib.error) as error:
         raise DigitFileError(f"The file cannot be unpacked: {error}.") from error
     if size > most_bytes:
         raise DigitFileError(f"The file is larger than {most_bytes // 1_000_000:,} MB once it is unpacked.")
     if rows > most_rows:
-        raise DigitFileError(f"The file has more than {most_rows:,} rows.")
+        what = "pictures" if path.name.endswith(".zip") else "rows"
+        raise DigitFileError(f"The file has more than {most_rows:,} {what}.")
 
 
 # ---- IDX

@@ -15,6 +15,7 @@ from digit_core.pictures.image_files import UnreadableImageError
 DIGITS = tuple("0123456789")
 MOST_MEMBERS = 200_000  # of a zip
 LARGEST_MEMBER = 20_000_000  # bytes of one of its pictures
+MOST_PIXELS = 300_000_000  # of all of its pictures: some seconds' work
 
 
 class PictureFolderError(Exception):
@@ -39,26 +40,55 @@ def _in_folder(path: Path) -> Iterator[tuple[np.ndarray, int]]:
     for digit in DIGITS:
         for file in sorted((path / digit).rglob("*")):
             if _is_picture(file.name):
-                yield _digit(lambda file=file: image_files.read_file(file), str(file)), int(digit)
+                yield _digit(_decoded(file, str(file)), str(file)), int(digit)
+
+
+def zip_size(path: Path) -> tuple[int, int]:
+    """How many bytes a zip holds once it is unpacked, and how many files; unpacks nothing.
+
+    Raises:
+        PictureFolderError: it is no zip.
+    """
+    with _opened(path) as archive:
+        members = archive.infolist()
+    return sum(member.file_size for member in members), len(members)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    """zipfile raises whatever it likes over damaged ones."""
+    try:
+        return zipfile.ZipFile(path)
+    except Exception as error:
+        raise PictureFolderError(f"The zip cannot be unpacked: {error}.") from error
 
 
 def _in_zip(path: Path) -> Iterator[tuple[np.ndarray, int]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if len(members) > MOST_MEMBERS:
-                raise PictureFolderError(f"{path} holds more than {MOST_MEMBERS:,} files.")
-            for member in sorted(members, key=lambda member: member.filename):
-                *folders, name = PurePosixPath(member.filename).parts or ("",)
-                digit = next((folder for folder in reversed(folders) if folder in DIGITS), None)
-                if digit is None or member.is_dir() or not _is_picture(name) or "__MACOSX" in folders:
-                    continue
-                if member.file_size > LARGEST_MEMBER:
-                    raise PictureFolderError(f"{member.filename}: this picture is too large.")
-                content = _unpacked(archive, member)
-                yield _digit(lambda content=content: image_files.decode(content), member.filename), int(digit)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise PictureFolderError(f"The zip cannot be unpacked: {error}.") from error
+    pixels = 0
+    with _opened(path) as archive:
+        members = archive.infolist()
+        if len(members) > MOST_MEMBERS:
+            raise PictureFolderError(f"{path} holds more than {MOST_MEMBERS:,} files.")
+        for member in sorted(members, key=lambda member: member.filename):
+            digit = _digit_of(member)
+            if digit is None:
+                continue
+            if member.file_size > LARGEST_MEMBER:
+                raise PictureFolderError(f"{member.filename}: this picture is too large.")
+            picture = _decoded(_unpacked(archive, member), member.filename)
+            pixels += picture.shape[0] * picture.shape[1]
+            if pixels > MOST_PIXELS:
+                raise PictureFolderError(
+                    f"The pictures are too large: together they have more than {MOST_PIXELS // 1_000_000:,} megapixels."
+                )
+            yield _digit(picture, member.filename), digit
+
+
+def _digit_of(member: zipfile.ZipInfo) -> int | None:
+    """The digit in whose folder a member is a picture."""
+    *folders, name = PurePosixPath(member.filename).parts or ("",)
+    digit = next((folder for folder in reversed(folders) if folder in DIGITS), None)
+    is_digit = digit is not None and not member.is_dir() and _is_picture(name) and "__MACOSX" not in folders
+    return int(digit) if is_digit else None
 
 
 def _unpacked(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -74,12 +104,16 @@ def _is_picture(name: str) -> bool:
     return PurePosixPath(name).suffix.lower() in image_files.SUFFIXES and not name.startswith(".")
 
 
-def _digit(load, name: str) -> np.ndarray:
-    """A picture of one digit, uint8 (28, 28)."""
+def _decoded(source: bytes | Path, name: str) -> np.ndarray:
     try:
-        ink = foreground.extract(image_files.working_size(load()))
+        return image_files.decode(source) if isinstance(source, bytes) else image_files.read_file(source)
     except UnreadableImageError as error:
         raise PictureFolderError(f"{name}: {error}") from error
+
+
+def _digit(picture: np.ndarray, name: str) -> np.ndarray:
+    """A picture of one digit, uint8 (28, 28)."""
+    ink = foreground.extract(image_files.working_size(picture))
     if not ink.any():
         raise PictureFolderError(f"{name}: there is nothing drawn on this picture.")
     return normalization.normalize(ink)

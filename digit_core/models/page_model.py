@@ -56,7 +56,9 @@ class PageModel:
         found: dict[str, list[np.ndarray]] = {"page": [], "line": []}
         with np.load(io.BytesIO(self._checked(WEIGHTS)), allow_pickle=False) as arrays:
             for name in arrays.files:  # in the order in which they were saved
-                found[name.split("_")[0]].append(arrays[name].astype(np.float32))
+                found.setdefault(name.split("_")[0], []).append(arrays[name].astype(np.float32))
+        if not found["page"] or not found["line"]:
+            raise ModelError(f"The networks in {self.folder} are of an earlier version: train anew, without --go-on.")
         return found
 
     def _checked(self, file: str) -> bytes:

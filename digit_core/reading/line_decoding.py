@@ -2,7 +2,7 @@
 
 Every likely line of marks is scored by a log-linear model (Berger et al. 1996): what the line network says of it,
 and how it fits what the page network detected. The weights are fitted on made-up validation lines by
-`training.line_calibration`.
+`training.drawing_calibration`.
 """
 
 import itertools

@@ -105,7 +105,9 @@ class Recognizer:
         try:
             calibration, fused_with = Calibration.from_card(page.card["calibration"]), page.card["classifier"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError("The card of the page network cannot be read.") from error
+            raise ModelError(
+                f"The page network in {page.folder} is of another version: remove that folder, or train it anew."
+            ) from error
         try:
             page_network, line_network = _networks(page.litert_bytes(), page.line_bytes())
         except (ValueError, RuntimeError) as error:

@@ -8,6 +8,8 @@ from digit_core.training.events import BatchEnd, EpochEnd
 from digit_core.training.settings import TrainingSettings
 
 NETWORKS = {"lenet5": "LeNet-5", "simple_cnn": "Simple CNN", "resnet": "Small ResNet", "inkling": "Inkling"}
+FIRST_STEPS = ("Start TensorFlow", "Load the digits", "Build the network", "First steps")
+OWN = "an uploaded file"
 DATA = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
@@ -16,11 +18,11 @@ def title(run: Run) -> str:
     return run.title or f"{NETWORKS[run.settings.architecture]}, {run.created.astimezone():%d %b %H:%M}"
 
 
-def settings(chosen: TrainingSettings) -> str:
-    """The settings that matter most, in one line."""
+def settings(chosen: TrainingSettings, digits: str | None = None) -> str:
+    """The settings that matter most, in one line; `digits` names what is trained on."""
     epochs = "1 epoch" if chosen.epochs == 1 else f"{chosen.epochs} epochs"
     said = [
-        f"{NETWORKS[chosen.architecture]} on {data(chosen)}, {epochs}, batches of {chosen.batch_size}, "
+        f"{NETWORKS[chosen.architecture]} on {digits or data(chosen)}, {epochs}, batches of {chosen.batch_size}, "
         f"{chosen.optimizer} at {chosen.learning_rate:g}, distortion: {chosen.augmentation}, seed {chosen.seed}"
     ]
     if chosen.schedule == "constant":
@@ -35,7 +37,7 @@ def settings(chosen: TrainingSettings) -> str:
 
 
 def data(chosen: TrainingSettings) -> str:
-    return DATA.get(chosen.data) or ("an uploaded file" if "/" in chosen.data else Path(chosen.data).name)
+    return DATA.get(chosen.data) or (OWN if "/" in chosen.data else Path(chosen.data).name)
 
 
 def state(run: Run, last: BatchEnd | None, digits: dict[str, int] | None) -> str:
@@ -63,11 +65,11 @@ def _training(last: BatchEnd | None, digits: dict[str, int] | None) -> str:
     return said
 
 
-def first_step(run: Run, digits: dict[str, int] | None) -> int:
-    """Which of the steps before a run's first batch it is at: 0 TensorFlow, 1 the digits, 2 the network, 3 a batch."""
+def first_steps(run: Run, digits: dict[str, int] | None) -> tuple[tuple[str, ...], int]:
+    """What happens before a run's first batch, and the place of what happens now."""
     if run.state == "starting":
-        return 1 if "digits" in run.message else 0
-    return 2 if digits is None else 3
+        return FIRST_STEPS, min(int(run.status.get("step", 0)), 1)
+    return FIRST_STEPS, 2 if digits is None else 3
 
 
 def share(last: BatchEnd | None) -> float:

@@ -116,7 +116,7 @@ class _Work:
             elif isinstance(event, BatchEnd) and self.status["state"] == "starting":
                 self.say("training")
 
-        self.say("starting", "Loading the digits.")
+        self.say("starting", "Loading the digits.", step=1)
         try:
             return training.train(settings, tell, self.should_stop, self.checkpoint)
         finally:
