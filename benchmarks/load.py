@@ -86,7 +86,7 @@ class Visitor:
     """One session: what it sent and has not seen answered, and its answers."""
 
     number: int
-    pictures: list[str]  # what is drawn, as data URLs
+    pictures: list[tuple[str, list]]  # what is drawn: a data URL, and its strokes of [x, y]
     answers: list[tuple[float, bool]] = field(default_factory=list)
     waiting: list[tuple[float, str]] = field(default_factory=list)  # when a stroke was sent, and its digit
 
@@ -128,13 +128,13 @@ class Visitor:
     async def draw(self, rate: float, begin: float) -> None:
         """A digit after the other for SECONDS, each on a clean sheet."""
         start = time.monotonic() + begin
-        for stroke, picture in enumerate(self.pictures):
+        for stroke, (picture, strokes) in enumerate(self.pictures):
             await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
             digit = (self.number + stroke) % 10
             live = {"number": int(time.time() * 1000), "down": False, "data": picture}
             self.waiting.append((time.monotonic(), str(digit)))
-            points = [[stroke, 1], [stroke + 1, 2]]
-            await self._send({**live, "strokes": [{"number": live["number"] - 1, "points": points}]})
+            drawn = [{"number": live["number"] - 1, "points": points} for points in strokes]
+            await self._send({**live, "strokes": drawn})
         until = time.monotonic() + PATIENCE
         while self.waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)
@@ -163,14 +163,15 @@ class Visitor:
         await self.socket.close()
 
 
-def _picture(number: int, stroke: int) -> str:
-    """A visitor's digit on the canvas, nobody's like another's, as a data URL."""
+def _picture(number: int, stroke: int) -> tuple[str, list]:
+    """A visitor's digit on the canvas, nobody's like another's, as a data URL; and its strokes."""
     strokes = placed(
         DIGITS[(number + stroke) % 10], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40
     )
     rgb = np.repeat(draw(strokes, width=560, height=380, pen=18)[..., None], 3, 2)
     encoded = cv2.imencode(".png", rgb, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
-    return "data:image/png;base64," + base64.b64encode(encoded).decode()
+    points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
+    return "data:image/png;base64," + base64.b64encode(encoded).decode(), points
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ from digit_core.reading.settings import ReadingSettings
 
 SIGNS = {POINT: ".", MINUS: "-"}
 
-_reading = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # pictures read at the same time: bounds memory
+SMALL = 1_000_000  # pixels of a picture that takes little memory and time
+_small = threading.Lock()  # one at a time: of several, each waits longer for Python's lock than reading takes
+_large = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # bounds memory
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class Recognizer:
             UnreadableImageError: the array is not a picture.
         """
         picture = image_files.on_paper(image_files.check(picture))
-        with _reading:
+        with _small if picture.shape[0] * picture.shape[1] <= SMALL else _large:
             grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
             page = self._page.read(grey)
             drawn = is_drawn(grey)
