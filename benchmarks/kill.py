@@ -30,7 +30,7 @@ from digit_core.training.settings import TrainingSettings
 KILLS = 20
 LONGEST = 20.0  # seconds to the next kill
 PATIENCE = 600.0  # seconds that a run may take to its end
-SETTINGS = TrainingSettings(architecture="lenet5", data="builtin", epochs=12, batch_size=16)
+SETTINGS = TrainingSettings(architecture="simple_cnn", data="builtin", epochs=60, batch_size=8)
 
 
 def main() -> None:
@@ -41,26 +41,23 @@ def main() -> None:
         undisturbed = _trained(runs.start(SETTINGS, "undisturbed"))
         picture = folder / "seven.png"
         picture.write_bytes(pictures.png(draw(placed(DIGITS[7], 100, 60, 250))))
-        run, killed = runs.start(SETTINGS, "disturbed"), {"training": 0, "server": 0}
-        while sum(killed.values()) < KILLS:
+        run, victims = runs.start(SETTINGS, "disturbed"), ["training", "server"] * (KILLS // 2)
+        rng.shuffle(victims)
+        while victims:
             with serving(folder) as server:
                 page = browser.new_context().new_page()
                 open_canvas(page, server.url)  # it starts again, whatever was cut short
-                alive = True
-                while alive and sum(killed.values()) < KILLS:
+                while victims and server.process.poll() is None:
                     _use(page, server.url, picture, rng.uniform(0.5, LONGEST))
-                    run = runs.find(run.id)
-                    if rng.random() < 0.5:
+                    if victims.pop() == "server":
                         server.process.kill()
-                        killed["server"] += 1
-                        alive = False
-                    elif _kill_worker(run):
-                        killed["training"] += 1
-                    if not run.is_running and run.can_resume:
-                        run = runs.resume(run)
+                        server.process.wait(10)
+                    else:
+                        _kill_worker(run)
+                    run = _going_on(run)
                 page.context.close()
         disturbed = _trained(run)
-        print(f"Killed: the training {killed['training']} times, the server {killed['server']} times")
+        print(f"Killed: the training and the server, {KILLS // 2} times each")
         print(f"Its network is the one of an undisturbed training: {disturbed == undisturbed}")
         print(f"Runs that can be read: {len(runs.list_runs())} of 2; models: {len(model_store.list_models())}")
         print(f"Files that cannot be read: {_damaged(folder / 'home') or 'none'}")
@@ -83,12 +80,19 @@ def _use(page, url: str, picture: Path, seconds: float) -> None:
         time.sleep(max(min(1.0, until - time.monotonic()), 0))
 
 
-def _kill_worker(run: runs.Run) -> bool:
+def _kill_worker(run: runs.Run) -> None:
     workers = [p for p in psutil.process_iter(["cmdline"]) if run.id in (p.info["cmdline"] or [])]
+    assert workers, "the training ended before it could be killed: it has too few epochs"
     for worker in workers:
         worker.kill()
-        worker.wait(10)
-    return bool(workers)
+    while runs.find(run.id).is_running:
+        time.sleep(0.1)
+
+
+def _going_on(run: runs.Run) -> runs.Run:
+    """The run, resumed if it was killed."""
+    run = runs.find(run.id)
+    return run if run.is_running or not run.can_resume else runs.resume(run)
 
 
 def _trained(run: runs.Run) -> str:
@@ -96,9 +100,7 @@ def _trained(run: runs.Run) -> str:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and run.state != "finished":
         time.sleep(0.5)
-        run = runs.find(run.id)
-        if not run.is_running and run.can_resume:
-            run = runs.resume(run)
+        run = _going_on(run)
     stored = runs.model(run)
     return hashlib.sha256(stored.litert_bytes()).hexdigest() if stored else f"none: {run.state}"
 

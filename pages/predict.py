@@ -54,10 +54,12 @@ def upload(shown: bool) -> None:
 
 @st.fragment
 def camera() -> None:
-    """A snapshot, read like an upload."""
-    snapshot = st.camera_input("Hold a number up to the camera", key="camera")
+    """A snapshot, read like an upload; the answer beside it."""
+    left, right = st.columns([6, 5], gap="medium")
+    snapshot = left.camera_input("Hold a number up to the camera", key="camera")
     if snapshot:
-        uploads.read_all([snapshot])
+        with right:
+            uploads.read_beside(snapshot)
 
 
 drawing_tab, upload_tab, camera_tab = st.tabs(["Draw", "Upload", "Camera"], key="input", on_change="rerun")

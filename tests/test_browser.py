@@ -313,7 +313,9 @@ def test_a_camera_snapshot_is_read(page):
     page.get_by_role("button", name="Take Photo").click(timeout=15_000)
     page.locator(".st-key-reading").wait_for()
     assert re.fullmatch(r"[0-9?/]+|There is nothing .*", answer(page))
-    page.get_by_alt_text(re.compile("The picture with its marks boxed")).wait_for()
+    camera, said = (page.locator(place).bounding_box() for place in (".st-key-camera", ".st-key-reading"))
+    assert said["x"] >= camera["x"] + camera["width"]  # beside it, in view
+    assert said["y"] < page.viewport_size["height"] / 2
 
 
 def test_no_camera_runs_before_its_tab_is_opened(page):

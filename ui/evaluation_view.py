@@ -110,7 +110,7 @@ def _commonest(result: Evaluation) -> None:
             if st.button(f"{true} read as {predicted}: {often}", key=f"pair_{true}{predicted}"):
                 address.choose_cell((true, predicted))
                 st.rerun()
-    st.caption("A click on a cell, or on one of these, shows the very digits.")
+    st.caption("Click a cell, or one of these, to see its digits.")
 
 
 def _gallery(subject: Subject, cell: tuple[int, int] | None, a_page: int) -> None:
@@ -118,7 +118,7 @@ def _gallery(subject: Subject, cell: tuple[int, int] | None, a_page: int) -> Non
     result = subject.result
     places = _filtered(result, cell)
     with st.container(key="gallery"):
-        what = f"{cell[0]} read as {cell[1]}" if cell else "Misread digits, the surest mistakes first"
+        what = f"{cell[0]} read as {cell[1]}" if cell else "Misread digits, the most confident first"
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             st.markdown(f"**{what}: {len(places):,}**", width="content")
             if cell and st.button("All misread", key="cell_none", icon=":material/close:", type="tertiary"):

@@ -77,7 +77,7 @@ def offer_report(subject: Subject) -> None:
     st.write("One HTML file with everything on this page: numbers, charts, misread digits. It needs no network.")
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept:
-        st.caption("Robustness was not measured yet, and will be missing: see Robustness.")
+        st.caption("Robustness has not been measured yet, so the report lacks it. You can measure it under Robustness.")
 
     def content() -> bytes:
         curves = resources.robustness_of(subject.model, subject.digits, lambda share: None) if kept else []

@@ -23,7 +23,7 @@ def show() -> None:
     if not known:
         return
     st.subheader("All runs", anchor=False)
-    st.caption("Choose one to rename, star or delete it; choose several to lay their curves over each other.")
+    st.caption("Choose one to rename, star or delete it; choose several to compare their curves.")
     ids = [run.id for run in known]
     chosen_before = [ids.index(run_id) for run_id in st.session_state.get("chosen_runs", ()) if run_id in ids]
     table = st.dataframe(

@@ -197,6 +197,18 @@ def _opened(file) -> tuple[np.ndarray, Reading] | None:
     return found
 
 
+def read_beside(file) -> None:
+    """Read one file whose picture is shown already, and show what it says."""
+    [summary] = _summaries([file])
+    if summary.error:
+        _complain(file, summary)
+        return
+    with st.container(key="reading"):
+        _say(summary, "taken")
+        if summary.text and (opened := _opened(file)):
+            components.details(*opened, "taken")
+
+
 def _show_one(file, summary: Summary) -> None:
     if summary.error:
         _complain(file, summary)
