@@ -79,7 +79,7 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     page.wait_for_function("!location.search.includes('digit=')", timeout=10_000)
     wait_until_idle(page)
     _click_cell(page, true, predicted)  # once more: it is let go
-    page.get_by_text("Misread digits, the surest mistakes first").wait_for(timeout=10_000)
+    page.get_by_text("Misread digits, the most confident first").wait_for(timeout=10_000)
     assert "cell=" not in page.url
 
 

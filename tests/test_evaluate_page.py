@@ -73,7 +73,7 @@ def test_a_cell_in_the_address_shows_its_digits(result):
     assert all(_button(app, f"digit_{place}") for place in places)
     _button(app, "cell_none").click().run()
     assert "cell" not in app.query_params
-    assert f"the surest mistakes first: {result.errors}" in _written(app)
+    assert f"the most confident first: {result.errors}" in _written(app)
 
 
 def test_a_confused_pair_and_a_digit_are_one_click_away(result):
@@ -92,12 +92,12 @@ def test_filters_stand_in_the_address(result):
     wrong = result.predictions != result.labels
     app = _open(sure="60")
     kept = int((wrong & (result.confidence >= 0.6)).sum())
-    assert f"the surest mistakes first: {kept}" in _written(app)
+    assert f"the most confident first: {kept}" in _written(app)
     digit = int(result.labels[np.flatnonzero(wrong)[0]])
     app.selectbox(key="f_true").set_value(digit).run()
     assert app.query_params["true"] in (str(digit), [str(digit)])
     kept = int((wrong & (result.confidence >= 0.6) & (result.labels == digit)).sum())
-    assert f"the surest mistakes first: {kept}" in _written(app)
+    assert f"the most confident first: {kept}" in _written(app)
 
 
 @pytest.mark.parametrize(
