@@ -2,16 +2,20 @@
 
     python fuzz/fuzz.py picture CORPUS -max_total_time=1800
 
-Targets: picture (decoding), reader (decoding and reading), idx, npz, csv, jsonl. CORPUS is a folder that keeps what
+Targets: picture (decoding), reader (decoding and reading), idx, npz, csv, jsonl, zip, link
+(a shared drawing). CORPUS is a folder that keeps what
 led somewhere new; it begins with the seeds below. Anything but the errors that have a sentence for people is a crash.
 """
 
+import base64
 import contextlib
 import io
 import logging
 import struct
 import sys
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,11 +26,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-with atheris.instrument_imports(include=["digit_core"]):
+with atheris.instrument_imports(include=["digit_core", "ui"]):
     from digit_core import Recognizer, UnreadableImageError
     from digit_core.data import file_formats
     from digit_core.data.file_formats import DigitFileError
     from digit_core.pictures import image_files
+    from ui import samples, shared_drawing
 
 SMALLEST, LARGEST = 1, 200_000  # bytes of an input
 
@@ -37,6 +42,13 @@ def picture(content: bytes) -> None:
 
 def reader(content: bytes) -> None:
     RECOGNIZER.read(image_files.decode(content))
+
+
+def link(content: bytes) -> None:
+    """A drawing in an address: what unpacks is drawn."""
+    text = base64.urlsafe_b64encode(zlib.compress(content)).decode()
+    if (found := shared_drawing.unpack(text, "#000000")) is not None:
+        samples.picture(found[0], found[1], 300)
 
 
 def data_file(name: str, read: Callable = file_formats.read) -> Callable[[bytes], None]:
@@ -56,6 +68,8 @@ TARGETS = {
     "npz": data_file("digits.npz"),
     "csv": data_file("digits.csv"),
     "jsonl": data_file("digits.jsonl"),
+    "zip": data_file("digits.zip"),
+    "link": link,
 }
 
 
@@ -74,6 +88,13 @@ def seeds(target: str) -> list[bytes]:
         return [file.getvalue()]
     if target == "csv":
         return [("1," + ",".join(map(str, digit.ravel())) + "\n").encode() * 2]
+    if target == "zip":
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("1/a.png", cv2.imencode(".png", 255 - digit)[1].tobytes())
+        return [file.getvalue()]
+    if target == "link":
+        return [b'{"width":560,"strokes":[[18,10,10,5,5],[18,40,40,1,1,2,2]]}']
     return [b'{"label": 1, "writer": "a", "strokes": [[[0.1, 0.2], [0.3, 0.4]]]}\n' * 2]
 
 
