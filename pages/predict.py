@@ -3,7 +3,7 @@
 import streamlit as st
 
 from digit_core.reading import wording
-from ui import actions, canvas, components, frame, model_choice, resources, uploads, welcome
+from ui import actions, canvas, components, frame, model_choice, resources, uploads, welcome, why
 
 frame.require()
 
@@ -34,7 +34,8 @@ def draw() -> None:
     with more:
         if read:
             components.acts(reading.text, sentence, canvas.link())
-            components.details(picture, reading, "drawn", newest=canvas.newest())
+            digit = components.details(picture, reading, "drawn", newest=canvas.newest())
+            why.show(digit, "drawn", is_busy=canvas.is_drawing())
             model_choice.others(picture, is_busy=canvas.is_drawing())
         elif picture is None:
             welcome.show()

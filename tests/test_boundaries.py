@@ -11,6 +11,7 @@ ORDER = {  # a package may import itself and whatever stands below it
     "runs": 8,
     "training": 7,
     "evaluation": 6,
+    "explanation": 6,
     "reading": 5,
     "data": 4,
     "models": 3,

@@ -91,8 +91,8 @@ def invitation(text: str) -> None:
 
 def details(
     picture: np.ndarray, reading: Reading, key: str, boxed: bool = True, newest: tuple[float, float] | None = None
-) -> None:
-    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps.
+) -> Digit:
+    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps. Gives that digit.
 
     Args:
         boxed: whether the picture is shown with its boxes.
@@ -116,6 +116,7 @@ def details(
     if unfolded.open:
         with unfolded:
             _steps(picture, reading, digit)
+    return digit
 
 
 def _nearest(reading: Reading, point: tuple[float, float] | None) -> int:

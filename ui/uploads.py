@@ -18,7 +18,7 @@ import streamlit as st
 from digit_core import Reading, UnreadableImageError
 from digit_core.pictures import image_files
 from digit_core.reading import overlay, wording
-from ui import boxes, components, resources, state
+from ui import boxes, components, resources, state, why
 
 log = logging.getLogger(__name__)
 
@@ -206,7 +206,7 @@ def read_beside(file) -> None:
     with st.container(key="reading"):
         _say(summary, "taken")
         if summary.text and (opened := _opened(file)):
-            components.details(*opened, "taken")
+            why.show(components.details(*opened, "taken"), "taken")
 
 
 def _show_one(file, summary: Summary) -> None:
@@ -219,7 +219,7 @@ def _show_one(file, summary: Summary) -> None:
     with right, st.container(key="reading"):
         _say(summary, "uploaded")
         if summary.text and (opened := _opened(file)):
-            components.details(*opened, "uploaded", boxed=False)
+            why.show(components.details(*opened, "uploaded", boxed=False), "uploaded")
     with picture:
         _show_picture(summary, "uploaded")
 
@@ -241,7 +241,8 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 label = f"Look closer at {components.plain(file.name)}"
                 if summary.text and st.toggle(label, key=f"closer_{_digest(file)}_{number}"):
                     if opened := _opened(file):
-                        components.details(*opened, f"uploaded_{number}", boxed=False)
+                        digit = components.details(*opened, f"uploaded_{number}", boxed=False)
+                        why.show(digit, f"uploaded_{number}")
                     else:
                         st.caption("Add this picture again to look closer.")
 

@@ -1,0 +1,1 @@
+"""Why a network answered so: which ink speaks for which digit."""

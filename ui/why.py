@@ -1,0 +1,41 @@
+"""Why the answer is this digit: the ink that speaks for it, beside what speaks for the next likely one."""
+
+import numpy as np
+import streamlit as st
+
+from digit_core import Digit
+from digit_core.explanation import occlusion
+from digit_core.explanation.occlusion import Evidence
+from digit_core.reading import wording
+from ui import resources
+
+
+def show(digit: Digit, key: str, is_busy: bool = False) -> None:
+    """Folded away, and worked out when it is unfolded, once the pen rests."""
+    unfolded = st.expander("Why?", icon=":material/psychology_alt:", key=f"{key}_why", on_change="rerun")
+    if not unfolded.open or is_busy or not digit.image.any():
+        return
+    evidence = occlusion.explain(resources.chosen_recognizer().classify, digit.image)
+    order = np.argsort(-evidence.probabilities)
+    winner, second = int(order[0]), int(order[1])
+    most = float(np.abs(evidence.maps[[winner, second]]).max())
+    with unfolded:
+        left, right = st.columns(2, gap="small", wrap=False)
+        for place, value, title in ((left, winner, "For"), (right, second, "The next likely:")):
+            named = f"{title} {wording.with_article(value)}"
+            picture = occlusion.coloured(digit.image, evidence.maps[value], most)
+            place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
+        st.markdown(in_words(evidence, winner, second))
+        st.caption("Blue ink speaks for the digit, orange ink against it. Each patch of ink was taken away in turn.")
+
+
+def in_words(evidence: Evidence, winner: int, second: int) -> str:
+    """Where the two differ, and whether the answer hangs on one patch of ink."""
+    where = occlusion.place(evidence.between(winner, second))
+    said = f"The ink {where} speaks most for {wording.with_article(winner)} rather than {wording.with_article(second)}."
+    others = evidence.without[(evidence.without >= 0) & (evidence.without != winner)]
+    if not len(others):
+        return f"{said} No single patch of ink changes the answer."
+    commonest = int(np.bincount(others).argmax())
+    spot = occlusion.place(np.where(evidence.without == commonest, 1.0, np.where(evidence.without >= 0, -1e-9, 0)))
+    return f"{said} Without a patch of ink {spot} it would be {wording.with_article(commonest)}."
