@@ -105,8 +105,8 @@ def test_the_report_is_downloaded_and_opens_by_itself(open_page, browser, tmp_pa
     context = browser.new_context(offline=True)
     opened = context.new_page()
     opened.goto(file.as_uri())
-    opened.wait_for_selector(".js-plotly-plot .heatmaplayer", timeout=20_000, state="attached")
-    assert "lenet5" in opened.inner_text("h1")
+    opened.wait_for_selector("svg[role=img] rect", timeout=20_000, state="attached")
+    assert "LeNet-5" in opened.inner_text("h1")
     assert "Read right" in opened.inner_text("body")
     context.close()
 
