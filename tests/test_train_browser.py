@@ -140,7 +140,7 @@ def test_a_killed_worker_is_shown_as_interrupted_and_resumed(home, open_page):
         assert time.monotonic() - began < 6
         page.locator(".st-key-train_resume button").click()
         _says(page, "Finished in", 90)
-        assert _points(page) > 10
+        assert _points(page) >= 6  # one an epoch at least, however fast the machine is
 
 
 def test_two_visitors_who_press_start_at_once_share_one_run(home, open_page):
