@@ -483,6 +483,7 @@ def test_a_pasted_picture_is_read(page):
 def test_an_example_photograph_is_read_with_one_click(page):
     page.get_by_role("button", name="A photograph").click()
     page.get_by_alt_text(re.compile("The picture with its marks boxed: [0-9]")).wait_for()
+    assert re.match(r"\d", answer(page))
 
 
 @pytest.mark.parametrize(("path", "title"), TITLES.items())
@@ -490,6 +491,7 @@ def test_each_page_has_a_title(new_page, server, path, title):
     page = new_page()
     page.goto(f"{server.url}/{path}")
     page.wait_for_function("title => document.title === title", arg=title, timeout=20_000)
+    assert page.title() == title
 
 
 def test_the_navigation_stands_on_the_content_s_grid(new_page, server):

@@ -73,6 +73,7 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     page.wait_for_url(re.compile("digit="), timeout=10_000)
     shared = open_page(page.url.split("?")[1])
     shared.wait_for_selector(".st-key-opened", timeout=20_000)
+    wait_until_idle(shared)  # the digit is opened before the others are shown
     assert shared.locator(".st-key-pixels_gallery [class*=st-key-digit_]").count() == count
     page.keyboard.press("Escape")
     page.wait_for_selector(".st-key-opened", state="detached", timeout=10_000)

@@ -42,14 +42,6 @@ async function act(event) {
   } catch (error) { say(button, name === "save" ? "Can't save here" : "Can't copy: the browser refuses"); }
 }
 
-function layers() {
-  for (const host of document.querySelectorAll(".st-key-canvas *")) {
-    const found = host.shadowRoot?.querySelectorAll("canvas");
-    if (found?.length) return [...found];
-  }
-  return [];
-}
-
 async function save(text, sentence) {  // a card of 1200 x 630, as links show pictures
   const card = Object.assign(document.createElement("canvas"), { width: 1200, height: 630 });
   const pen = card.getContext("2d");

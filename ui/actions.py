@@ -4,13 +4,11 @@ picture; look at the mark that is clicked.
 A component without a picture of its own; `actions.js` says how.
 """
 
-from pathlib import Path
-
 import streamlit as st
 
-_component = st.components.v2.component(
-    "inkling_actions", html="<div></div>", js=Path(__file__).with_name("actions.js").read_text(encoding="utf-8")
-)
+from ui import scripts
+
+_component = st.components.v2.component("inkling_actions", html="<div></div>", js=scripts.text("actions.js"))
 
 
 def listen() -> None:

@@ -12,14 +12,6 @@ const pen = { down: false, id: null, moved: false, lifted: false, number: 0, sen
 
 let mostPoints = 0;  // of a stroke
 
-function layers() {
-  for (const host of document.querySelectorAll(".st-key-canvas *")) {
-    const found = host.shadowRoot?.querySelectorAll("canvas");
-    if (found?.length) return [...found];
-  }
-  return [];
-}
-
 function picture() {
   const [first, ...others] = layers();
   if (!first?.clientWidth) return null;

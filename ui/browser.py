@@ -16,9 +16,10 @@ Where nobody does anything for a while, a hand writes a number, once, and is rea
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
+
+from ui import scripts
 
 CANVAS_LABEL = "Drawing canvas. Without a pen or mouse, the button Try a sample puts a number on it."
 MOST_STROKES, MOST_POINTS = 60, 2000  # of strokes that the canvas has not sent yet, and of each
@@ -28,7 +29,7 @@ _component = st.components.v2.component(
     "inkling_browser",
     html='<div class="probe"></div>',
     css=".probe { width: 100%; height: 0; }",
-    js=Path(__file__).with_name("browser.js").read_text(encoding="utf-8"),
+    js=scripts.text("browser.js"),
 )
 
 

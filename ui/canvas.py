@@ -52,12 +52,9 @@ def newest() -> tuple[float, float] | None:
         return live.at
     if not (kept := state.get("drawing")):
         return None
-    try:
-        points = np.array([command[1:3] for command in kept["raw"]["objects"][-1]["path"]], float)
-    except (KeyError, IndexError, TypeError, ValueError):
-        return None
-    middle = (points.min(0) + points.max(0)) / 2 if points.ndim == 2 and len(points) else None
-    return None if middle is None or not np.isfinite(middle).all() else (float(middle[0]), float(middle[1]))
+    points = np.array([command[1:3] for command in kept["raw"]["objects"][-1]["path"]], float)
+    x, y = (points.min(0) + points.max(0)) / 2
+    return float(x), float(y)
 
 
 def link() -> str:
@@ -146,11 +143,14 @@ def _forget_live() -> None:
         state.put("taken", live.number)
 
 
-def _put(objects: list[dict], width: int) -> None:
-    """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet."""
+def _put(objects: list[dict], width: int, data: str | None = None) -> None:
+    """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet.
+
+    `data` is their picture, which is drawn where there is none.
+    """
     state.put("sheets", state.get("sheets") + 1)
     state.put("seed", {"objects": objects, "sheet": state.get("sheets")})
-    data = samples.picture(objects, width, _height(width))
+    data = data or samples.picture(objects, width, _height(width))
     state.put("drawing", {"raw": {"objects": objects}, "data": data, "width": width} if objects else None)
     _forget_live()
 
@@ -159,15 +159,13 @@ def _restore(kept: str | None) -> None:
     """Show what was drawn before on a canvas that may be new: in every run of the whole page."""
     before = state.get("drawing")
     if state.get("run") != state.get("shown_in_run") and before:
-        _put(before["raw"]["objects"], before["width"])
-        state.put("drawing", before)
+        _put(before["raw"]["objects"], before["width"], before["data"])
     state.put("shown_in_run", state.get("run"))
     if kept is not None and not state.get("reload_checked"):
         state.put("reload_checked", True)
         found = sent_drawing.unpacked(kept)
         if found and not before:
-            _put(found["raw"]["objects"], found["width"])
-            state.put("drawing", found)
+            _put(found["raw"]["objects"], found["width"], found["data"])
 
 
 def _open_link() -> None:
@@ -189,8 +187,7 @@ def _fit(width: int) -> None:
     if not kept or kept["width"] == width:
         return
     factor = min(width / kept["width"], _height(width) / _height(kept["width"]))
-    _put([samples.scaled(stroke, factor) for stroke in kept["raw"]["objects"]], width)
-    state.put("drawing", {**state.get("drawing"), "data": kept["data"]})
+    _put([samples.scaled(stroke, factor) for stroke in kept["raw"]["objects"]], width, kept["data"])
 
 
 def _pen() -> str:

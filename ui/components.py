@@ -10,13 +10,14 @@ import numpy as np
 import streamlit as st
 
 from digit_core import Digit, Reading
-from digit_core.pictures import normalization
+from digit_core.pictures import image_files, normalization
 from digit_core.reading import overlay, wording
 from ui import bars, boxes
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
 STEP_HEIGHT = 104  # pixels on the screen
+BOXED_SIDE, STEP_SIDE = 880, 300  # pixels of what is sent: twice what is shown
 LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # of what Markdown takes for an address
 
 
@@ -32,10 +33,11 @@ def answer(text: str, sentence: str, certainties: Sequence[str], group: str, ann
     """
     lines = text.split("/")
     size = " long" if max(map(len, lines)) > LONG or len(lines) > 2 else ""
-    slash = '<span class="ink-slash">/</span>'
-    shown = slash.join(f'<span class="ink-line">{line}</span>' for line in _marked(lines, certainties, group))
-    if len(certainties) == 1 and len(text) == 1:
-        size, shown = f"{size} {certainties[0]}", html.escape(text)
+    if len(text) == 1:  # there is nothing to choose
+        size, shown = f" {certainties[0]}", html.escape(text)
+    else:
+        slash = '<span class="ink-slash">/</span>'
+        shown = slash.join(f'<span class="ink-line">{line}</span>' for line in _marked(lines, certainties, group))
     live = "polite" if announced else "off"
     st.html(
         f'<div role="status" aria-live="{live}"><div class="ink-answer{size}">{shown}</div>'
@@ -132,7 +134,7 @@ def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
     left, top, width, height = window = overlay.window(picture, reading.digits)
     shown = picture[top : top + height, left : left + width]
     boxes.show(
-        overlay.data_url(_reduced(shown, 880)),
+        overlay.data_url(image_files.working_size(shown, BOXED_SIDE)),
         boxes.marks(reading.digits, window),
         f"The picture with {len(reading.digits)} marks boxed: {reading.text}",
         key,
@@ -153,7 +155,7 @@ def _steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
         for caption, stage in stages.items():
             height, width = stage.shape[:2]
             shown_width = _shown_width(stage)
-            shown = _reduced(enlarged(stage), 2 * shown_width)  # a photo of many megapixels need not be sent
+            shown = image_files.working_size(enlarged(stage), STEP_SIDE)  # a photo of many megapixels need not be sent
             st.image(shown, f"{caption}  \n{width} × {height}", width=shown_width, alt=caption)
     st.caption(wording.acceptance_sentence(digit))
 
@@ -162,14 +164,6 @@ def enlarged(picture: np.ndarray) -> np.ndarray:
     """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
     factor = -(-112 // max(picture.shape[:2]))
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
-
-
-def _reduced(picture: np.ndarray, width: int) -> np.ndarray:
-    """A picture of that width if it is wider."""
-    if picture.shape[1] <= width:
-        return picture
-    height = max(round(picture.shape[0] * width / picture.shape[1]), 1)
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
 
 
 def sprite(rows: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,8 +2,10 @@
 
 import contextlib
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -134,10 +136,29 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
         config={"displayModeBar": False},
         alt=layer_charts.text(outline),
     )
-    first, second, third = st.columns(3, gap="medium")
+    places = st.columns(3, gap="medium")
     changes = {
         "architecture": architecture,
         "data": "mnist" if data == "own" else data,
+        **_numbers(places, key, was, architecture, allowed),
+    }
+    own = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else None
+    digits = own.sample if own else resources.some_digits(data if data != "own" else "builtin")
+    changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
+    wish = Wish(settings_from(preset, **changes), title, own.file if own else None)
+    if data == "own" and not own:
+        return replace(wish, missing="First choose a file with your digits, under All settings.")
+    if data != "mnist":
+        _warn_of_few_steps(
+            places[0], wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train)
+        )
+    return wish
+
+
+def _numbers(places, key: Callable, was: TrainingSettings, architecture: str, allowed: Limits) -> dict[str, Any]:
+    """The settings that are numbers or one of few words, in three columns; each begins as it `was`."""
+    first, second, third = places
+    return {
         "epochs": first.number_input(
             "Epochs", 1, allowed.epochs, key=key("epochs", was.epochs), help="How often every digit is seen"
         ),
@@ -169,15 +190,6 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
         ),
         "seed": third.number_input("Seed", 0, 2**32 - 1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
-    own = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else None
-    digits = own.sample if own else resources.some_digits(data if data != "own" else "builtin")
-    changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
-    wish = Wish(settings_from(preset, **changes), title, own.file if own else None)
-    if data == "own" and not own:
-        return replace(wish, missing="First choose a file with your digits, under All settings.")
-    if data != "mnist":
-        _warn_of_few_steps(first, wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train))
-    return wish
 
 
 def _warn_of_few_steps(place, settings: TrainingSettings, digits: int) -> None:

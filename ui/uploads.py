@@ -11,7 +11,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import streamlit as st
 
@@ -166,14 +165,8 @@ def _summary(file) -> Summary:
     upright = np.rot90(picture, reading.turned // 90)
     height, width = upright.shape[:2]
     turned = [overlay.turned(digit, picture.shape[:2], reading.turned // 90) for digit in reading.digits]
-    url = overlay.data_url(_reduced(upright), JPEG)
+    url = overlay.data_url(image_files.working_size(np.ascontiguousarray(upright), SHOWN_SIDE), JPEG)
     return Summary(text, sentence, least, url, tuple(boxes.marks(turned, (0, 0, width, height))))
-
-
-def _reduced(picture: np.ndarray) -> np.ndarray:
-    scale = min(1.0, SHOWN_SIDE / max(picture.shape[:2]))
-    size = max(round(picture.shape[1] * scale), 1), max(round(picture.shape[0] * scale), 1)
-    return cv2.resize(np.ascontiguousarray(picture), size, interpolation=cv2.INTER_AREA)
 
 
 def _read(file) -> tuple[np.ndarray, Reading]:

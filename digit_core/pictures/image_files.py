@@ -195,10 +195,10 @@ def _composite(picture: np.ndarray, paper: int) -> np.ndarray:
     return mixed
 
 
-def working_size(picture: np.ndarray) -> np.ndarray:
-    """The picture, reduced to 2,000 pixels a side at most."""
+def working_size(picture: np.ndarray, most: int = WORKING_SIDE) -> np.ndarray:
+    """The picture, reduced to `most` pixels a side at most, by default 2,000."""
     height, width = picture.shape[:2]
-    scale = max(height, width) / WORKING_SIDE
+    scale = max(height, width) / most
     if scale <= 1:
         return picture
     size = max(round(width / scale), 1), max(round(height / scale), 1)
