@@ -22,6 +22,7 @@ import pictures
 import psutil
 from browser import chromium, open_canvas, serving
 from drawing import DIGITS, draw, placed
+from playwright.sync_api import Error as PageError
 
 from digit_core.models import store as model_store
 from digit_core.runs import store as runs
@@ -74,7 +75,7 @@ def _use(page, url: str, picture: Path, seconds: float) -> None:
                 page.goto(url, timeout=5000)
                 page.get_by_role("tab", name="Upload").click(timeout=3000)
                 page.set_input_files(".st-key-upload input", str(picture), timeout=3000)
-        except Exception as error:
+        except PageError as error:  # the server is gone, or starting
             print(f"(the page: {type(error).__name__})", file=sys.stderr)
         steps += 1
         time.sleep(max(min(1.0, until - time.monotonic()), 0))
