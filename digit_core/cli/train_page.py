@@ -113,7 +113,7 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
 
     shared = {"seed": options.seed, "precision": "mixed_bfloat16" if options.precision == "bfloat16" else "float32"}
     page = Settings(examples=options.tiles, learning_rate=options.learning_rate, **shared)
-    line = Settings(examples=options.lines, batch=64, learning_rate=1.5 * options.learning_rate, decay=0.3, **shared)
+    line = Settings(examples=options.lines, batch=64, learning_rate=3e-3, decay=0.3, **shared)
     start = page_model.find().weights() if options.go_on else {}
     source = "train", options.data, tuple(options.strokes)
     trained = {}

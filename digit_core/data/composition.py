@@ -52,9 +52,11 @@ class Composer:
         return scene
 
     def drawing(self) -> Scene:
-        """One mark, from a third to nine tenths of the tile high, and nothing else."""
-        height = TILE * self.rng.uniform(0.33, 0.9)
-        hand = replace(self._hand(height), pen=height * float(self.rng.uniform(0.02, 0.14)))
+        """One mark alone, from a third to nine tenths of the tile high; half of them as they were written."""
+        rng, height = self.rng, TILE * self.rng.uniform(0.33, 0.9)
+        as_written = Hand(pen=1.0, unevenness=0.0, from_pictures=rng.random() < 0.5)
+        hand = as_written if rng.random() < 0.5 else self._hand(height)
+        hand = replace(hand, pen=height * float(rng.uniform(0.02, 0.14)))
         scene = Scene(pen=hand.pen)
         mask, label = self._any_mark(height, hand, 0.5)
         scene.put(mask, TILE / 2, TILE / 2, label)

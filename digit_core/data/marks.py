@@ -161,7 +161,7 @@ def _quantised(strokes: Strokes, rng: np.random.Generator) -> Strokes:
 def from_picture(
     picture: np.ndarray, height: float, hand: Hand, rng: np.random.Generator, value: int | None = None
 ) -> np.ndarray:
-    """A digit of 28x28 pixels enlarged or reduced, its strokes made sharp and about as wide as the pen."""
+    """A digit of 28x28 pixels enlarged or reduced; mostly its strokes are made sharp and about as wide as the pen."""
     x, y, width, tall = cv2.boundingRect(picture)
     ink = cv2.copyMakeBorder(picture[y : y + tall, x : x + width], 3, 3, 3, 3, cv2.BORDER_CONSTANT)
     scale = height / max(tall, width * 0.6)
@@ -171,7 +171,7 @@ def from_picture(
     size = tuple(int(side) + 2 for side in high - low)
     flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     out = cv2.warpAffine(ink, np.hstack([matrix, -low[:, np.newaxis]]), size, flags=flags)
-    if scale > 1.2 or rng.random() < 0.5:
+    if rng.random() < (0.7 if scale > 1.2 else 0.5):
         level = np.clip(0.65 - hand.pen / height * 2.2, 0.25, 0.62) * 255
         out = cv2.convertScaleAbs(cv2.subtract(out, level), alpha=float(np.clip(scale, 1, 3) * rng.uniform(1.2, 2.4)))
     if value in ALLOGRAPHS and rng.random() < 0.16 and np.count_nonzero(out > INKED) > 3:
