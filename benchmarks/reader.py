@@ -5,7 +5,7 @@
     python benchmarks/reader.py --move             # every constant a quarter less and a quarter more
 
 Needs the real handwriting and its scorer, `score_real.py`, which do not come with the project; by default they are
-looked for in `../shared`.
+looked for in `../shared`; and MNIST.
 """
 
 import argparse
@@ -37,12 +37,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--part", choices=("validation", "test"), default="validation")
     parser.add_argument("--move", action="store_true", help="move every constant by a quarter")
-    parser.add_argument("--limit", type=int, default=400, help="pictures a set of strokes")
+    parser.add_argument("--limit", type=int, default=400, help="pictures a set of strokes, and a fifth of MNIST's")
     parser.add_argument("--real", type=Path, default=ROOT.parent / "shared", help="folder of real/ and tools/")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    sets = dict(pictures(options))
     present = Recognizer.load()
+    sets = {**dict(pictures(options)), **enlarged(options, present)}
     readers: dict[str, Read] = {"reader": lambda picture: present.read(picture).text}
     if options.move:
         readers |= moved()
@@ -77,6 +77,25 @@ def pictures(options: argparse.Namespace) -> Iterator[tuple[str, list[Picture]]]
             )
         forms = sorted((options.real / "real" / "forms").glob("*/*"))
         yield "forms", [*_readable((path, path.parent.name) for path in forms)]
+
+
+def enlarged(options: argparse.Namespace, recognizer: Recognizer) -> dict[str, list[Picture]]:
+    """MNIST's digits 3 to 9 times as large, somewhere on 280 x 280; the set's name tells what the classifier alone
+    reads of them as they were."""
+    mnist = getattr(datasets.load("mnist"), options.part)
+    images, labels = mnist.images[: 5 * options.limit], mnist.labels[: 5 * options.limit]
+    alone = np.mean(recognizer.classify(images).argmax(1) == labels)
+    rng = np.random.default_rng(0)
+    name = f"MNIST enlarged (classifier alone, as they were: {alone:.2%})"
+    return {name: [(_on_canvas(image, rng), str(label)) for image, label in zip(images, labels, strict=True)]}
+
+
+def _on_canvas(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    side = int(rng.integers(3 * 28, 9 * 28))
+    left, top = rng.integers(0, 280 - side, 2)
+    canvas = np.zeros((280, 280), np.uint8)
+    canvas[top : top + side, left : left + side] = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
+    return 255 - canvas
 
 
 def score(read: Read, rows: list[Picture], kind: str) -> str:

@@ -186,7 +186,7 @@ class Composer:
         rng = self.rng
         pool = self.sources.written if rng.random() < 0.72 and self.sources.written else self.sources.fonts
         font, script = pool[rng.integers(len(pool))], "latin"
-        if rng.random() < 0.3:
+        if rng.random() < 0.4:
             font, script = self.sources.font_and_script(rng)
         scale = 1.4 * height / EM
         pitch, slope = height * rng.uniform(1.3, 2.6), rng.normal(0, 0.04)
@@ -230,22 +230,27 @@ class Composer:
     def _characters(self, script: str) -> Sequence[str]:
         rng = self.rng
         if script != "latin":
-            first, last = SCRIPTS[script]
-            return [chr(code) for code in rng.integers(first, last + 1, int(rng.integers(1, 9)))]
+            mixed = ("kana", "kana", "han") if script in ("kana", "han") and rng.random() < 0.5 else (script,)
+            ranges = [SCRIPTS[mixed[rng.integers(len(mixed))]] for _ in range(int(rng.integers(1, 9)))]
+            return [chr(rng.integers(first, last + 1)) for first, last in ranges]
         word = WORDS[rng.integers(len(WORDS))]
         case = rng.random()
         word = word.lower() if case < 0.5 else word.capitalize() if case < 0.75 else word.upper()
         return word if len(word) > 2 else word + "the"
 
     def _table(self, scene: Scene, height: float, hand: Hand) -> None:
-        """Numbers of a few digits in the cells of a table or on squared paper; cells may be empty."""
+        """Numbers of a few digits in the cells of a table or on squared paper; cells may be empty. Some tables lie
+        within the tile: a picture may end close round their rows."""
         rng = self.rng
         digits = int(rng.choice((1, 1, 2, 3, 4)))
         wide, tall = height * (0.75 * digits + rng.uniform(0.1, 1.5)), height * rng.uniform(1.0, 2.2)
-        x0, y0 = rng.uniform(-wide, 0), rng.uniform(-tall, 0)
+        is_whole = rng.random() < 0.4
+        x0, y0 = rng.uniform(0, min(wide, tall, 40), 2) if is_whole else (rng.uniform(-wide, 0), rng.uniform(-tall, 0))
         pen, slope = float(rng.choice((0.5, 0.8, 1, 1, 2, 3))), rng.normal(0, 0.02)
         columns, rows = np.arange(x0, TILE, wide), np.arange(y0, TILE, tall)
-        if rng.random() < 0.4:  # the table ends within the tile
+        if is_whole:
+            columns, rows = columns[: max(int((TILE - x0) / wide), 1)], rows[: max(int((TILE - y0) / tall), 1)][:3]
+        elif rng.random() < 0.4:  # the table ends within the tile
             columns, rows = columns[: int(rng.integers(1, 9))], rows[: int(rng.integers(1, 6))]
         right, bottom = columns[-1] + wide, rows[-1] + tall
         handmade = rng.random() < 0.2
@@ -277,7 +282,7 @@ class Composer:
         pitch, y = height * rng.uniform(1.4, 2.6), rng.uniform(0.6, 1.5) * height
         for _ in range(int(rng.integers(1, 4))):
             tall, count = height * rng.uniform(1.02, 1.7), int(rng.integers(1, 11))
-            others = rng.choice((0.06, 1.0), p=(0.85, 0.15))
+            others = rng.choice((0.06, 1.0), p=(0.75, 0.25))
             left = rng.uniform(-0.5 * height, height)
             if rng.random() < 0.6:
                 wide = height * rng.uniform(0.75, 1.6)
@@ -304,5 +309,5 @@ class Composer:
 
 
 KINDS = {  # of scenes, and how often each is made
-    "single": 12, "numbers": 43, "scatter": 12, "drawings": 8, "text": 10, "table": 7, "boxes": 6, "nothing": 2,
+    "single": 12, "numbers": 43, "scatter": 12, "drawings": 8, "text": 12, "table": 9, "boxes": 6, "nothing": 2,
 }  # fmt: skip

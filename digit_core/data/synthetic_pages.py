@@ -43,7 +43,7 @@ class SyntheticPages:
         scene = self._scene()
         picture, covered = self._camera.picture(scene)
         window = None
-        if self._rng.random() < 0.4 and all(mark.visible > 0.99 for mark in scene.marks):
+        if self._rng.random() < 0.5 and all(mark.visible > 0.99 for mark in scene.marks):
             window = self._window(scene)
             if window is not None:
                 left, top, right, bottom = window
@@ -94,7 +94,7 @@ class SyntheticPages:
         rng = self._rng
         boxes = [(m.left, m.top, m.left + m.width, m.top + m.height) for m in scene.marks] or [(40, 40, 120, 120)]
         low, high = np.min(boxes, 0)[:2], np.max(boxes, 0)[2:]
-        is_tight = rng.random() < 0.4
+        is_tight = rng.random() < 0.5
 
         def room(free: float) -> float:
             free = max(free, 0.0)
