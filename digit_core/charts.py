@@ -337,3 +337,33 @@ def robustness(curve, name: str, title: str) -> go.Figure:
         "yaxis": {"range": [0, 1.04], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False},
     }
     return go.Figure({"data": [trace], "layout": layout})
+
+
+def digit_map(points: np.ndarray, labels: np.ndarray, own: tuple[float, float]) -> dict:
+    """Digits where a network finds them alike, each as its number; one's own as a star.
+
+    Args:
+        points: (n, 2).
+        labels: (n,), 0..9.
+        own: where the star is.
+    """
+    traces = []
+    for digit in range(10):
+        some = points[labels == digit].round(1)
+        traces.append({
+            "type": "scattergl", "mode": "text", "x": some[:, 0].tolist(), "y": some[:, 1].tolist(),
+            "text": [str(digit)] * len(some), "name": str(digit), "hoverinfo": "skip",
+            "textfont": {"size": 11, "color": PALETTE[digit % len(PALETTE)]},
+        })  # fmt: skip
+    star = {"x": own[0], "y": own[1], "text": "★", "showarrow": False, "font": {"size": 30, "color": "#d81b60"}}
+    hidden = {"visible": False, "fixedrange": True}
+    layout = {
+        "height": 460,
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "showlegend": False,
+        "xaxis": hidden,
+        "yaxis": {**hidden, "scaleanchor": "x"},
+        "dragmode": False,
+        "annotations": [star],
+    }
+    return {"data": traces, "layout": layout}

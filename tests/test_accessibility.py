@@ -55,7 +55,10 @@ def test_the_first_page(new_page, server, screen, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("path", "shown"), [("train", ".st-key-train_start"), ("evaluate", ".st-key-confusion")])
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [("train", ".st-key-train_start"), ("evaluate", ".st-key-confusion"), ("inside", ".st-key-inside_other")],
+)
 def test_the_other_pages(new_page, server, screen, scheme, path, shown):
     page = new_page(color_scheme=scheme, **screen)
     page.goto(f"{server.url}/{path}")

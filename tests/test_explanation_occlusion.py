@@ -33,15 +33,15 @@ def test_ink_speaks_for_the_digit_that_it_raises():
 
 
 def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
-    """Five pixels of a bar raise the 3's score by 5/4, and the mean of ten scores by a tenth of that."""
+    """Nine pixels of a bar raise the 3's score by 9/4, and the mean of ten scores by a tenth of that."""
     found = occlusion.explain(halves, two_bars(20, 0))
-    assert found.maps[3][14, 5] == pytest.approx(5 / 4 * 0.9)
-    assert found.between(3, 8)[14, 5] == pytest.approx(5 / 4)
+    assert found.maps[3][14, 5] == pytest.approx(9 / 4 * 0.9)
+    assert found.between(3, 8)[14, 5] == pytest.approx(9 / 4)
 
 
 def test_what_is_read_without_a_patch_is_told():
     found = occlusion.explain(halves, two_bars(12, 10))
-    assert found.without[10, 5] == 8  # without five pixels on the left more is on the right
+    assert found.without[10, 5] == 8  # without nine pixels on the left more is on the right
     assert found.without[10, 22] == 3
     assert found.without[0, 0] == -1
 

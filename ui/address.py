@@ -1,9 +1,14 @@
-"""What the evaluation page shows, kept in the address so that a view can be shared.
+"""What a page shows, kept in the address so that a view can be shared.
 
 Addresses come from anybody: what cannot be is passed over.
 """
 
+import math
+import time
+
 import streamlit as st
+
+LAG = 3.0  # seconds for which the browser may still send the address from before
 
 VIEWS = {
     "mistakes": "Mistakes",
@@ -21,20 +26,43 @@ def get(name: str, known) -> str | None:
     return value if value in known else None
 
 
-def went_back(name: str) -> bool:
-    """Whether the address says something else than what this session wrote last: the browser went back."""
-    written = st.session_state.setdefault("written", {})
-    return name in written and written[name] != st.query_params.get(name)
+def went_back(name: str, lag: float = 0.0) -> bool:
+    """Whether the address says something else than what this session wrote last: the browser went back, or on.
+
+    Args:
+        lag: seconds ago; what was replaced since then does not count: what follows fast still comes with it.
+    """
+    written, replaced = _written()
+    found = st.query_params.get(name)
+    if name not in written or written[name] == found:
+        return False
+    return time.monotonic() - replaced.get((name, found), -math.inf) >= lag
+
+
+def text(name: str) -> str:
+    """A parameter as this session wrote it last, unless the browser went elsewhere; "" for none. For what changes
+    many times a second."""
+    written, _ = _written()
+    known = written.get(name) if name in written and not went_back(name, LAG) else st.query_params.get(name)
+    return known or ""
 
 
 def put(**parameters: str | None) -> None:
     """Set parameters; None takes one away."""
+    written, replaced = _written()
     for name, value in parameters.items():
-        st.session_state.setdefault("written", {})[name] = value
+        if name in written and written[name] != value:
+            replaced[name, written[name]] = time.monotonic()
+        written[name] = value
         if value is None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:
             st.query_params[name] = value
+
+
+def _written() -> tuple[dict[str, str | None], dict[tuple[str, str | None], float]]:
+    """What this session wrote last, and when it replaced what it wrote before."""
+    return st.session_state.setdefault("written", {}), st.session_state.setdefault("replaced", {})
 
 
 def cell() -> tuple[int, int] | None:

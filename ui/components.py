@@ -12,12 +12,13 @@ import streamlit as st
 from digit_core import Digit, Reading
 from digit_core.pictures import image_files, normalization
 from digit_core.reading import overlay, wording
-from ui import bars, boxes
+from ui import bars, boxes, state
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
 STEP_HEIGHT = 104  # pixels on the screen
 BOXED_SIDE, STEP_SIDE = 880, 300  # pixels of what is sent: twice what is shown
+LARGEST_INK = 200_000  # bytes of a mark's ink that a session keeps
 LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # of what Markdown takes for an address
 
 
@@ -105,6 +106,7 @@ def details(
         with st.container(key=f"{key}_boxed"):
             _boxed(picture, reading, place, key)
     digit = reading.digits[place]
+    state.put("looked_at", (digit.image, digit.ink if digit.ink.nbytes <= LARGEST_INK else None))
     shares, seen = st.columns([3, 1], vertical_alignment="center", gap="small", wrap=False)
     with shares, st.container(key=f"{key}_bars"):
         if digit.trusted:

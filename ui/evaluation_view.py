@@ -10,7 +10,7 @@ from digit_core import charts
 from digit_core.data.datasets import DISPUTED, Split
 from digit_core.evaluation.metrics import Evaluation
 from digit_core.runs import wording as run_wording
-from ui import address, bars, components, model_choice
+from ui import address, bars, components, inside_digit, model_choice
 
 A_PAGE = 24  # digits shown at a time
 A_PAGE_BESIDE = 12  # beside the matrix, in view with it
@@ -245,6 +245,7 @@ def _closer(subject: Subject, place: int) -> None:
         if _is_disputed(subject, place):
             st.caption("Its label is disputed: at most two of five annotators gave it.")
         bars.show(shares)
+        inside_digit.link(subject.digits.images[place], "Why? Look inside", subject.model)
         if st.button("Close", key="opened_close", icon=":material/close:", type="tertiary"):
             address.open_digit(None)
             st.rerun()

@@ -10,7 +10,12 @@ from ui import bars, boxes, resources, state
 PROJECT = Path(__file__).resolve().parent.parent
 ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
 
-TITLES = {"": "Inkling reads the numbers you write", "train": "Train · Inkling", "evaluate": "Evaluate · Inkling"}
+TITLES = {
+    "": "Inkling reads the numbers you write",
+    "train": "Train · Inkling",
+    "evaluate": "Evaluate · Inkling",
+    "inside": "Inside · Inkling",
+}
 
 STYLE = """
 <style>
@@ -49,13 +54,15 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-phone_nav { display: none; }
 @media (pointer: coarse) { .js-plotly-plot .nsewdrag { touch-action: pan-y !important; } }  /* a finger scrolls */
 @media (max-width: 767px) {  /* Streamlit folds its navigation from here on: ours takes its place */
-  .st-key-phone_nav { display: flex; }
+  .st-key-phone_nav { display: flex; flex-wrap: nowrap; gap: 0.2rem; }
+  .st-key-phone_nav [data-testid="stPageLink-NavLink"] { padding: 0.25rem 0.45rem; gap: 0.3rem; }
   [data-testid="stExpandSidebarButton"] { display: none; }
   [data-testid="stHeader"] { background: none; pointer-events: none; }
   [data-testid="stHeader"] * { pointer-events: auto; }
   [data-testid="stToolbar"] { pointer-events: none !important; }
   .block-container { padding-top: 0.6rem; }
 }
+@media (max-width: 480px) { .st-key-phone_nav [data-testid="stIconMaterial"] { display: none; } }
 @media (max-width: 640px) {
   .block-container { padding-bottom: 2rem; }
   /* the answer above the canvas, and its details below: the columns' contents become one column */
@@ -89,6 +96,7 @@ def page_list() -> list:
         st.Page(pages / "predict.py", title="Predict", icon=":material/draw:", default=True),
         st.Page(pages / "train.py", title="Train", icon=":material/school:"),
         st.Page(pages / "evaluate.py", title="Evaluate", icon=":material/fact_check:"),
+        st.Page(pages / "inside.py", title="Inside", icon=":material/search:"),
     ]
 
 

@@ -158,8 +158,9 @@ def _reached(run: Run) -> None:
         if model:
             pressed = st.button("Use it on the Predict page", type="primary", icon=":material/draw:", key="train_use")
             looked = st.button("Look closer on the Evaluate page", icon=":material/fact_check:", key="train_evaluate")
-            if pressed or looked:
-                _use(run, "predict" if pressed else "evaluate")
+            inside = st.button("Look inside", icon=":material/search:", key="train_inside")
+            if pressed or looked or inside:
+                _use(run, "predict" if pressed else "evaluate" if looked else "inside")
     with st.container(horizontal=True, gap="small"):
         if model:
             _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")

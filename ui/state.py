@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "taken": 0,  # number of the last stroke that is part of the drawing, or was
     "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
     "pen": "Medium",  # the pen's width; the widget forgets it when another page is shown
+    "looked_at": None,  # the mark that was looked at last: its 28x28 picture, and its ink where that is small
     "uploaded": [],  # ui.uploads.Kept of the files that were read last; the uploader forgets them likewise
     "sample_number": 0,  # number of the next sample
     "photo_first": False,  # it is shown even where there are uploads, until there are new ones

@@ -7,7 +7,7 @@ from digit_core import Digit
 from digit_core.explanation import occlusion
 from digit_core.explanation.occlusion import Evidence
 from digit_core.reading import wording
-from ui import resources
+from ui import inside_digit, resources
 
 
 def show(digit: Digit, key: str, is_busy: bool = False) -> None:
@@ -26,6 +26,7 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
             picture = occlusion.coloured(digit.image, evidence.maps[value], most)
             place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
         st.markdown(in_words(evidence, winner, second))
+        inside_digit.link(digit.image)
         st.caption("Blue ink speaks for the digit, orange ink against it. Each patch of ink was taken away in turn.")
 
 

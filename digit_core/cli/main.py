@@ -1,4 +1,4 @@
-"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | models`.
+"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | inside | models`.
 
 People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
 with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
@@ -26,6 +26,7 @@ from digit_core.cli import train_page
 from digit_core.data import datasets
 from digit_core.data.datasets import DatasetError
 from digit_core.evaluation import cache, metrics, robustness
+from digit_core.explanation import neighbours, quality
 from digit_core.models import export
 from digit_core.models import store as model_store
 from digit_core.models.export import ExportError
@@ -86,6 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     export_.add_argument("--out", required=True, type=Path, metavar="PATH", help="file, or folder for saved_model")
     export_.add_argument("--json", action="store_true", help="one JSON object")
     export_.set_defaults(run=_export)
+
+    inside = commands.add_parser("inside", help="make what the Inside page looks up: digits alike, and their map")
+    inside.add_argument("--model", help="name of the model (default: the shipped one)")
+    inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
+    inside.set_defaults(run=_inside)
 
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--json", action="store_true", help="one JSON object a model, on a line of its own")
@@ -276,6 +282,16 @@ def _digits_to_verify_on() -> np.ndarray:
 
 
 # ---- models
+
+
+def _inside(options: argparse.Namespace) -> int:
+    model = model_store.find(options.model)
+    with tqdm(total=100, unit="%", desc="Digits alike", file=sys.stderr, disable=None) as bar:
+        file = neighbours.keep(model, options.data, lambda fraction: bar.update(round(100 * fraction) - bar.n))
+    with tqdm(total=100, unit="%", desc="How good the maps are", file=sys.stderr, disable=None) as bar:
+        quality.keep(model, options.data, lambda fraction: bar.update(round(100 * fraction) - bar.n))
+    print(f"Stored in {file.parent}")
+    return 0
 
 
 def _models(options: argparse.Namespace) -> int:

@@ -69,6 +69,10 @@ class StoredModel:
         """
         return self._checked("model.tflite")
 
+    def keras_bytes(self) -> bytes:
+        """The Keras file, checked likewise."""
+        return self._checked("model.keras")
+
     def load_keras(self) -> "keras.Model":
         """The Keras model, for what LiteRT cannot do; loads TensorFlow.
 

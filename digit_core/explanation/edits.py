@@ -1,0 +1,105 @@
+"""Changes to a digit, as sliders make them, and how far each may go before the answer tips over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import cv2
+import numpy as np
+
+SIDE = 28
+NOISE_SEED = 4
+TRIED = 19  # settings of each slider
+UPSAMPLED = 4  # times larger is the digit while its pen is changed, so that fractions of a pixel count
+
+Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is done to a digit.
+
+    Attributes:
+        turn: degrees, to the right above 0.
+        right, down: pixels.
+        slant: how far the top leans to the right, in heights.
+        pen: pixels by which strokes become thicker, or thinner below 0.
+        noise: fraction of the pixels that become black or white.
+    """
+
+    turn: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+    slant: float = 0.0
+    pen: float = 0.0
+    noise: float = 0.0
+
+
+LIMITS = {  # of each slider: least, most, step
+    "turn": (-90.0, 90.0, 1.0),
+    "right": (-10.0, 10.0, 0.5),
+    "down": (-10.0, 10.0, 0.5),
+    "slant": (-1.0, 1.0, 0.02),
+    "pen": (-2.0, 3.0, 0.25),
+    "noise": (0.0, 0.6, 0.01),
+}
+
+
+@dataclass(frozen=True)
+class Tip:
+    """The smallest amount of one change at which something else is read, and what; `name` is a field of `Edit`."""
+
+    name: str
+    amount: float
+    digit: int
+
+
+def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
+    """A digit, uint8 (28, 28), with an edit made to it; the same edit gives the same noise."""
+    done = _penned(image, edit.pen)
+    angle = np.deg2rad(edit.turn)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = turn @ np.array([[1, -edit.slant], [0, 1]])
+    centre = np.full(2, (SIDE - 1) / 2)
+    moved = centre - linear @ centre + (edit.right, edit.down)
+    if edit != Edit(pen=edit.pen, noise=edit.noise):
+        done = cv2.warpAffine(done, np.column_stack([linear, moved]), (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+    if edit.noise:
+        rng = np.random.default_rng(NOISE_SEED)
+        hit, white = rng.random((SIDE, SIDE)) < edit.noise, rng.random((SIDE, SIDE)) < 0.5
+        done = np.where(hit, np.where(white, 255, 0), done).astype(np.uint8)
+    return done
+
+
+def tips(classify: Classify, image: np.ndarray, edit: Edit) -> list[Tip]:
+    """For each change, the rest staying as it is, the least amount in each direction at which the answer is another.
+
+    Args:
+        edit: what is done already; the answer to that is the one that tips.
+    """
+    tries = [(field.name, amount) for field in fields(Edit) for amount in _amounts(field.name)]
+    digits = [apply(image, edit)] + [apply(image, replace(edit, **{name: amount})) for name, amount in tries]
+    answers = classify(np.stack(digits)).argmax(1)
+    found: dict[tuple[str, bool], Tip] = {}
+    for (name, amount), digit in zip(tries, answers[1:], strict=True):
+        away, side = abs(amount - getattr(edit, name)), (name, amount > getattr(edit, name))
+        if digit != answers[0] and (side not in found or away < abs(found[side].amount - getattr(edit, name))):
+            found[side] = Tip(name, float(amount), int(digit))
+    return list(found.values())
+
+
+def _amounts(name: str) -> np.ndarray:
+    """What is tried of a change: some of its slider's settings, from the least to the most."""
+    least, most, step = LIMITS[name]
+    settings = least + step * np.arange(round((most - least) / step) + 1)
+    return np.round(settings[np.linspace(0, len(settings) - 1, TRIED).round().astype(int)], 3)
+
+
+def _penned(image: np.ndarray, pixels: float) -> np.ndarray:
+    """Strokes grown by so many pixels, half on each side, or thinned."""
+    reach = round(abs(pixels) / 2 * UPSAMPLED)
+    if not reach:
+        return image
+    large = cv2.resize(image, None, fx=UPSAMPLED, fy=UPSAMPLED, interpolation=cv2.INTER_CUBIC)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    changed = (cv2.dilate if pixels > 0 else cv2.erode)(large, disc)
+    return cv2.resize(changed, (SIDE, SIDE), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,164 @@
+"""Digits that a network finds alike: the nearest training digits in feature space, and a map of the test digits.
+
+Feature space is what the network's last layer reads. The index of a model is made once, in some seconds, and kept
+under `$DIGIT_HOME/neighbours/`. The map is t-SNE after PCA (L. van der Maaten, G. Hinton: Visualizing Data using
+t-SNE, 2008); a digit that is not on it is put among the test digits that are nearest to it.
+"""
+
+import hashlib
+import logging
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from digit_core import paths
+from digit_core.data import datasets
+from digit_core.data.datasets import Dataset, Split
+from digit_core.explanation.network import Network, network_of
+from digit_core.models.store import ModelError, StoredModel
+
+log = logging.getLogger(__name__)
+
+LOOKED_UP, MAPPED = 300, 150  # digits of each kind among which is searched, and on the map
+COMPONENTS = 30  # of the features, for t-SNE
+PLACED_BY = 5  # nearest digits that say where a digit is on the map
+SEED = 2026
+
+OnProgress = Callable[[float], None]  # 0..1
+
+
+@dataclass(frozen=True)
+class Index:
+    """Digits and their places in feature space.
+
+    Attributes:
+        images: uint8 (n, 28, 28), of the training part; `labels` (n,) and `features` float32 (n, k) are theirs.
+        map_images: uint8 (m, 28, 28), of the test part; likewise `map_labels` and `map_features`.
+        points: float32 (m, 2), where these are on the map.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    features: np.ndarray
+    map_images: np.ndarray
+    map_labels: np.ndarray
+    map_features: np.ndarray
+    points: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        return sum(getattr(self, field.name).nbytes for field in fields(self))
+
+    def nearest(self, feature: np.ndarray, count: int = 8) -> tuple[np.ndarray, np.ndarray]:
+        """The places of the nearest training digits, and their distances as fractions of the usual one between two
+        training digits."""
+        distances = np.linalg.norm(self.features - feature, axis=1)
+        order = np.argsort(distances)[:count]
+        return order, distances[order] / self.usual_distance()
+
+    def usual_distance(self) -> float:
+        """The mean distance between two training digits."""
+        step = max(len(self.features) // 2, 1)
+        return float(np.linalg.norm(self.features - np.roll(self.features, step, 0), axis=1).mean()) or 1.0
+
+    def place(self, feature: np.ndarray) -> np.ndarray:
+        """Where a digit is on the map, float (2,): between the nearest digits, nearer to the nearer."""
+        distances = np.linalg.norm(self.map_features - feature, axis=1)
+        order = np.argsort(distances)[:PLACED_BY]
+        weights = 1 / np.maximum(distances[order], 1e-6)
+        return weights @ self.points[order] / weights.sum()
+
+
+def make(network: Network, dataset: Dataset, on_progress: OnProgress = lambda fraction: None) -> Index:
+    """The index of a network with digits of a data set; loads scikit-learn."""
+    rng = np.random.default_rng(SEED)
+    known, shown = _some(dataset.train, LOOKED_UP, rng), _some(dataset.test, MAPPED, rng)
+    total, done = len(known) + len(shown), 0
+
+    def features(split: Split) -> np.ndarray:
+        nonlocal done
+        found = []
+        for image in split.images:
+            found.append(network.features(image))
+            done += 1
+            on_progress(0.7 * done / total)
+        return np.stack(found)
+
+    known_features, shown_features = features(known), features(shown)
+    points = _t_sne(shown_features)
+    on_progress(1.0)
+    return Index(known.images, known.labels, known_features, shown.images, shown.labels, shown_features, points)
+
+
+def _some(split: Split, most: int, rng: np.random.Generator) -> Split:
+    """So many digits of each kind, where there are that many."""
+    chosen = []
+    for digit in range(10):
+        places = np.flatnonzero(split.labels == digit)
+        chosen.append(rng.choice(places, min(most, len(places)), replace=False))
+    places = np.sort(np.concatenate(chosen))
+    return Split(split.images[places], split.labels[places])
+
+
+def _t_sne(features: np.ndarray) -> np.ndarray:
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    count = min(COMPONENTS, *features.shape)
+    reduced = PCA(count, random_state=SEED).fit_transform(features)
+    perplexity = min(30, max(2, len(features) // 4))
+    return TSNE(perplexity=perplexity, init="pca", random_state=SEED).fit_transform(reduced).astype(np.float32)
+
+
+def kept(model: StoredModel, data: str) -> Index | None:
+    """The index that was made for a model with digits of the data set of that name; None where there is none that
+    can be read."""
+    file = file_of(model, data)
+    if not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return _checked(Index(**{field.name: arrays[field.name] for field in fields(Index)}))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        log.warning("The index %s cannot be read and is made anew: %s", file.name, error)
+        return None
+
+
+def keep(model: StoredModel, data: str, on_progress: OnProgress = lambda fraction: None) -> Path:
+    """Make the index of a model, and keep it.
+
+    Raises:
+        ModelError: the model cannot be read, or the index cannot be written.
+        DatasetError: the data set cannot be had.
+    """
+    index = make(network_of(model), datasets.load(data), on_progress)
+    file = file_of(model, data)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with paths.replacing_file(file) as out:
+            np.savez_compressed(out, **asdict(index))
+    except OSError as error:
+        log.warning("No index can be written to %s", file, exc_info=error)
+        raise ModelError(f"The map cannot be written: {error.strerror or 'the folder cannot be used'}.") from error
+    return file
+
+
+def file_of(model: StoredModel, data: str) -> Path:
+    """Where a model's index is kept."""
+    key = hashlib.sha256(f"{model.card['files']['model.keras']['sha256']} {data}".encode()).hexdigest()
+    return paths.home() / "neighbours" / f"{key[:32]}.npz"
+
+
+def _checked(index: Index) -> Index:
+    """Raises ValueError where the arrays do not belong together."""
+    known, shown = len(index.labels), len(index.map_labels)
+    shapes = index.images.shape == (known, 28, 28) and index.map_images.shape == (shown, 28, 28)
+    if not (shapes and len(index.features) == known and len(index.map_features) == shown):
+        raise ValueError("its arrays do not belong together")
+    if index.points.shape != (shown, 2) or index.images.dtype != np.uint8:
+        raise ValueError("its arrays do not belong together")
+    return index

@@ -1,0 +1,234 @@
+"""A network read from its Keras file and run in NumPy, so that every number on the way to an answer can be looked at.
+
+    network = network_of(store.find("inkling"))
+    values = network.run(digit)       # the output of each layer, by its name
+    values["stem1_relu"]              # float32 (28, 28, 32)
+
+A `.keras` file is a zip of `config.json`, the layers and how they are joined, and `model.weights.h5`, their weights.
+NumPy and h5py only; TensorFlow is not loaded. It knows the kinds of layers that `training.architectures` uses.
+"""
+
+import io
+import json
+import math
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from digit_core.models.store import ModelError, StoredModel
+
+Values = dict[str, np.ndarray]
+
+ACTIVATIONS = {
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "tanh": np.tanh,
+    "softmax": lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(),
+}
+SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # in the file of weights
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer: its name, Keras' name of its kind, the layers it reads, its weights in Keras' order, its settings."""
+
+    name: str
+    kind: str
+    inputs: tuple[str, ...]
+    weights: tuple[np.ndarray, ...]
+    config: Mapping
+
+    @property
+    def activation(self) -> str:
+        return "relu" if self.kind == "ReLU" else self.config.get("activation", "linear")
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """Of a convolution float32 (height, width, maps read, maps made), of a dense layer (inputs, outputs)."""
+        return self.weights[0]
+
+    @property
+    def bias(self) -> np.ndarray:
+        return self.weights[1] if len(self.weights) > 1 else np.zeros(self.kernel.shape[-1], np.float32)
+
+    def scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
+        """What batch normalisation multiplies each map by, and then adds, once trained."""
+        gamma, beta, mean, variance = self.weights
+        scale = gamma / np.sqrt(variance + self.config["epsilon"])
+        return scale, beta - mean * scale
+
+
+@dataclass(frozen=True)
+class Network:
+    """The layers in the order in which they run; the first is the digit itself."""
+
+    layers: tuple[Layer, ...]
+
+    def __getitem__(self, name: str) -> Layer:
+        return next(layer for layer in self.layers if layer.name == name)
+
+    def run(self, digit: np.ndarray) -> Values:
+        """What each layer answers to a digit, uint8 (28, 28), white on black.
+
+        Returns:
+            float32 by layer: (height, width, maps), or (units,) from where the maps end. "logits" are the ten sums
+            before the softmax.
+        """
+        values: Values = {self.layers[0].name: digit[..., np.newaxis].astype(np.float32) / 255}
+        for layer in self.layers[1:]:
+            read = [values[name] for name in layer.inputs]
+            if layer is self.layers[-1]:
+                values["logits"] = read[0] @ layer.kernel + layer.bias
+            values[layer.name] = _answer(layer, read)
+        return values
+
+    def probabilities(self, digit: np.ndarray) -> np.ndarray:
+        """The ten probabilities of a digit, float32 (10,)."""
+        return self.run(digit)[self.layers[-1].name]
+
+    def features(self, digit: np.ndarray) -> np.ndarray:
+        """What the last layer reads of a digit: its place in feature space."""
+        return self.run(digit)[self.layers[-1].inputs[0]]
+
+    def last_maps(self) -> str:
+        """The last layer whose answer is maps."""
+        head = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}
+        return next(layer.inputs[0] for layer in self.layers if layer.kind in head)
+
+    def shuffled(self, seed: int) -> "Network":
+        """The same network with each kernel's weights in random order: it has forgotten all that it learnt."""
+        rng = np.random.default_rng(seed)
+
+        def forget(layer: Layer) -> Layer:
+            if layer.kind not in ("Conv2D", "Dense"):
+                return layer
+            return replace(layer, weights=(rng.permuted(layer.kernel.ravel()).reshape(layer.kernel.shape), layer.bias))
+
+        return Network(tuple(map(forget, self.layers)))
+
+    def untrained(self, seed: int) -> "Network":
+        """The same layers as they are before any training: kernels after Glorot and Bengio (2010), no bias."""
+        rng = np.random.default_rng(seed)
+
+        def begin(layer: Layer) -> Layer:
+            if layer.kind == "BatchNormalization":
+                ones, zeros = np.ones_like(layer.weights[0]), np.zeros_like(layer.weights[0])
+                return replace(layer, weights=(ones, zeros, zeros, ones))
+            if layer.kind not in ("Conv2D", "Dense"):
+                return layer
+            shape = layer.kernel.shape
+            limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
+            return replace(layer, weights=(rng.uniform(-limit, limit, shape).astype(np.float32), 0 * layer.bias))
+
+        return Network(tuple(map(begin, self.layers)))
+
+
+def network_of(model: StoredModel) -> Network:
+    """The network of a stored model.
+
+    Raises:
+        ModelError: its file is missing, not the one that was saved, or holds layers that are not known here.
+    """
+    return read(model.keras_bytes())
+
+
+def read(content: bytes) -> Network:
+    """The network in a `.keras` file.
+
+    Raises:
+        ModelError: it holds layers that are not known here.
+    """
+    import h5py
+
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        described = json.loads(parts.read("config.json"))["config"]["layers"]
+        weights = h5py.File(io.BytesIO(parts.read("model.weights.h5")))
+    network = Network(tuple(_layers(described, weights)))
+    unknown = {layer.kind for layer in network.layers[1:]} - set(KINDS)
+    if unknown:
+        raise ModelError(f"Layers of the kind {', '.join(sorted(unknown))} cannot be looked into.")
+    return network
+
+
+def _layers(described: list[dict], file) -> Iterator[Layer]:
+    count: Counter[str] = Counter()
+    for about in described:
+        kind, weights = about["class_name"], ()
+        if kind in SNAKE:  # Keras numbers the layers of a kind: dense, dense_1, ...
+            place = f"{SNAKE[kind]}_{count[kind]}" if count[kind] else SNAKE[kind]
+            own = file[f"layers/{place}/vars"]
+            weights = tuple(np.asarray(own[str(i)], np.float32) for i in range(len(own)))
+            count[kind] += 1
+        inputs = tuple(_sources(about["inbound_nodes"]))
+        yield Layer(about["name"], kind, inputs, weights, about["config"])
+
+
+def _sources(node) -> Iterator[str]:
+    """The names of the layers that a node of `config.json` reads."""
+    if isinstance(node, dict):
+        if "keras_history" in node:
+            yield node["keras_history"][0]
+        else:
+            for part in node.values():
+                yield from _sources(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _sources(part)
+
+
+# ---- what each kind of layer does
+
+
+def patches(maps: np.ndarray, size: int, padding: str) -> np.ndarray:
+    """What a kernel of `size` x `size` sees at each place of maps (h, w, c): (rows, columns, size, size, c)."""
+    if padding == "same":
+        before = (size - 1) // 2
+        around = (before, size - 1 - before)
+        maps = np.pad(maps, (around, around, (0, 0)))
+    return sliding_window_view(maps, (size, size), (0, 1)).transpose(0, 1, 3, 4, 2)
+
+
+def _convolve(layer: Layer, maps: np.ndarray) -> np.ndarray:
+    size, _, read, made = layer.kernel.shape
+    seen = patches(maps, size, layer.config["padding"])
+    rows, columns = seen.shape[:2]
+    flat = seen.reshape(rows * columns, size * size * read) @ layer.kernel.reshape(-1, made)
+    return ACTIVATIONS[layer.activation](flat.reshape(rows, columns, made) + layer.bias)
+
+
+def _dense(layer: Layer, x: np.ndarray) -> np.ndarray:
+    return ACTIVATIONS[layer.activation](x @ layer.kernel + layer.bias)
+
+
+def _normalise(layer: Layer, maps: np.ndarray) -> np.ndarray:
+    scale, shift = layer.scale_and_shift()
+    return maps * scale + shift
+
+
+def _fours(maps: np.ndarray) -> np.ndarray:
+    """Each 2 x 2 places of maps (h, w, c): (h // 2, 2, w // 2, 2, c)."""
+    rows, columns, count = maps.shape[0] // 2, maps.shape[1] // 2, maps.shape[2]
+    return maps[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, count)
+
+
+KINDS = {
+    "Conv2D": lambda layer, read: _convolve(layer, read[0]),
+    "Dense": lambda layer, read: _dense(layer, read[0]),
+    "BatchNormalization": lambda layer, read: _normalise(layer, read[0]),
+    "ReLU": lambda layer, read: np.maximum(read[0], 0),
+    "Add": lambda layer, read: read[0] + read[1],
+    "MaxPooling2D": lambda layer, read: _fours(read[0]).max((1, 3)),
+    "AveragePooling2D": lambda layer, read: _fours(read[0]).mean((1, 3)),
+    "GlobalAveragePooling2D": lambda layer, read: read[0].mean((0, 1)),
+    "GlobalMaxPooling2D": lambda layer, read: read[0].max((0, 1)),
+    "Flatten": lambda layer, read: read[0].ravel(),
+    "Dropout": lambda layer, read: read[0],  # only while training
+}
+
+
+def _answer(layer: Layer, read: list[np.ndarray]) -> np.ndarray:
+    return KINDS[layer.kind](layer, read)

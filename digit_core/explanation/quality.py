@@ -1,0 +1,169 @@
+"""How good an explanation is, by the field's own tests.
+
+Deletion and insertion (V. Petsiuk, A. Das, K. Saenko: RISE, 2018): ink is taken away, or put in, in the order of a
+map; if the map is right, the answer's probability falls at once, or rises at once. Here only inked pixels count, and a
+random order of the same pixels is what a map must beat. The sanity check (J. Adebayo et al., 2018): the map of a
+network whose weights were shuffled must look otherwise.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from digit_core import paths, records
+from digit_core.data import datasets
+from digit_core.explanation import gradients, occlusion
+from digit_core.explanation.network import Network, network_of
+from digit_core.explanation.occlusion import INKED, Classify
+from digit_core.models.store import StoredModel
+from digit_core.reading.recognizer import Recognizer
+
+log = logging.getLogger(__name__)
+
+STEPS = 20  # in which the ink goes or comes
+SEED = 2026
+MEASURED_ON = 100  # test digits
+
+Explain = Callable[[np.ndarray], np.ndarray]  # a digit uint8 (28, 28) -> maps float (10, 28, 28)
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the tests say of one kind of map.
+
+    Attributes:
+        deletion: mean area under the curve of the answer's probability while its ink is taken away, 0..1; less is
+            better.
+        insertion: the same while the ink is put in; more is better.
+        shuffled: correlation of its maps with those of the shuffled network; None where there is no such network.
+        runner_up: correlation of the winner's maps with the runner-up's.
+    """
+
+    deletion: float
+    insertion: float
+    shuffled: float | None = None
+    runner_up: float | None = None
+
+
+def methods(network: Network, classify: Classify) -> dict[str, Explain]:
+    """The maps that are shown, by name; `classify` must be that network."""
+
+    def cam(digit: np.ndarray) -> np.ndarray:
+        return np.stack([gradients.enlarged(own) for own in gradients.grad_cam(network, network.run(digit))])
+
+    return {"occlusion": lambda digit: occlusion.explain(classify, digit).maps, "Grad-CAM": cam}
+
+
+def measure(
+    network: Network,
+    classify: Classify,
+    digits: np.ndarray,
+    on_progress: Callable[[float], None] = lambda fraction: None,
+) -> dict[str, Quality]:
+    """The tests of each kind of map, and of the "random order", on digits uint8 (n, 28, 28).
+
+    `on_progress` is told the fraction that is done.
+    """
+    rng = np.random.default_rng(SEED)
+    shuffled = network.shuffled(SEED)
+    ours, theirs = methods(network, classify), methods(shuffled, _classifier(shuffled))
+    areas: dict[str, list[tuple[float, float]]] = {name: [] for name in (*ours, "random order")}
+    alike: dict[str, list[tuple[float, float]]] = {name: [] for name in ours}
+    for done, digit in enumerate(digits):
+        on_progress(done / len(digits))
+        shares = classify(digit[np.newaxis])[0]
+        runner_up, winner = (int(place) for place in shares.argsort()[-2:])
+        areas["random order"].append(area_under(classify, digit, rng.random(digit.shape), winner))
+        for name in ours:
+            maps = ours[name](digit)
+            areas[name].append(area_under(classify, digit, maps[winner], winner))
+            inked = digit >= INKED
+            other = theirs[name](digit)[winner]
+            alike[name].append(
+                (_correlation(maps[winner], other, inked), _correlation(maps[winner], maps[runner_up], inked))
+            )
+    found = {}
+    for name, both in areas.items():
+        deletion, insertion = np.mean(both, axis=0)
+        correlations = np.mean(alike[name], axis=0) if name in alike else (None, None)
+        found[name] = Quality(
+            float(deletion), float(insertion), *(None if c is None else float(c) for c in correlations)
+        )
+    return found
+
+
+def kept(model: StoredModel, data: str) -> dict[str, Quality] | None:
+    """What was measured of a model's maps on test digits of the data set of that name; None where there is nothing."""
+    try:
+        return {name: _quality(own) for name, own in records.read_json(_file(model, data)).items()}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        log.warning("What was measured of %s's maps cannot be read", model.name, exc_info=True)
+        return None
+
+
+def keep(model: StoredModel, data: str, on_progress: Callable[[float], None] = lambda fraction: None) -> None:
+    """Measure a model's maps, and keep what was found.
+
+    Raises:
+        ModelError: the model cannot be read.
+        DatasetError: the data set cannot be had.
+        OSError: the figures cannot be written.
+    """
+    digits = datasets.load(data).test.images
+    some = digits[np.random.default_rng(SEED).permutation(len(digits))[:MEASURED_ON]]
+    found = measure(network_of(model), Recognizer.load(model.name).classify, some, on_progress)
+    file = _file(model, data)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with paths.replacing_file(file) as out:
+        out.write(json.dumps({name: asdict(own) for name, own in found.items()}).encode())
+
+
+def _quality(own: dict) -> Quality:
+    numbers = {name: None if value is None else float(records.number(value)) for name, value in own.items()}
+    return Quality(**numbers)
+
+
+def _file(model: StoredModel, data: str) -> Path:
+    key = hashlib.sha256(f"{model.card['files']['model.keras']['sha256']} {data}".encode()).hexdigest()
+    return paths.home() / "neighbours" / f"{key[:32]}.json"
+
+
+def area_under(classify: Classify, digit: np.ndarray, order: np.ndarray, winner: int) -> tuple[float, float]:
+    """The areas under the curves of deletion and insertion, each 0..1.
+
+    Args:
+        order: float (28, 28); the ink where it is largest goes or comes first.
+        winner: whose probability is followed.
+    """
+    places = np.argwhere(digit >= INKED)
+    places = places[np.argsort(-order[tuple(places.T)], kind="stable")]
+    deleted, inserted = [digit.copy()], [np.where(digit >= INKED, 0, digit).astype(np.uint8)]
+    for some in np.array_split(places, STEPS):
+        without, having = deleted[-1].copy(), inserted[-1].copy()
+        without[tuple(some.T)], having[tuple(some.T)] = 0, digit[tuple(some.T)]
+        deleted.append(without)
+        inserted.append(having)
+    followed = classify(np.stack(deleted + inserted))[:, winner]
+    return _area(followed[: STEPS + 1]), _area(followed[STEPS + 1 :])
+
+
+def _area(values: Sequence[float]) -> float:
+    return float(np.trapezoid(values, dx=1 / (len(values) - 1)))
+
+
+def _correlation(a: np.ndarray, b: np.ndarray, inked: np.ndarray) -> float:
+    """Pearson's, over inked pixels; 0 where one of them is the same everywhere."""
+    x, y = a[inked] - a[inked].mean(), b[inked] - b[inked].mean()
+    size = np.linalg.norm(x) * np.linalg.norm(y)
+    return float(x @ y / size) if size > 1e-12 else 0.0
+
+
+def _classifier(network: Network) -> Classify:
+    return lambda digits: np.stack([network.probabilities(digit) for digit in digits])

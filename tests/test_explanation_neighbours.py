@@ -1,0 +1,53 @@
+"""Digits alike: what is nearest, where the map puts a digit, and what is kept."""
+
+import numpy as np
+import pytest
+
+from digit_core.data.datasets import Split
+from digit_core.explanation import neighbours
+from digit_core.explanation.neighbours import Index
+from digit_core.models import store
+
+
+@pytest.fixture
+def index():
+    """Three known digits on a line, two on the map."""
+    images = np.zeros((3, 28, 28), np.uint8)
+    features = np.array([[0, 0], [1, 0], [5, 0]], np.float32)
+    points = np.array([[0, 0], [10, 0]], np.float32)
+    return Index(images, np.array([4, 4, 9]), features, images[:2], np.array([4, 9]), features[[0, 2]], points)
+
+
+def test_the_nearest_come_first_with_their_distances(index):
+    places, distances = index.nearest(np.array([0.9, 0]), 2)
+    assert places.tolist() == [1, 0]
+    assert distances[1] / distances[0] == pytest.approx(9, rel=1e-3)
+
+
+def test_a_digit_is_put_near_those_that_are_like_it(index):
+    x, _ = index.place(np.array([1.0, 0]))  # one away from the first, four from the second
+    assert x == pytest.approx(2)
+    assert index.place(np.array([5.0, 0]))[0] == pytest.approx(10, abs=0.01)
+
+
+def test_an_index_is_made_kept_and_found_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    monkeypatch.setattr(neighbours, "LOOKED_UP", 6)
+    monkeypatch.setattr(neighbours, "MAPPED", 4)
+    model, told = store.find("lenet5"), []
+    assert neighbours.kept(model, "builtin") is None
+    file = neighbours.keep(model, "builtin", told.append)
+    found = neighbours.kept(model, "builtin")
+    assert found.features.shape == (60, 84)
+    assert found.points.shape == (40, 2)
+    assert told[-1] == 1.0
+    assert told == sorted(told)
+    assert neighbours.kept(store.find("simple_cnn"), "builtin") is None
+    file.write_bytes(file.read_bytes()[:500])
+    assert neighbours.kept(model, "builtin") is None
+
+
+def test_digits_of_few_kinds_are_enough():
+    split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 1, 1, 3]))
+    some = neighbours._some(split, 2, np.random.default_rng(0))
+    assert np.bincount(some.labels).tolist() == [0, 2, 0, 1]

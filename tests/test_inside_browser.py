@@ -1,0 +1,127 @@
+"""The Inside page in a browser: clicks on pixels, rubbing out, shared addresses, the way from a drawing."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from browser import draw_with_mouse, open_canvas, wait_for_answer, wait_until_idle
+from drawing import number
+
+from digit_core.explanation import network
+from digit_core.models import store
+from ui import inside_digit
+
+pytestmark = pytest.mark.browser
+
+
+def _open(page, url: str, query: str = "model=lenet5") -> None:
+    page.goto(f"{url}/inside?{query}")
+    page.get_by_text("Through other eyes").wait_for(timeout=60_000)
+    wait_until_idle(page)
+
+
+def _digit(page) -> np.ndarray:
+    return inside_digit.unpack(parse_qs(urlsplit(page.url).query)["digit"][0])
+
+
+def _cell(page, key: str, row: int, column: int, rows: int, columns: int) -> tuple[float, float]:
+    """Where a cell of a grid is on the screen."""
+    picture = page.locator(f".st-key-{key} .grid img")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    return box["x"] + box["width"] * (column + 0.5) / columns, box["y"] + box["height"] * (row + 0.5) / rows
+
+
+def test_a_click_on_a_pixel_shows_its_very_sum(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    page.mouse.click(*_cell(page, "inside_maps", 0, 2, 1, 6))
+    page.wait_for_url(re.compile("map=2"))
+    wait_until_idle(page)
+    page.mouse.click(*_cell(page, "inside_map", 9, 14, 28, 28))
+    page.wait_for_url(re.compile(r"pixel=9\.14"))
+    value = network.network_of(store.find("lenet5")).run(_digit(page))["c1"][9, 14, 2]
+    said = f"Row 9, column 14 of map 2: {value:.3f}".replace("-", "−")
+    page.get_by_text(said).wait_for()
+    last = page.locator(".st-key-inside_sum .ink-sum-steps li b").last
+    assert last.inner_text() == f"{value:.3f}".replace("-", "−")
+
+
+def test_the_keyboard_chooses_a_pixel(new_page, server):
+    page = new_page()
+    _open(page, server.url, "model=lenet5&map=1&pixel=5.5")
+    page.locator(".st-key-inside_map .grid").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_url(re.compile(r"pixel=6\.7"))
+    page.get_by_text("Row 6, column 7 of map 1").wait_for()
+
+
+def test_ink_is_rubbed_out_and_a_shared_address_shows_it(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    before = _digit(page)
+    row, column = (int(place) for place in np.unravel_index(before.argmax(), before.shape))
+    page.mouse.move(*_cell(page, "inside_picture", row, column, 28, 28))
+    page.mouse.down()
+    page.mouse.move(*_cell(page, "inside_picture", row, min(column + 3, 26), 28, 28), steps=4)
+    page.mouse.up()
+    page.wait_for_function("before => !location.search.includes(before)", arg=inside_digit.pack(before))
+    wait_until_idle(page)
+    after = _digit(page)
+    assert after[row, column] == 0
+    assert (after <= before).all()
+    other = new_page()
+    _open(other, server.url, urlsplit(page.url).query)
+    assert np.array_equal(_digit(other), after)
+
+
+def test_the_answer_follows_a_slider(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    before = page.locator(".ink-sentence").inner_text()
+    handle = page.get_by_role("slider", name="Turn")
+    handle.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("edit=turn_12"))
+    wait_until_idle(page)
+    assert page.locator(".ink-sentence").inner_text() != before
+
+
+def test_why_leads_from_a_drawing_to_its_digit(new_page, server):
+    page = new_page()
+    open_canvas(page, server.url)
+    draw_with_mouse(page, number("5", 60, 60, 150))
+    wait_for_answer(page, "5")
+    wait_until_idle(page)
+    page.get_by_text("Why?").click()
+    page.get_by_text("Look inside").click()
+    page.get_by_text("Through other eyes").wait_for(timeout=60_000)
+    wait_until_idle(page)
+    assert page.locator(".ink-answer").inner_text() == "5"
+    page.get_by_alt_text("Your ink").wait_for()
+
+
+def test_the_map_of_all_digits_is_made_and_shown(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    page.get_by_role("heading", name="The map of all digits").wait_for(timeout=120_000)
+    page.locator(".st-key-inside_digit_map .js-plotly-plot").wait_for()
+    assert page.locator(".ink-alike figure").count() == 8
+
+
+def test_a_phone_scrolls_in_one_direction_only(new_page, server):
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    _open(page, server.url)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    links = [page.locator(".st-key-phone_nav a").nth(place).bounding_box()["y"] for place in range(4)]
+    assert max(links) - min(links) < 5  # one row
+
+
+def test_a_finger_taps_a_pixel(new_page, server):
+    page = new_page(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    _open(page, server.url)
+    page.touchscreen.tap(*_cell(page, "inside_map", 10, 10, 28, 28))
+    page.get_by_text("Row 10, column 10 of map").wait_for()

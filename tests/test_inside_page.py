@@ -1,0 +1,158 @@
+"""The Inside page without a browser."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from digit_core.explanation import network, stations
+from digit_core.explanation.edits import Edit
+from digit_core.models import store
+from ui import grid, inside_digit, neighbour_index
+
+PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "inside.py")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    monkeypatch.setattr(neighbour_index, "make", lambda model: None)  # has a test of its own
+
+
+def _open(**parameters):
+    app = AppTest.from_file(PAGE, default_timeout=60)
+    app.session_state["framed"] = True
+    for name, value in {"model": "lenet5", **parameters}.items():
+        app.query_params[name] = value
+    return app.run()
+
+
+def _html(app) -> str:
+    return "\n".join(element.proto.body for element in app.get("html"))
+
+
+def _written(app) -> str:
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.info, *app.warning, *app.error])
+
+
+def _digit(app) -> np.ndarray:
+    return inside_digit.unpack(app.query_params["digit"])
+
+
+def test_every_station_is_there():
+    app = _open()
+    assert not app.exception
+    titles = re.findall(r'ink-station"><b>(\d)</b>([^<]*)', _html(app))
+    assert [title for _, title in titles] == [
+        "The picture", "The layers", "One pixel", "The evidence", "Ten sums, ten shares", "Digits like yours",
+        "Through other eyes",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["inkling", "inkling-mnist", "lenet5", "resnet", "simple_cnn"])
+def test_every_model_can_be_looked_into(name):
+    app = _open(model=name)
+    assert not app.exception
+    own = network.network_of(store.find(name))
+    shares = own.probabilities(_digit(app))
+    assert f"{shares.max():.1%} sure" in _html(app)
+
+
+def test_the_printed_sum_is_the_value_of_the_map():
+    app = _open(layer="c3", map="5", pixel="2.7")
+    own = network.network_of(store.find("lenet5"))
+    value = own.run(_digit(app))["c3"][2, 7, 5]
+    assert f"**Row 2, column 7 of map 5: {value:.3f}**".replace("-", "−") in _written(app)
+    station = next(found for found in stations.stations(own) if found.name == "c3")
+    assert f"{station.layers[0].kernel[..., 5].size} products" in _html(app)
+
+
+def test_a_slider_changes_the_digit_and_the_address():
+    app = _open()
+    before = _html(app)
+    app.slider(key="inside_turn").set_value(40.0).run()
+    assert not app.exception
+    assert app.query_params["edit"] == "turn_40"
+    assert _html(app) != before
+    app.button(key="inside_undo").click().run()
+    assert not app.exception
+    assert "edit" not in app.query_params
+    assert app.slider(key="inside_turn").value == 0
+
+
+def test_an_address_brings_digit_changes_and_layer_back(rng):
+    image = np.zeros((28, 28), np.uint8)
+    image[5:22, 12:15] = 255
+    app = _open(digit=inside_digit.pack(image), edit="right_2~pen_1", layer="s2")
+    assert np.array_equal(_digit(app), image)
+    assert app.slider(key="inside_right").value == 2
+    assert app.slider(key="inside_pen").value == 1
+    assert app.select_slider(key="inside_layer").value == "s2"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"digit": "x"}, {"digit": "A" * 2000}, {"edit": "turn_nan~right_1e9~pen_~x_1~slant_inf"}, {"layer": "none"},
+        {"map": "99999"}, {"map": "²"}, {"pixel": "1.2.3"}, {"pixel": "900.900"}, {"why": "x"}, {"beside": "x"},
+        {"beside_model": "../x"}, {"model": "../../etc"}, {"model": "[x](http://x.y)"}, {"present": "2"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_addresses_that_cannot_be_are_passed_over(parameters):
+    app = _open(**parameters)
+    assert not app.exception
+    assert "sure. The next likely is" in _html(app)
+
+
+def test_a_blank_digit_is_an_invitation():
+    app = _open(digit=inside_digit.pack(np.zeros((28, 28), np.uint8)))
+    assert not app.exception
+    assert "There is no ink left" in _written(app)
+
+
+def test_another_digit_is_another_one():
+    app = _open()
+    before = _digit(app)
+    app.button(key="inside_another").click().run()
+    assert not np.array_equal(_digit(app), before)
+
+
+def test_presenting_hides_the_controls():
+    app = _open()
+    app.button(key="present").click().run()
+    assert app.query_params["present"] == "1"
+    assert not app.slider
+    app.button(key="present").click().run()
+    assert app.slider
+
+
+def test_an_untrained_network_knows_nothing():
+    app = _open()
+    assert "Untrained" in _written(app)
+    app.selectbox(key="inside_other").set_value("simple_cnn").run()
+    assert app.query_params["beside_model"] == "simple_cnn"
+    assert "**Simple CNN**" in _written(app)
+
+
+def test_a_digit_survives_the_address(rng):
+    image = rng.integers(0, 256, (28, 28), np.uint8)
+    assert np.array_equal(inside_digit.unpack(inside_digit.pack(image)), image)
+
+
+def test_changes_survive_the_address():
+    edit = Edit(turn=-12, pen=0.25, noise=0.1)
+    assert inside_digit._edit_of(inside_digit._text_of(edit)) == edit
+
+
+@pytest.mark.parametrize(
+    "said", [None, "x", [["a", 1]], [[1]], [[-1, 0]], [[0, 4]], [[float("nan"), 0]], [[1e300, 0]], {}]
+)
+def test_cells_that_are_none_are_passed_over(said):
+    assert grid._cells(said, 3, 4) == []
+
+
+def test_cells_are_rows_and_columns():
+    assert grid._cells([[2, 3], [0.0, 1.0]], 3, 4) == [(2, 3), (0, 1)]

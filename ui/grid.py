@@ -1,0 +1,62 @@
+"""A picture of cells of which one can be chosen, or which can be rubbed out: maps, and the pixels of a map or digit.
+
+A component of our own, since none shows pixels that can be clicked; `grid.js` says how.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from digit_core.reading import overlay
+
+Cell = tuple[int, int]  # row, column
+
+MOST_CELLS = 2000  # that one message may name
+
+_component = st.components.v2.component(
+    "inkling_grid",
+    html='<div class="grid" tabindex="0" role="group"><img alt="" draggable="false"><i hidden></i></div>',
+    css="""
+.grid { position: relative; line-height: 0; border-radius: 0.4rem; user-select: none; }
+.grid img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; }
+.grid:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+.grid i { position: absolute; box-sizing: border-box; border: 2px solid #e07b1f; border-radius: 2px;
+  pointer-events: none; box-shadow: 0 0 0 1px #fff; }
+.grid b { position: absolute; background: #e07b1f; opacity: 0.8; pointer-events: none; }
+""",
+    js=Path(__file__).with_name("grid.js").read_text(encoding="utf-8"),
+)
+
+
+def show(picture: np.ndarray, rows: int, columns: int, label: str, key: str, chosen: Cell | None = None,
+         width: int = 0, paint: bool = False) -> list[Cell]:  # fmt: skip
+    """The picture, and the cells that were chosen just now: none, one, or with `paint` all that were rubbed out.
+
+    Args:
+        picture: uint8 (height, width) or (height, width, 3), its cells all of one size.
+        label: what it shows, for those who cannot see it.
+        chosen: the cell with a frame.
+        width: pixels on the screen that it may take; 0 for the whole column.
+    """
+    said = _component(
+        key=key,
+        data={
+            "src": overlay.data_url(picture), "rows": rows, "columns": columns, "label": label,
+            "chosen": list(chosen) if chosen else None, "width": width, "paint": paint,
+        },
+        on_cells_change=lambda: None,
+    )  # fmt: skip
+    return _cells(said.cells, rows, columns)
+
+
+def _cells(said, rows: int, columns: int) -> list[Cell]:
+    """The cells that the browser names, if there are such."""
+    found = []
+    for cell in said[:MOST_CELLS] if isinstance(said, list) else ():
+        if not (isinstance(cell, list) and len(cell) == 2 and all(isinstance(value, int | float) for value in cell)):
+            continue
+        row, column = (int(value) if abs(value) < MOST_CELLS else -1 for value in cell)
+        if 0 <= row < rows and 0 <= column < columns:
+            found.append((row, column))
+    return found

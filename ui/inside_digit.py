@@ -1,0 +1,211 @@
+"""What the Inside page looks at: a digit, changes to it, and a model; all of it stands in the address.
+
+Addresses come from anybody: what cannot be is passed over.
+"""
+
+import base64
+import binascii
+import logging
+import zlib
+from dataclasses import dataclass, fields
+
+import numpy as np
+import streamlit as st
+
+from digit_core import Recognizer
+from digit_core.data import datasets
+from digit_core.explanation import edits
+from digit_core.explanation.edits import LIMITS, Edit
+from digit_core.explanation.network import Network, Values
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError, StoredModel
+from ui import address, components, model_choice, resources, state
+
+log = logging.getLogger(__name__)
+
+LONGEST = 1400  # characters of a packed digit
+PIXELS = 28 * 28
+FIRST = 271  # of the built-in test digits: what a visitor without a digit sees, a 5 that could be a 3
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at.
+
+    Attributes:
+        image: uint8 (28, 28), the digit with its changes.
+        edit: the changes.
+        values: what each layer answers to it.
+    """
+
+    model: StoredModel
+    recognizer: Recognizer
+    network: Network
+    image: np.ndarray
+    edit: Edit
+    values: Values
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return self.values[self.network.layers[-1].name]
+
+    @property
+    def winner(self) -> int:
+        return int(self.probabilities.argmax())
+
+    @property
+    def runner_up(self) -> int:
+        return int(self.probabilities.argsort()[-2])
+
+
+def pack(image: np.ndarray) -> str:
+    """A digit, uint8 (28, 28), as a short text for an address."""
+    return base64.urlsafe_b64encode(zlib.compress(image.tobytes(), 9)).decode().rstrip("=")
+
+
+def unpack(text: str) -> np.ndarray | None:
+    """The digit that `pack` made a text of; None for any other text."""
+    if not text or len(text) > LONGEST:
+        return None
+    try:
+        packed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        content = zlib.decompressobj().decompress(packed, PIXELS + 1)
+    except (ValueError, binascii.Error, zlib.error):
+        return None
+    return np.frombuffer(content, np.uint8).reshape(28, 28).copy() if len(content) == PIXELS else None
+
+
+def link(image: np.ndarray, label: str = "Look inside", model: str | None = None) -> None:
+    """A link to this page for a digit, read by the model that the visitor reads with, or the one that is named."""
+    parameters = {"digit": pack(image), "model": model or state.get("model") or model_store.DEFAULT_MODEL}
+    st.page_link("pages/inside.py", label=label, icon=":material/search:", query_params=parameters)
+
+
+def is_presented() -> bool:
+    """Whether the controls are hidden and the type is large, for a classroom."""
+    return address.text("present") == "1"
+
+
+def model() -> StoredModel:
+    """The model that the address names, else the one that the visitor reads with; a choice among all."""
+    known = model_store.list_models()
+    names = [found.name for found in known]
+    asked = address.text("model") or state.get("model") or model_store.DEFAULT_MODEL
+    if asked not in names:
+        st.warning(f"There is no model called {components.plain(asked)} here. The default model is looked into.")
+        asked = model_store.DEFAULT_MODEL
+    if address.went_back("model", address.LAG):
+        st.session_state["inside_model"] = asked
+    if not is_presented():
+        asked = st.selectbox("Network", names, names.index(asked), format_func=model_choice.called, key="inside_model")
+    address.put(model=asked)
+    return known[names.index(asked)]
+
+
+def digit() -> np.ndarray:
+    """The digit without changes: the address's, else the mark that was looked at last, else a test digit."""
+    if (another := st.session_state.pop("inside_next", None)) is not None:
+        start_with(another)
+    found = unpack(address.text("digit"))
+    if found is None:
+        looked_at = state.get("looked_at")
+        found = test_digit(FIRST) if looked_at is None else looked_at[0]
+        address.put(digit=pack(found))
+    return found
+
+
+def start_with(image: np.ndarray) -> None:
+    """Look at another digit, without changes; before the sliders are shown."""
+    for name in LIMITS:
+        st.session_state[_key(name)] = 0.0
+    address.put(digit=pack(image), edit=None, map=None, pixel=None)
+
+
+def test_digit(number: int) -> np.ndarray:
+    """One of the built-in test digits; they come with the program."""
+    images = _test_digits()
+    return images[number % len(images)]
+
+
+@st.cache_resource(show_spinner=False)
+def _test_digits() -> np.ndarray:
+    split = datasets.load("builtin").test
+    return split.images[np.random.default_rng(1).permutation(len(split.images))[:400]].copy()
+
+
+def edit() -> Edit:
+    """The changes as the sliders stand; the address says where they begin."""
+    found = {}
+    begun = _edit_of(address.text("edit"))
+    if address.went_back("edit", address.LAG):
+        st.session_state.update({_key(name): getattr(begun, name) for name in LIMITS})
+    places = [None] * len(LIMITS) if is_presented() else st.columns(2, gap="medium") * (len(LIMITS) // 2)
+    for place, (name, (least, most, step)) in zip(places, LIMITS.items(), strict=True):
+        st.session_state.setdefault(_key(name), getattr(begun, name))
+        if is_presented():
+            found[name] = st.session_state[_key(name)]
+        else:
+            label, form = SLIDERS[name]
+            found[name] = place.slider(label, least, most, step=step, format=form, key=_key(name))
+    changed = Edit(**found)
+    address.put(edit=_text_of(changed) or None)
+    return changed
+
+
+SLIDERS = {  # what each is called, and how its number is written
+    "turn": ("Turn", "%d°"),
+    "right": ("Move right", "%.1f pixels"),
+    "down": ("Move down", "%.1f pixels"),
+    "slant": ("Slant", "%.2f"),
+    "pen": ("Thicken", "%.2f pixels"),
+    "noise": ("Noise", "%.2f"),
+}
+
+
+def _key(name: str) -> str:
+    return f"inside_{name}"
+
+
+def _text_of(changed: Edit) -> str:
+    """The changes as a text: "turn_10.pen_-1"."""
+    return "~".join(f"{f.name}_{getattr(changed, f.name):g}" for f in fields(Edit) if getattr(changed, f.name))
+
+
+def _edit_of(text: str) -> Edit:
+    """The changes of a text that `_text_of` made; what cannot be is left out."""
+    found = {}
+    for part in text[:200].split("~"):
+        name, _, amount = part.partition("_")
+        try:
+            value = float(amount)
+        except ValueError:
+            continue
+        if name in LIMITS and LIMITS[name][0] <= value <= LIMITS[name][1]:
+            found[name] = value
+    return Edit(**found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _network(name: str, files: str) -> Network:
+    from digit_core.explanation.network import network_of
+
+    return network_of(model_store.find(name))
+
+
+def network(found: StoredModel) -> Network:
+    """The layers of a model, loaded once; the visitor is told where that cannot be, and the run ends."""
+    try:
+        return _network(found.name, found.card["files"]["model.keras"]["sha256"])
+    except (ModelError, KeyError, ValueError) as error:
+        log.warning("A network cannot be looked into", exc_info=True)
+        said = str(error) if isinstance(error, ModelError) else "The network cannot be looked into."
+        st.error(components.plain(said), icon=":material/error:")
+        st.stop()
+
+
+def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:
+    """The digit with its changes, gone through the network."""
+    own = network(found)
+    done = edits.apply(image, changed)
+    recognizer = resources.load(None if found.is_default else found.name)
+    return Subject(found, recognizer, own, done, changed, own.run(done))

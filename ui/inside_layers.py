@@ -1,0 +1,76 @@
+"""The choice of a layer, a map, a pixel and a digit on the Inside page; all of it stands in the address."""
+
+import numpy as np
+import streamlit as st
+
+from digit_core.explanation import stations
+from digit_core.explanation.stations import Station
+from ui import address, grid, inside_view
+from ui.inside_digit import Subject
+
+WAYS = {"occlusion": "Occlusion", "cam": "Grad-CAM"}
+
+
+def look_closer(subject: Subject, found: list[Station]) -> None:
+    """One layer whole, one of its maps large, and the sum behind one of its pixels."""
+    names = [station.name for station in found]
+    asked = address.get("layer", names) or names[0]
+    if address.went_back("layer", address.LAG) or st.session_state.get("inside_layer") not in names:
+        st.session_state["inside_layer"] = asked
+    chosen = st.select_slider("Layer", names, key="inside_layer")
+    if chosen != asked:
+        address.put(map=None, pixel=None)
+    address.put(layer=None if chosen == names[0] else chosen)
+    station = found[names.index(chosen)]
+    values = subject.values[station.maps]
+    st.caption(f"**{station.name}**: {station.in_words}. Click a map to see it large.")
+    channel = _channel(values)
+    clicked = inside_view.maps(subject, station, channel)
+    if clicked is not None and clicked != channel:
+        address.put(map=str(clicked), pixel=None)
+        st.rerun()
+    if station is found[0] and station.is_convolution:
+        inside_view.kernels(station)
+    inside_view.title(3, "One pixel", "Click a pixel of the map, and see the very sum behind it.")
+    pixel = _pixel(values[..., channel])
+    left, right = st.columns([5, 7], gap="medium")
+    with left:
+        clicked_pixel = inside_view.one_map(subject, station, channel, pixel)
+    if clicked_pixel is not None and clicked_pixel != pixel:
+        address.put(pixel=f"{clicked_pixel[0]}.{clicked_pixel[1]}")
+        st.rerun()
+    with right, st.container(key="inside_sum"):
+        inside_view.the_sum(stations.explain(station, subject.values, *pixel, channel), station, channel, pixel)
+
+
+def which_evidence(subject: Subject) -> tuple[str, int]:
+    """How the evidence is found, "occlusion" or "cam", and the digit beside the answer."""
+    with st.container(horizontal=True, gap="medium"):
+        asked = address.get("why", WAYS) or "occlusion"
+        way = st.segmented_control("Found by", list(WAYS), format_func=WAYS.get, default=asked, required=True,
+                                   key="inside_way")  # fmt: skip
+        others = [digit for digit in range(10) if digit != subject.winner]
+        asked = address.get("beside", [str(digit) for digit in others])
+        beside = subject.runner_up if asked is None else int(asked)
+        other = st.selectbox("Beside the answer", others, others.index(beside), width=150,
+                             key=f"inside_beside_{subject.winner}_{subject.runner_up}")  # fmt: skip
+    address.put(why=None if way == "occlusion" else way, beside=None if other == subject.runner_up else str(other))
+    return way, other
+
+
+def _channel(values: np.ndarray) -> int:
+    """The address's map of a layer, else the most active one."""
+    text = address.text("map")
+    if text.isascii() and text.isdigit() and len(text) < 5 and int(text) < values.shape[-1]:
+        return int(text)
+    return int(np.abs(values).mean((0, 1)).argmax())
+
+
+def _pixel(values: np.ndarray) -> grid.Cell:
+    """The address's pixel of a map, else the strongest one."""
+    parts = address.text("pixel").split(".")
+    if len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
+        row, column = map(int, parts)
+        if row < values.shape[0] and column < values.shape[1]:
+            return row, column
+    return tuple(int(place) for place in np.unravel_index(np.abs(values).argmax(), values.shape))

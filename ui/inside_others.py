@@ -1,0 +1,128 @@
+"""The rest of the Inside page: other digits, rubbing out, the stages before, other networks, how good the maps are."""
+
+import numpy as np
+import streamlit as st
+
+from digit_core.explanation import stations
+from digit_core.explanation.quality import MEASURED_ON
+from digit_core.models import store as model_store
+from digit_core.pictures import normalization
+from ui import address, components, inside_digit, inside_view, model_choice, neighbour_index, state
+from ui.inside_digit import Subject
+
+LARGE = """
+<style>
+/* for a beamer: larger type, and nothing to set */
+html { font-size: 125%; }
+[data-testid="stHeader"], .st-key-phone_nav { display: none !important; }
+.block-container { max-width: 1400px; padding-top: 1rem; }
+</style>
+"""
+UNTRAINED = "untrained"
+STAGE_WIDTH = 104  # pixels on the screen
+
+
+def buttons(image: np.ndarray) -> None:
+    """Another digit, the visitor's own, back to the one without changes; and in and out of the presentation."""
+    if inside_digit.is_presented():
+        if st.button("Show the controls", key="present", icon=":material/tune:", type="tertiary"):
+            address.put(present=None)
+            st.rerun()
+        return
+    with st.container(horizontal=True, gap="small"):
+        if st.button("Another digit", key="inside_another", icon=":material/shuffle:"):
+            number = st.session_state.get("inside_number", inside_digit.FIRST) + 1
+            st.session_state["inside_number"] = number
+            _start_with(inside_digit.test_digit(number))
+        looked_at = state.get("looked_at")
+        has_drawn = looked_at is not None and not np.array_equal(looked_at[0], image)
+        if has_drawn and st.button("The one I drew", key="inside_drawn", icon=":material/draw:"):
+            _start_with(looked_at[0])
+        if st.button("Present", key="present", icon=":material/cast_for_education:", help="Large, without controls"):
+            address.put(present="1")
+            st.rerun()
+        is_changed = any(st.session_state.get(f"inside_{name}") for name in inside_digit.LIMITS)
+        if is_changed and st.button("Undo changes", key="inside_undo", icon=":material/undo:"):
+            _start_with(image)
+
+
+def rub_out(image: np.ndarray, cells: list[tuple[int, int]]) -> None:
+    """Take ink away; what the sliders did stays in the digit."""
+    changed = image.copy()
+    changed[tuple(np.array(cells).T)] = 0
+    if not np.array_equal(changed, image):
+        _start_with(changed)
+
+
+def _start_with(image: np.ndarray) -> None:
+    """Sliders may be set only before they are shown: in the run that comes."""
+    st.session_state["inside_next"] = image
+    st.rerun()
+
+
+def stages(looked_at: tuple | None, image: np.ndarray) -> None:
+    """How the visitor's own mark became 28x28; of other digits only the last stage is known."""
+    own = looked_at is not None and looked_at[1] is not None and np.array_equal(looked_at[0], image)
+    steps = normalization.steps(looked_at[1]) if own else {}
+    with st.container(horizontal=True, gap="small"):
+        for caption, stage in {"Your ink": looked_at[1], **steps}.items() if own else ():
+            height, width = stage.shape[:2]
+            st.image(components.enlarged(stage), f"{caption}  \n{width} × {height}", width=STAGE_WIDTH, alt=caption)
+    if not own:
+        st.caption("Draw a digit on the Predict page, and open “Why?” there: then its way to 28 × 28 is shown here.")
+
+
+def compare(subject: Subject) -> None:
+    """The same digit in a second network."""
+    names = [UNTRAINED, *(m.name for m in model_store.list_models() if m.name != subject.model.name)]
+    asked = address.get("beside_model", names) or UNTRAINED
+    chosen = st.selectbox("The other network", names, names.index(asked), format_func=_called, key="inside_other")
+    address.put(beside_model=None if chosen == UNTRAINED else chosen)
+    if chosen == UNTRAINED:
+        network = subject.network.untrained(seed=1)
+    else:
+        network = inside_digit.network(model_store.find(chosen))
+    values = network.run(subject.image)
+    other = Subject(subject.model, subject.recognizer, network, subject.image, subject.edit, values)
+    for place, own, name in zip(st.columns(2, gap="medium"), (subject, other),
+                                (model_choice.called(subject.model.name), _called(chosen)), strict=True):  # fmt: skip
+        with place:
+            shares = own.probabilities
+            st.markdown(f"**{components.plain(name)}**: {own.winner} with {shares[own.winner]:.0%}, "
+                        f"then {own.runner_up} with {shares[own.runner_up]:.0%}")  # fmt: skip
+            inside_view.walk(own, stations.stations(own.network))
+
+
+def _called(name: str) -> str:
+    return "Untrained: the same layers, before any training" if name == UNTRAINED else model_choice.called(name)
+
+
+def quality_table(subject: Subject) -> None:
+    """How good the maps of this network are, by the field's own tests."""
+    with st.expander("How good are these explanations?", icon=":material/science:"):
+        found = neighbour_index.quality_of(subject.model)
+        if found is None:
+            st.caption("It is measured once for each network, after the map of all digits was made. Look again soon.")
+            return
+        st.dataframe(
+            [
+                {
+                    "Map": name[0].upper() + name[1:],
+                    "Deletion": own.deletion,
+                    "Insertion": own.insertion,
+                    "Shuffled": own.shuffled,
+                    "Runner-up": own.runner_up,
+                }
+                for name, own in found.items()
+            ],
+            hide_index=True,
+            width="stretch",
+            column_config={name: st.column_config.NumberColumn(format="%.2f")
+                           for name in ("Deletion", "Insertion", "Shuffled", "Runner-up")},
+        )  # fmt: skip
+        st.caption(
+            f"On {MEASURED_ON} test digits. **Deletion**: ink goes in the map's order; the area under the answer's "
+            "share, less is better. **Insertion**: ink comes in that order; more is better. **Shuffled**: how much the "
+            "map is like that of the same network with its weights in random order; near 0 is right. **Runner-up**: "
+            "how much the winner's map is like the runner-up's; 1 would mean that the map does not tell them apart."
+        )

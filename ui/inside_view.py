@@ -1,0 +1,276 @@
+"""The stations of the Inside page, from the picture to the answer."""
+
+import html
+
+import cv2
+import numpy as np
+import streamlit as st
+
+from digit_core import charts
+from digit_core.explanation import gradients, occlusion, pictures
+from digit_core.explanation.edits import Tip
+from digit_core.explanation.occlusion import Evidence
+from digit_core.explanation.stations import Station, Sum
+from digit_core.reading import overlay, wording
+from ui import bars, components, grid, neighbour_index, why
+from ui.inside_digit import Subject
+
+STYLE = """
+<style>
+.ink-station { margin: 1.6rem 0 0.3rem; font-size: 1.25rem; font-weight: 700; padding: 0; }
+.ink-station b { color: #4c7de0; margin-right: 0.4rem; }
+.ink-walk { display: grid; grid-template-columns: minmax(8rem, max-content) minmax(0, 1fr); gap: 0.35rem 0.9rem;
+  align-items: center; }
+.ink-walk img { width: 100%; max-width: 34rem; image-rendering: pixelated; border-radius: 0.3rem; }
+.ink-walk span { font-size: 0.85rem; line-height: 1.25; }
+.ink-walk small { opacity: 0.8; }
+.ink-scroll { overflow-x: auto; }
+.ink-grids { display: flex; gap: 0.7rem; align-items: center; flex-wrap: wrap; }
+.ink-grids figure { margin: 0; } .ink-grids figcaption { font-size: 0.8rem; opacity: 0.85; }
+.ink-grids table { border-collapse: collapse; font-size: 0.75rem; font-variant-numeric: tabular-nums; }
+.ink-grids td { width: 3.1rem; height: 2.1rem; text-align: center; border: 1px solid rgba(128, 136, 156, 0.5); }
+.ink-grids .sign { font-size: 1.4rem; }
+.ink-sums { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem; }
+.ink-sums td, .ink-sums th { padding: 0.12rem 0.6rem; text-align: right; border: none; }
+.ink-sums th { font-weight: 600; }
+.ink-sums tr.best td { font-weight: 700; }
+.ink-sums .bar { display: inline-block; width: 8rem; text-align: left; }
+.ink-sums .bar i { display: inline-block; height: 0.7rem; border-radius: 0.2rem; vertical-align: middle; }
+.ink-evidence { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0.7rem; max-width: 52rem; }
+.ink-evidence figure { margin: 0; } .ink-evidence img { width: 100%; border-radius: 0.4rem; }
+.ink-evidence figcaption { text-align: center; font-size: 0.85rem; }
+.ink-alike { display: grid; grid-template-columns: repeat(auto-fill, minmax(5rem, 1fr)); gap: 0.5rem; }
+.ink-alike figure { margin: 0; text-align: center; }
+.ink-alike img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; }
+.ink-alike b { font-size: 1.1rem; } .ink-alike small { display: block; font-size: 0.75rem; opacity: 0.85; }
+</style>
+"""
+MOST_IN_WALK = 10  # maps of a layer that the overview shows
+FEWEST_TIPS = "Nothing that the sliders do on their own changes the answer."
+
+
+def title(number: int, text: str, explained: str) -> None:
+    """A station's heading and its one plain paragraph."""
+    st.html(f'<h2 class="ink-station"><b>{number}</b>{html.escape(text)}</h2>')
+    st.markdown(explained)
+
+
+# ---- the answer, and what tips it over
+
+
+def answer(subject: Subject) -> None:
+    shares = subject.probabilities
+    text, sure = str(subject.winner), shares[subject.winner]
+    certainty = "sure" if sure >= 0.9 else "doubtful"
+    next_likely = f"The next likely is {subject.runner_up}, {shares[subject.runner_up]:.1%}."
+    components.answer(text, f"{sure:.1%} sure. {next_likely}", [certainty], "inside")
+    bars.show(shares)
+
+
+def tips(found: list[Tip]) -> None:
+    """At which setting of each slider the answer would be another."""
+    sentences = [f"{TIPPED[tip.name](tip.amount)} → **{tip.digit}**" for tip in found]
+    st.caption("The answer tips over: " + "; ".join(sentences) + "." if sentences else FEWEST_TIPS)
+
+
+TIPPED = {
+    "turn": lambda amount: f"turned {abs(amount):g}° {'clockwise' if amount > 0 else 'anticlockwise'}",
+    "right": lambda amount: f"moved {abs(amount):.3g} pixels {'right' if amount > 0 else 'left'}",
+    "down": lambda amount: f"moved {abs(amount):.3g} pixels {'down' if amount > 0 else 'up'}",
+    "slant": lambda amount: f"slanted {amount:+.2g}",
+    "pen": lambda amount: f"{abs(amount):.2g} pixels {'thicker' if amount > 0 else 'thinner'}",
+    "noise": lambda amount: f"with {amount:.0%} noise",
+}
+
+
+# ---- the layers
+
+
+def walk(subject: Subject, found: list[Station]) -> None:
+    """One row a layer: its most active maps."""
+    rows = []
+    for station in found:
+        maps = subject.values[station.maps]
+        order = np.sort(np.argsort(-np.abs(maps).mean((0, 1)))[:MOST_IN_WALK])
+        picture = pictures.montage(maps[..., order], MOST_IN_WALK)
+        height, width, count = maps.shape
+        rows.append(
+            f"<span><b>{html.escape(station.name)}</b><br><small>{count} maps, {height}×{width}</small></span>"
+            f'<img src="{overlay.data_url(picture)}" alt="{len(order)} maps of {html.escape(station.name)}">'
+        )
+    st.html(f'<div class="ink-walk">{"".join(rows)}</div>')
+
+
+def maps(subject: Subject, station: Station, chosen: int) -> int | None:
+    """All maps of a layer; gives the one that was clicked."""
+    values = subject.values[station.maps]
+    columns = pictures.columns_of(values.shape[-1])
+    rows = -(-values.shape[-1] // columns)
+    clicked = grid.show(
+        pictures.montage(values, columns), rows, columns, f"The {values.shape[-1]} maps of {station.name}",
+        "inside_maps", (chosen // columns, chosen % columns),
+    )  # fmt: skip
+    place = clicked[0][0] * columns + clicked[0][1] if clicked else None
+    return place if place is not None and place < values.shape[-1] else None
+
+
+def one_map(subject: Subject, station: Station, channel: int, pixel: grid.Cell) -> grid.Cell | None:
+    """One map, large; gives the pixel that was clicked."""
+    values = subject.values[station.maps]
+    height, width, _ = values.shape
+    picture = pictures.coloured(values[..., channel], pictures.strongest(values))
+    clicked = grid.show(picture, height, width, f"Map {channel} of {station.name}, {height} × {width}", "inside_map",
+                        pixel, width=330)  # fmt: skip
+    return clicked[0] if clicked else None
+
+
+def kernels(station: Station) -> None:
+    """What the first convolution looks for."""
+    own = station.layers[0].kernel[:, :, 0, :]
+    columns = pictures.columns_of(own.shape[-1])
+    picture = pictures.montage(own, columns)
+    picture = cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
+    st.image(picture, "The filters of this layer: blue multiplies by more than 0, orange by less", width="stretch",
+             alt=f"The {own.shape[-1]} filters of {station.name}")  # fmt: skip
+
+
+def the_sum(found: Sum, station: Station, channel: int, pixel: grid.Cell) -> None:
+    """The sum behind one pixel of a map, with all its numbers."""
+    st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {_number(found.value)}**")
+    each = found.strongest()
+    before = int(np.abs(each).argmax())
+    parts = [("What is looked at", found.patch[..., before])]
+    if found.kernel is not None:
+        parts += [("× the filter", found.kernel[..., before]), ("= products", found.products[..., before])]
+    st.html(f'<div class="ink-grids">{"".join(_figure(*part) for part in parts)}</div>')
+    if len(each) > 1:
+        st.caption(
+            f"This is map {before} of the {len(each)} maps before, the one that counts most: its products make "
+            f"{_number(each[before])}; those of all the others {_number(each.sum() - each[before])}."
+        )
+    lines = [f"{html.escape(step.said)}: <b>{_number(step.value)}</b>" for step in found.steps]
+    st.html('<ol class="ink-sum-steps"><li>' + "</li><li>".join(lines) + "</li></ol>")
+
+
+def _figure(caption: str, values: np.ndarray) -> str:
+    most = float(np.abs(values).max())
+    colours = pictures.coloured(values, most)
+    cells = "".join(
+        "<tr>"
+        + "".join(
+            f'<td style="background:rgb{tuple(int(c) for c in colour)};color:{_ink_on(colour)}">{_number(value)}</td>'
+            for value, colour in zip(row, row_colours, strict=True)
+        )
+        + "</tr>"
+        for row, row_colours in zip(values, colours, strict=True)
+    )
+    return f'<figure class="ink-scroll"><table>{cells}</table><figcaption>{caption}</figcaption></figure>'
+
+
+def _ink_on(colour: np.ndarray) -> str:
+    return "#fff" if colour @ (0.3, 0.59, 0.11) < 140 else "#111"
+
+
+def _number(value: float) -> str:
+    return f"{round(float(value), 3) + 0.0:.3f}".replace("-", "−")
+
+
+# ---- evidence
+
+
+def evidence(subject: Subject, found: Evidence, way: str, other: int) -> None:
+    """Which ink speaks for the answer, which for another digit, and where the two differ."""
+    maps_, winner = evidence_maps(subject, found, way), subject.winner
+    most = float(np.abs(maps_[[winner, other]]).max())
+    shown = (
+        (f"For {wording.with_article(winner)}", maps_[winner]),
+        (f"For {wording.with_article(other)}", maps_[other]),
+        (f"{winner} rather than {other}", maps_[winner] - maps_[other]),
+    )
+    figures = "".join(
+        f'<figure><img src="{overlay.data_url(occlusion.coloured(subject.image, own, most))}" alt="{caption}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+        for caption, own in shown
+    )
+    st.html(f'<div class="ink-evidence">{figures}</div>')
+    st.markdown(why.in_words(found, winner, other))
+
+
+def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
+    """Float (10, 28, 28) by "occlusion" or "Grad-CAM"."""
+    if way == "occlusion":
+        return found.maps
+    cams = gradients.grad_cam(subject.network, subject.values)
+    return np.stack([gradients.enlarged(cam) for cam in cams])
+
+
+# ---- ten sums
+
+
+def sums(subject: Subject) -> None:
+    """Ten sums, what speaks for and against in each, and the softmax, as a table."""
+    last = subject.network.layers[-1]
+    parts = subject.values[last.inputs[0]][:, np.newaxis] * last.kernel  # (features, 10)
+    above, below = np.maximum(parts, 0).sum(0), np.minimum(parts, 0).sum(0)
+    logits, shares = subject.values["logits"], subject.probabilities
+    most = max(float(above.max()), float(-below.min()), 1e-9)
+    names = ("digit", "for", "", "against", "", "bias", "sum z", "e<sup>z</sup>", "share")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
+    rows = []
+    for digit in range(10):
+        cells = (
+            str(digit), _number(above[digit]), _bar(above[digit] / most, "#4c7de0"),
+            _number(below[digit]), _bar(-below[digit] / most, "#e07b1f"),
+            _number(last.bias[digit]), _number(logits[digit]), f"{np.exp(float(logits[digit])):.3g}",
+            f"{shares[digit]:.1%}",
+        )  # fmt: skip
+        best = " class=best" if digit == subject.winner else ""
+        rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    st.html(f'<div class="ink-scroll"><table class="ink-sums">{head}{"".join(rows)}</table></div>')
+    st.caption(f"Each sum adds up {len(parts)} numbers from the layer before, each times a weight that was learnt.")
+
+
+def _bar(fraction: float, colour: str) -> str:
+    return f'<span class="bar"><i style="width:{100 * fraction:.0f}%;background:{colour}"></i></span>'
+
+
+# ---- digits alike
+
+
+def alike(subject: Subject) -> None:
+    """The nearest training digits, and the map of the test digits."""
+    index = neighbour_index.find(subject.model)
+    if index is None:
+        _make_index(subject)
+        return
+    feature = subject.values[subject.network.layers[-1].inputs[0]]
+    places, distances = index.nearest(feature)
+    figures = "".join(
+        f'<figure><img src="{overlay.data_url(index.images[place])}" alt="A training digit, {index.labels[place]}">'
+        f"<b>{index.labels[place]}</b><small>distance {distance:.2f}</small></figure>"
+        for place, distance in zip(places, distances, strict=True)
+    )
+    st.html(f'<div class="ink-alike">{figures}</div>')
+    st.caption("Distance 1 is what lies between two training digits on average.")
+    title(7, "The map of all digits", "Every number is a test digit. Digits that the network finds alike lie near each "
+          "other; the star is yours, among its nearest neighbours.")  # fmt: skip
+    x, y = index.place(feature)
+    st.plotly_chart(
+        charts.digit_map(index.points, index.map_labels, (float(x), float(y))), key="inside_digit_map",
+        config={"displayModeBar": False}, alt=f"A map of {len(index.points)} test digits. Yours lies nearest to "
+        f"{wording.with_article(int(index.labels[places[0]]))}.",
+    )  # fmt: skip
+
+
+@st.fragment(run_every=1)
+def _make_index(subject: Subject) -> None:
+    """Ask for the index, and wait for it without holding anybody up."""
+    if neighbour_index.find(subject.model) is not None:
+        st.rerun()
+    if neighbour_index.has_failed(subject.model):
+        st.warning("The digits could not be compared. The server's log says why.")
+        return
+    if not neighbour_index.is_busy():
+        neighbour_index.make(subject.model)
+    st.info("The network looks at 4,500 digits, to know which are like yours. This takes about 20 seconds, once.",
+            icon=":material/hourglass:")  # fmt: skip
