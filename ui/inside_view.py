@@ -164,7 +164,7 @@ def _figure(caption: str, values: np.ndarray) -> str:
         + "</tr>"
         for row, row_colours in zip(values, colours, strict=True)
     )
-    return f'<figure class="ink-scroll"><table>{cells}</table><figcaption>{caption}</figcaption></figure>'
+    return f'<figure class="ink-scroll" tabindex="0"><table>{cells}</table><figcaption>{caption}</figcaption></figure>'
 
 
 def _ink_on(colour: np.ndarray) -> str:
@@ -226,7 +226,9 @@ def sums(subject: Subject) -> None:
         )  # fmt: skip
         best = " class=best" if digit == subject.winner else ""
         rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    st.html(f'<div class="ink-scroll"><table class="ink-sums">{head}{"".join(rows)}</table></div>')
+    st.html(
+        f'<div class="ink-scroll" tabindex="0" role="region" aria-label="Ten sums"><table class="ink-sums">{head}{"".join(rows)}</table></div>'
+    )
     st.caption(f"Each sum adds up {len(parts)} numbers from the layer before, each times a weight that was learnt.")
 
 

@@ -7,8 +7,10 @@ import numpy as np
 import streamlit as st
 
 from digit_core import charts
+from digit_core.explanation import pictures
 from digit_core.models.store import ModelError
 from digit_core.reading import overlay
+from digit_core.runs import filters
 from digit_core.runs import store as runs
 from digit_core.runs import wording as run_wording
 from digit_core.runs.events import Story
@@ -52,6 +54,7 @@ def _live(run_id: str, state_before: str) -> None:
         _before_the_first_point(run, story)
     if story.glimpse is not None:
         _watched(run, story)
+        _filters(run)
 
 
 def _progress(run: Run, story: Story) -> None:
@@ -141,6 +144,21 @@ def _watched(run: Run, story: Story) -> None:
     )
 
 
+def _filters(run: Run) -> None:
+    """How the first layer's filters form: a row a moment, the newest last."""
+    moments = filters.read(run.folder)
+    if moments is None or len(moments) < 2:
+        return
+    side, count = moments.shape[1], moments.shape[3]
+    rows = moments.transpose(1, 2, 0, 3).reshape(side, side, len(moments) * count)
+    picture = pictures.montage(rows, count)
+    st.html(
+        '<div class="ink-watch-title">What the first layer looks for: from its beginning (above) to now (below)</div>'
+        f'<img class="ink-filters" src="{overlay.data_url(picture)}" '
+        f'alt="{count} filters at {len(moments)} moments of the training">'
+    )
+
+
 def _reached(run: Run) -> None:
     """What the run reached, and what may be done with it."""
     result, model = run.result, runs.model(run)
@@ -219,6 +237,7 @@ STYLE = """
 .ink-glimpse img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; display: block; }
 .ink-glimpse b { display: block; font-size: 1.7rem; line-height: 1.3; }
 .ink-glimpse span { font-size: 0.8rem; opacity: 0.8; }
+.ink-filters { width: 100%; max-width: 46rem; image-rendering: pixelated; border-radius: 0.4rem; }
 .ink-glimpse.wrong { outline: 2px solid #c2600c; }
 .ink-glimpse.wrong b { text-decoration: line-through; color: #c2600c; }
 .ink-steps { list-style: none; padding: 1rem 0 !important; display: flex; flex-wrap: wrap; gap: 0.4rem 1.6rem;

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from digit_core import paths, records
+from digit_core.runs.filters import FilterLog
 from digit_core.training.events import BatchEnd, EpochEnd, Event, Glimpse, Started
 
 FILE = "events.jsonl"
@@ -32,6 +33,7 @@ class Recorder:
         self._folder = folder
         _keep_epochs(folder / FILE, epochs_done)
         self._file = open(folder / FILE, "a", buffering=1)  # noqa: SIM115  a line at a time, until closed
+        self._filters = FilterLog(folder)
         self._began = time.monotonic()
         self._last = -EVERY_LATER
 
@@ -44,6 +46,8 @@ class Recorder:
             self._last = now
         elif isinstance(event, Started):
             np.save(self._folder / WATCHED_FILE, event.watched, allow_pickle=False)
+        elif isinstance(event, Glimpse) and event.filters is not None:
+            self._filters.add(event.filters)
         self._file.write(json.dumps(_plain(event)) + "\n")
 
     def close(self) -> None:

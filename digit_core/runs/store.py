@@ -6,6 +6,7 @@ A run is a folder `$DIGIT_HOME/runs/ID/` and a process of its own (`worker`) tha
     status.json       how far it is, and what it reached; the worker writes it
     events.jsonl      what the training told, a JSON object a line (`run_events`)
     watched.npy       the digits to watch, uint8 (n, 28, 28)
+    filters.npy       the first layer's filters at some moments, float32 (m, side, side, n)
     checkpoint.npz    the state after the last whole epoch, until the run has ended
     model/            the model with its card
     tensorboard/      the same curves for `tensorboard --logdir`

@@ -54,7 +54,8 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """Along the way: what the network now makes of the watched digits, `probabilities` float32 (10, 10).
+    """Along the way: what the network now makes of the watched digits, `probabilities` float32 (10, 10), and what its
+    first layer looks for, `filters` float32 (side, side, n).
 
     The last one, with step 0, is of the network that is kept.
     """
@@ -62,6 +63,7 @@ class Glimpse:
     epoch: int
     step: int
     probabilities: np.ndarray
+    filters: np.ndarray | None = None
 
 
 Event = Started | BatchEnd | EpochEnd | Glimpse

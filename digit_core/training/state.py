@@ -104,7 +104,7 @@ class TrainingState(keras.callbacks.Callback):
         """Let the network, as it is now, read the watched digits; every second or so."""
         if time.monotonic() - self.looked >= WATCH_EVERY and not distribution.has_many(self.model):
             probabilities = np.asarray(self.model(batch(self.watched.images), training=False))
-            self.on_event(Glimpse(len(self.history) + 1, step, probabilities))
+            self.on_event(Glimpse(len(self.history) + 1, step, probabilities, first_filters(self.model)))
             self.looked = time.monotonic()
 
     def on_test_end(self, logs=None):
@@ -230,3 +230,9 @@ def reference(start: StoredModel | None) -> dict | None:
 def steps_of(digits: int, settings: TrainingSettings) -> int:
     """Steps an epoch."""
     return max(1, digits // settings.batch_size)
+
+
+def first_filters(model: keras.Model) -> np.ndarray | None:
+    """What the first convolution looks for, float32 (side, side, n); None where there is none."""
+    first = next((layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)), None)
+    return None if first is None else np.asarray(first.kernel, np.float32)[:, :, 0]

@@ -34,6 +34,7 @@ from digit_core.training.state import (
     PARTS,
     StopTrainingError,
     TrainingState,
+    first_filters,
     reference,
     steps_of,
     targets,
@@ -120,7 +121,7 @@ def train(
         _fit(model, state)
     trained = _result(state, time.monotonic() - started)
     read = trained.model.predict_on_batch(batch(state.watched.images))
-    on_event(Glimpse(max(trained.best_epoch, 1), 0, np.asarray(read)))
+    on_event(Glimpse(max(trained.best_epoch, 1), 0, np.asarray(read), first_filters(trained.model)))
     return trained
 
 
