@@ -226,9 +226,8 @@ def sums(subject: Subject) -> None:
         )  # fmt: skip
         best = " class=best" if digit == subject.winner else ""
         rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    st.html(
-        f'<div class="ink-scroll" tabindex="0" role="region" aria-label="Ten sums"><table class="ink-sums">{head}{"".join(rows)}</table></div>'
-    )
+    table = f'<table class="ink-sums">{head}{"".join(rows)}</table>'
+    st.html(f'<div class="ink-scroll" tabindex="0" role="region" aria-label="Ten sums">{table}</div>')
     st.caption(f"Each sum adds up {len(parts)} numbers from the layer before, each times a weight that was learnt.")
 
 

@@ -21,7 +21,7 @@ from ui import boxes, components, resources, state, why
 
 log = logging.getLogger(__name__)
 
-EXAMPLES = Path(__file__).with_name("examples")
+EXAMPLES = Path(__file__).resolve().parent.parent / "sample_images"
 EXAMPLE_NAMES = {"note": "A note", "form": "A form", "board": "A board"}
 LARGEST = 10  # megabytes a file
 SHOWN_SIDE = 900  # pixels; larger pictures are reduced

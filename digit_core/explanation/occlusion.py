@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 SIDE = 28
-PATCH, STEP = 9, 3  # pixels: of a patch's side, and from one to the next; small patches are filled in by what is left
+PATCH, STEP = 9, 2  # pixels: of a patch's side, and from one to the next; small patches are filled in by what is left
 INKED = 40  # grey levels from which a pixel is ink
 LEAST = 1e-7  # probability of anything
 FOR, AGAINST = (76, 125, 224), (224, 123, 31)  # RGB: blue and orange are told apart by everyone
