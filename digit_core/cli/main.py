@@ -1,4 +1,4 @@
-"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | inside | models`.
+"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | inside | report | models`.
 
 People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
 with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from digit_core import paths
+from digit_core.cli import report as report_command
 from digit_core.cli import train as train_command
 from digit_core.cli import train_page
 from digit_core.data import datasets
@@ -92,6 +93,8 @@ def _parser() -> argparse.ArgumentParser:
     inside.add_argument("--model", help="name of the model (default: the shipped one)")
     inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
     inside.set_defaults(run=_inside)
+
+    report_command.add_parser(commands)
 
     models = commands.add_parser("models", help="list the models")
     models.add_argument("--json", action="store_true", help="one JSON object a model, on a line of its own")

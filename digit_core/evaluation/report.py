@@ -16,6 +16,7 @@ from digit_core.evaluation.svg_charts import Axis
 from digit_core.reading import overlay
 
 MOST_MISREAD = 200  # digits shown
+PER_DIGIT = ("digit", "pictures", "recall", "precision", "F1")
 MOST_POINTS = 300  # of a line
 MOST_UNREAD = 0.05  # share left unread, where its axis ends
 
@@ -42,18 +43,17 @@ def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequ
         digits: what was read, the same as in `result`.
         curves: robustness, where it was measured.
     """
-    low, high = result.interval
     parts = [
         f"<h1>{html.escape(model)}</h1>",
         f'<p class="note">on the {result.digits:,} test digits of {html.escape(data)}, '
         f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M} UTC. Made by Inkling.</p>",
-        _table(_headline(result, low, high)),
+        _table(headline(result)),
         "<h2>Which digit was read as which</h2>",
         svg_charts.matrix(result.confusion, charts.confusion_text(result.confusion)),
         "<h2>Per digit</h2>",
-        _table(_per_digit(result), ("digit", "pictures", "recall", "precision", "F1")),
+        _table(per_digit(result), PER_DIGIT),
         "<h2>Confidence</h2>",
-        _reliability(result),
+        reliability(result),
         _coverage(result),
     ]
     if curves:
@@ -72,7 +72,9 @@ def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequ
     )
 
 
-def _headline(result: Evaluation, low: float, high: float) -> list[tuple[str, str]]:
+def headline(result: Evaluation) -> list[tuple[str, str]]:
+    """The figures that say most, each with its name."""
+    low, high = result.interval
     return [
         ("Read right", f"{result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"),
         ("Misread", f"{result.errors:,} of {result.digits:,}"),
@@ -82,7 +84,8 @@ def _headline(result: Evaluation, low: float, high: float) -> list[tuple[str, st
     ]
 
 
-def _per_digit(result: Evaluation) -> list[tuple[str, ...]]:
+def per_digit(result: Evaluation) -> list[tuple[str, ...]]:
+    """A row a digit; the columns are `PER_DIGIT`."""
     counts = result.confusion.sum(1)
     return [
         (str(d), f"{counts[d]:,}", *(_share(shares[d]) for shares in (result.recall, result.precision, result.f1)))
@@ -104,7 +107,8 @@ def _percent(share: float) -> str:
     return f"{100 * share:g}%"
 
 
-def _reliability(result: Evaluation) -> str:
+def reliability(result: Evaluation) -> str:
+    """The calibration diagram as SVG."""
     bands = result.reliability()
     largest = max(band["digits"] for band in bands)
     share = {"low": 0, "high": 1, "ticks": (0, 0.25, 0.5, 0.75, 1), "written": _percent}
