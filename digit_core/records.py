@@ -1,14 +1,19 @@
-"""JSON that lies on disk -> values whose types are checked, so that one bad file is named and harms nothing else.
+"""JSON and arrays on disk -> values whose types are checked, so that one bad file is named and harms nothing else.
 
 Files may have been cut off by a full disk, edited by hand or put there by somebody else.
 """
 
+import io
 import json
 import stat
 import types
 import typing
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, TypeVar
+
+import numpy as np
 
 LARGEST = 4_000_000  # bytes of a JSON file
 MOST = 1e300  # of a number; excludes infinity and what is not a number
@@ -29,6 +34,36 @@ def read_json(path: Path) -> dict[str, Any]:
     if status.st_size > LARGEST:
         raise ValueError(f"{path} is larger than {LARGEST:,} bytes")
     return parse(path.read_bytes())
+
+
+def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
+    """The arrays of an NPZ file, or under "" the one of an NPY file.
+
+    Args:
+        most: bytes that the file, and its arrays unpacked, may have.
+
+    Raises:
+        OSError: it cannot be read, or is no regular file.
+        ValueError: it is too large, or holds something else.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(f"{path} is no regular file")
+    if status.st_size > most:
+        raise ValueError(f"{path} is larger than {most:,} bytes")
+    content = io.BytesIO(path.read_bytes())
+    try:
+        if zipfile.is_zipfile(content):
+            with zipfile.ZipFile(content) as parts:
+                if sum(part.file_size for part in parts.infolist()) > most:
+                    raise ValueError(f"{path} unpacks to more than {most:,} bytes")
+            content.seek(0)
+            with np.load(content, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        content.seek(0)
+        return {"": np.load(content, allow_pickle=False)}
+    except (EOFError, KeyError, TypeError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(f"{path} holds no arrays that can be read") from error
 
 
 def parse(text: bytes | str) -> dict[str, Any]:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from digit_core.explanation import edits, occlusion, stations
-from ui import frame, grid, inside_digit, inside_layers, inside_others, inside_view, state
+from digit_core.explanation import occlusion, stations
+from ui import components, frame, grid, inside_digit, inside_layers, inside_others, inside_view, resources, state
 
 frame.require()
 presented = inside_digit.is_presented()
@@ -19,17 +19,20 @@ with st.container(key="inside"):
         inside_others.buttons(image)
     subject = inside_digit.subject(model, image, changed)
     with picture:
-        rubbed = grid.show(subject.image, 28, 28, "The digit", "inside_picture", width=330, paint=not presented)
-        if rubbed:
-            inside_others.rub_out(subject.image, rubbed)
-        if not presented:
+        if presented:
+            with st.container(key="pixels_inside"):
+                st.image(components.enlarged(subject.image), width="stretch", alt="The digit")
+        else:
+            rubbed = grid.show(subject.image, 28, 28, "The digit", "inside_picture", width=330, paint=True)
+            if rubbed:
+                inside_others.rub_out(subject.image, rubbed)
             st.caption("This is all that the network sees: 28 × 28 pixels. Rub ink out with the mouse or a finger.")
     if not (subject.image >= occlusion.INKED).any():
         answer.info("There is no ink left. Draw a digit on the Predict page, or take another one.")
         st.stop()
     with answer:
         inside_view.answer(subject)
-        inside_view.tips(edits.tips(subject.recognizer.classify, image, changed))
+        inside_view.tips(resources.tips(subject.recognizer, image, changed))
 
     inside_view.title(1, "The picture", "Every picture is made like MNIST's: white ink on black, 20 pixels high, its "
                       "weight in the middle. A pixel is a number from 0 to 1.")  # fmt: skip
@@ -42,9 +45,9 @@ with st.container(key="inside"):
     inside_layers.look_closer(subject, found)
 
     inside_view.title(4, "The evidence", "Which ink speaks for the answer (blue), which against it (orange)? "
-                      "Occlusion takes each patch of ink away in turn. Grad-CAM weighs the last maps by how much "
-                      "each of them moves the answer.")  # fmt: skip
-    evidence = occlusion.explain(subject.recognizer.classify, subject.image)
+                      "Occlusion takes ink away, patch by patch and at random. Grad-CAM weighs the last maps by "
+                      "how much each of them moves the answer.")  # fmt: skip
+    evidence = resources.evidence(subject.recognizer, subject.image)
     way, other = inside_layers.which_evidence(subject)
     inside_view.evidence(subject, evidence, way, other)
 

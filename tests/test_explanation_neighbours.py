@@ -1,5 +1,7 @@
 """Digits alike: what is nearest, where the map puts a digit, and what is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,6 +47,30 @@ def test_an_index_is_made_kept_and_found_again(tmp_path, monkeypatch):
     assert neighbours.kept(store.find("simple_cnn"), "builtin") is None
     file.write_bytes(file.read_bytes()[:500])
     assert neighbours.kept(model, "builtin") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"labels": np.array(["<b>x</b>"] * 3)}, {"labels": np.array([4, 4, 10])},
+        {"features": np.zeros((3, 3), np.float32)}, {"features": np.full((3, 2), np.nan, np.float32)},
+        {"points": np.zeros((2, 3), np.float32)},
+        {"images": np.zeros((3, 28, 28))}, {"map_labels": np.array([4])},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_arrays_that_cannot_be_are_refused(index, change):
+    with pytest.raises(ValueError, match="its "):
+        neighbours._checked(replace(index, **change))
+
+
+def test_an_index_of_another_kind_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    file = neighbours.file_of(store.find("lenet5"), "builtin")
+    file.parent.mkdir()
+    with open(file, "wb") as out:
+        np.save(out, np.zeros(3))
+    assert neighbours.kept(store.find("lenet5"), "builtin") is None
 
 
 def test_digits_of_few_kinds_are_enough():

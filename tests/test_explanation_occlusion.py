@@ -33,10 +33,25 @@ def test_ink_speaks_for_the_digit_that_it_raises():
 
 
 def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
-    """Nine pixels of a bar raise the 3's score by 9/4, and the mean of ten scores by a tenth of that."""
-    found = occlusion.explain(halves, two_bars(20, 0))
-    assert found.maps[3][14, 5] == pytest.approx(9 / 4 * 0.9)
-    assert found.between(3, 8)[14, 5] == pytest.approx(9 / 4)
+    """A pixel under two of three patches counts the mean of what these lose."""
+    scores = np.zeros((4, 10))
+    scores[0, 3], scores[1:, 3] = 5, (3, 4, 5)
+    maps = occlusion.by_patches([(0, 0), (0, 3), (12, 12)], scores)
+    assert maps[3][0, 0] == pytest.approx(2)
+    assert maps[3][0, 5] == pytest.approx(1.5)
+    assert maps[3][14, 14] == 0
+    assert maps[3][27, 27] == 0
+
+
+def test_masks_tell_which_pixel_raises_the_score(rng):
+    """Where a score is three times what is kept of one pixel, that pixel's slope is 3 and the others' about 0."""
+    masks = rng.random((400, 28, 28))
+    scores = np.zeros((400, 10))
+    scores[:, 7] = 3 * masks[:, 4, 5]
+    maps = occlusion.by_masks(masks, scores)
+    assert maps[7][4, 5] == pytest.approx(3)
+    assert np.abs(np.delete(maps[7].ravel(), 4 * 28 + 5)).max() < 0.8
+    assert np.abs(maps[2]).max() == 0
 
 
 def test_what_is_read_without_a_patch_is_told():

@@ -156,3 +156,39 @@ def test_cells_that_are_none_are_passed_over(said):
 
 def test_cells_are_rows_and_columns():
     assert grid._cells([[2, 3], [0.0, 1.0]], 3, 4) == [(2, 3), (0, 1)]
+
+
+@pytest.mark.slow
+def test_a_network_that_was_trained_a_minute_ago():
+    """Trained, stored and looked into; what it prints is what its own Keras model says."""
+    from digit_core.cli import main as cli
+
+    assert cli.main(["train", "--architecture", "resnet", "--data", "builtin", "--epochs", "12", "--name", "mine"]) == 0
+    app = _open(model="mine")
+    assert not app.exception
+    assert app.selectbox(key="inside_model").value == "mine"
+    digit = _digit(app)
+    batch = digit[np.newaxis, ..., np.newaxis].astype(np.float32) / 255
+    shares = store.find("mine").load_keras().predict(batch, verbose=0)[0]
+    assert f"{shares.max():.1%} sure" in _html(app)
+
+
+def test_a_model_that_has_gone_leaves_the_default_one():
+    app = _open(model="gone")
+    assert not app.exception
+    assert "There is no model called gone here" in _written(app)
+    assert app.selectbox(key="inside_model").value == "inkling"
+
+
+def test_a_rerun_with_the_address_from_before_changes_nothing():
+    """The browser may send the address of a moment ago with a click that follows fast."""
+    app = _open(digit=inside_digit.pack(np.full((28, 28), 90, np.uint8)), layer="s2")
+    before = dict(app.query_params)
+    app.button(key="inside_another").click().run()
+    digit = _digit(app)
+    app.select_slider(key="inside_layer").set_value("c3").run()
+    for name in ("digit", "layer"):
+        app.query_params[name] = before[name]
+    app.slider(key="inside_turn").set_value(5.0).run()
+    assert np.array_equal(_digit(app), digit)
+    assert app.select_slider(key="inside_layer").value == "c3"

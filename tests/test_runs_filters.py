@@ -39,8 +39,9 @@ def test_other_filters_begin_anew(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [np.zeros((2, 3, 3, 4)), np.zeros((3, 3, 4), np.float32), np.zeros((1, 99, 99, 4), np.float32),
-     np.full((1, 3, 3, 4), np.nan, np.float32), np.zeros((900, 3, 3, 4), np.float32)],
-    ids=["double", "flat", "large", "nan", "many"],
+     np.full((1, 3, 3, 4), np.nan, np.float32), np.zeros((900, 3, 3, 4), np.float32),
+     np.zeros((1, 0, 3, 4), np.float32), np.zeros((1, 3, 3, 0), np.float32)],
+    ids=["double", "flat", "large", "nan", "many", "no side", "no filter"],
 )  # fmt: skip
 def test_what_cannot_be_is_none(tmp_path, content):
     np.save(tmp_path / filters.FILE, content)

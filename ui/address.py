@@ -50,14 +50,27 @@ def text(name: str) -> str:
 def put(**parameters: str | None) -> None:
     """Set parameters; None takes one away."""
     written, replaced = _written()
+    now = time.monotonic()
+    for key in [key for key, when in replaced.items() if now - when > LAG]:
+        del replaced[key]
     for name, value in parameters.items():
-        if name in written and written[name] != value:
-            replaced[name, written[name]] = time.monotonic()
+        for before in (written.get(name), st.query_params.get(name)):
+            if before != value and (name in written or before is not None):
+                replaced[name, before] = now
         written[name] = value
         if value is None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:
             st.query_params[name] = value
+
+
+def choose(key: str, name: str, known, usual: str) -> str:
+    """Before the widget with that session key is shown: it begins with the parameter, and follows the browser where it
+    went back. Gives what the widget will say; `put` what it says then."""
+    if st.session_state.get(key) not in known or went_back(name, LAG):
+        found = text(name)
+        st.session_state[key] = found if found in known else usual
+    return st.session_state[key]
 
 
 def _written() -> tuple[dict[str, str | None], dict[tuple[str, str | None], float]]:

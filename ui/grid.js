@@ -1,5 +1,5 @@
 // A picture of cells: a click, or Enter, chooses one; in painting mode the cells under the pointer are rubbed out.
-// Without a mouse the arrow keys move a frame over the cells.
+// Without a mouse the arrow keys move a frame over the cells. A finger that scrolls chooses nothing.
 
 const grids = new WeakMap();
 
@@ -15,6 +15,7 @@ function make(box) {
   box.addEventListener("pointerdown", (event) => begin(grid, event));
   box.addEventListener("pointermove", (event) => move(grid, event));
   for (const name of ["pointerup", "pointercancel"]) box.addEventListener(name, () => end(grid));
+  box.addEventListener("click", (event) => click(grid, event));
   box.addEventListener("keydown", (event) => press(grid, event));
   return grid;
 }
@@ -27,9 +28,9 @@ function show(grid) {
   box.style.maxWidth = data.width ? `${data.width}px` : "";
   box.style.touchAction = data.paint ? "none" : "pan-y";
   box.style.cursor = data.paint ? "crosshair" : "pointer";
-  for (const mark of box.querySelectorAll("b")) mark.remove();
+  if (!grid.rubbed) for (const mark of box.querySelectorAll("b")) mark.remove();
   grid.at = data.chosen ?? grid.at;
-  frame(grid, data.chosen);
+  frame(grid, data.chosen ?? (box.matches(":focus-visible") ? grid.at : null));
 }
 
 function frame(grid, cell) {
@@ -52,15 +53,17 @@ function cellAt(grid, event) {
   return row >= 0 && column >= 0 && row < grid.data.rows && column < grid.data.columns ? [row, column] : null;
 }
 
+function click(grid, event) {
+  const cell = cellAt(grid, event);
+  if (!cell || grid.data.paint) return;
+  grid.at = cell;
+  frame(grid, cell);
+  grid.choose([cell]);
+}
+
 function begin(grid, event) {
   const cell = cellAt(grid, event);
-  if (!cell || event.button) return;
-  if (!grid.data.paint) {
-    grid.at = cell;
-    frame(grid, cell);
-    grid.choose([cell]);
-    return;
-  }
+  if (!cell || event.button || !grid.data.paint) return;
   event.preventDefault();
   grid.box.setPointerCapture(event.pointerId);
   grid.rubbed = new Map();
@@ -100,6 +103,9 @@ function press(grid, event) {
     frame(grid, grid.at);
   } else if (event.key === "Enter" && grid.at) {
     event.preventDefault();
-    grid.choose([grid.at]);
+    if (!grid.data.paint) return grid.choose([grid.at]);
+    grid.rubbed = new Map();
+    rub(grid, grid.at);
+    end(grid);
   }
 }

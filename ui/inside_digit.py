@@ -88,18 +88,16 @@ def is_presented() -> bool:
 
 def model() -> StoredModel:
     """The model that the address names, else the one that the visitor reads with; a choice among all."""
-    known = model_store.list_models()
-    names = [found.name for found in known]
-    asked = address.text("model") or state.get("model") or model_store.DEFAULT_MODEL
-    if asked not in names:
-        st.warning(f"There is no model called {components.plain(asked)} here. The default model is looked into.")
-        asked = model_store.DEFAULT_MODEL
-    if address.went_back("model", address.LAG):
-        st.session_state["inside_model"] = asked
+    known = {found.name: found for found in model_store.list_models()}
+    asked = address.text("model")
+    if asked and asked not in known:
+        st.warning(f"There is no model called {components.plain(asked)} here. Another one is looked into.")
+    usual = state.get("model") if state.get("model") in known else model_store.DEFAULT_MODEL
+    chosen = address.choose("inside_model", "model", known, usual)
     if not is_presented():
-        asked = st.selectbox("Network", names, names.index(asked), format_func=model_choice.called, key="inside_model")
-    address.put(model=asked)
-    return known[names.index(asked)]
+        chosen = st.selectbox("Network", list(known), format_func=model_choice.called, key="inside_model")
+    address.put(model=chosen)
+    return known[chosen]
 
 
 def digit() -> np.ndarray:
@@ -110,7 +108,7 @@ def digit() -> np.ndarray:
     if found is None:
         looked_at = state.get("looked_at")
         found = test_digit(FIRST) if looked_at is None else looked_at[0]
-        address.put(digit=pack(found))
+    address.put(digit=pack(found))
     return found
 
 
@@ -186,26 +184,29 @@ def _edit_of(text: str) -> Edit:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _network(name: str, files: str) -> Network:
+def _network(name: str, file: str) -> Network:
     from digit_core.explanation.network import network_of
 
     return network_of(model_store.find(name))
 
 
 def network(found: StoredModel) -> Network:
-    """The layers of a model, loaded once; the visitor is told where that cannot be, and the run ends."""
-    try:
-        return _network(found.name, found.card["files"]["model.keras"]["sha256"])
-    except (ModelError, KeyError, ValueError) as error:
-        log.warning("A network cannot be looked into", exc_info=True)
-        said = str(error) if isinstance(error, ModelError) else "The network cannot be looked into."
-        st.error(components.plain(said), icon=":material/error:")
-        st.stop()
+    """The layers of a model, loaded once.
+
+    Raises:
+        ModelError: it cannot be looked into.
+    """
+    return _network(found.name, found.card["files"]["model.keras"]["sha256"])
 
 
 def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:
-    """The digit with its changes, gone through the network."""
-    own = network(found)
+    """The digit with its changes, gone through the network; where that cannot be, the visitor is told, and the run
+    ends here."""
+    try:
+        own, recognizer = network(found), resources.load(None if found.is_default else found.name)
+    except ModelError as error:
+        log.warning("A network cannot be looked into", exc_info=True)
+        st.error(components.plain(str(error)), icon=":material/error:")
+        st.stop()
     done = edits.apply(image, changed)
-    recognizer = resources.load(None if found.is_default else found.name)
     return Subject(found, recognizer, own, done, changed, own.run(done))

@@ -14,11 +14,10 @@ WAYS = {"occlusion": "Occlusion", "cam": "Grad-CAM"}
 def look_closer(subject: Subject, found: list[Station]) -> None:
     """One layer whole, one of its maps large, and the sum behind one of its pixels."""
     names = [station.name for station in found]
-    asked = address.get("layer", names) or names[0]
-    if address.went_back("layer", address.LAG) or st.session_state.get("inside_layer") not in names:
-        st.session_state["inside_layer"] = asked
+    before = address.text("layer") or names[0]
+    address.choose("inside_layer", "layer", names, names[0])
     chosen = st.select_slider("Layer", names, key="inside_layer")
-    if chosen != asked:
+    if chosen != before:
         address.put(map=None, pixel=None)
     address.put(layer=None if chosen == names[0] else chosen)
     station = found[names.index(chosen)]
@@ -45,32 +44,33 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
 
 def which_evidence(subject: Subject) -> tuple[str, int]:
     """How the evidence is found, "occlusion" or "cam", and the digit beside the answer."""
+    others = [str(digit) for digit in range(10) if digit != subject.winner]
+    key, usual = f"inside_beside_{subject.winner}_{subject.runner_up}", str(subject.runner_up)
+    address.choose("inside_way", "why", list(WAYS), "occlusion")
+    address.choose(key, "beside", others, usual)
     with st.container(horizontal=True, gap="medium"):
-        asked = address.get("why", WAYS) or "occlusion"
-        way = st.segmented_control("Found by", list(WAYS), format_func=WAYS.get, default=asked, required=True,
-                                   key="inside_way")  # fmt: skip
-        others = [digit for digit in range(10) if digit != subject.winner]
-        asked = address.get("beside", [str(digit) for digit in others])
-        beside = subject.runner_up if asked is None else int(asked)
-        other = st.selectbox("Beside the answer", others, others.index(beside), width=150,
-                             key=f"inside_beside_{subject.winner}_{subject.runner_up}")  # fmt: skip
-    address.put(why=None if way == "occlusion" else way, beside=None if other == subject.runner_up else str(other))
-    return way, other
+        way = st.segmented_control("Found by", list(WAYS), format_func=WAYS.get, required=True, key="inside_way")
+        other = st.selectbox("Beside the answer", others, width=150, key=key)
+    address.put(why=None if way == "occlusion" else way, beside=None if other == usual else other)
+    return way, int(other)
 
 
 def _channel(values: np.ndarray) -> int:
     """The address's map of a layer, else the most active one."""
     text = address.text("map")
     if text.isascii() and text.isdigit() and len(text) < 5 and int(text) < values.shape[-1]:
+        address.put(map=text)
         return int(text)
     return int(np.abs(values).mean((0, 1)).argmax())
 
 
 def _pixel(values: np.ndarray) -> grid.Cell:
     """The address's pixel of a map, else the strongest one."""
-    parts = address.text("pixel").split(".")
+    text = address.text("pixel")
+    parts = text.split(".")
     if len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):
         row, column = map(int, parts)
         if row < values.shape[0] and column < values.shape[1]:
+            address.put(pixel=text)
             return row, column
     return tuple(int(place) for place in np.unravel_index(np.abs(values).argmax(), values.shape))

@@ -1,14 +1,21 @@
 """The rest of the Inside page: other digits, rubbing out, the stages before, other networks, how good the maps are."""
 
+import logging
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
 from digit_core.explanation import stations
+from digit_core.explanation.network import Network
 from digit_core.explanation.quality import MEASURED_ON
 from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
 from digit_core.pictures import normalization
 from ui import address, components, inside_digit, inside_view, model_choice, neighbour_index, state
 from ui.inside_digit import Subject
+
+log = logging.getLogger(__name__)
 
 LARGE = """
 <style>
@@ -75,22 +82,29 @@ def stages(looked_at: tuple | None, image: np.ndarray) -> None:
 def compare(subject: Subject) -> None:
     """The same digit in a second network."""
     names = [UNTRAINED, *(m.name for m in model_store.list_models() if m.name != subject.model.name)]
-    asked = address.get("beside_model", names) or UNTRAINED
-    chosen = st.selectbox("The other network", names, names.index(asked), format_func=_called, key="inside_other")
+    address.choose("inside_other", "beside_model", names, UNTRAINED)
+    chosen = st.selectbox("The other network", names, format_func=_called, key="inside_other")
     address.put(beside_model=None if chosen == UNTRAINED else chosen)
-    if chosen == UNTRAINED:
-        network = subject.network.untrained(seed=1)
-    else:
-        network = inside_digit.network(model_store.find(chosen))
-    values = network.run(subject.image)
-    other = Subject(subject.model, subject.recognizer, network, subject.image, subject.edit, values)
-    for place, own, name in zip(st.columns(2, gap="medium"), (subject, other),
-                                (model_choice.called(subject.model.name), _called(chosen)), strict=True):  # fmt: skip
+    try:
+        network = _untrained(subject) if chosen == UNTRAINED else inside_digit.network(model_store.find(chosen))
+    except ModelError as error:
+        log.warning("A network cannot be compared", exc_info=True)
+        st.warning(components.plain(str(error)))
+        return
+    other = replace(subject, network=network, values=network.run(subject.image))
+    names = model_choice.called(subject.model.name), _called(chosen)
+    for place, own, name in zip(st.columns(2, gap="medium"), (subject, other), names, strict=True):
         with place:
             shares = own.probabilities
-            st.markdown(f"**{components.plain(name)}**: {own.winner} with {shares[own.winner]:.0%}, "
-                        f"then {own.runner_up} with {shares[own.runner_up]:.0%}")  # fmt: skip
+            st.markdown(
+                f"**{components.plain(name)}**: {own.winner} with {shares[own.winner]:.0%}, "
+                f"then {own.runner_up} with {shares[own.runner_up]:.0%}"
+            )
             inside_view.walk(own, stations.stations(own.network))
+
+
+def _untrained(subject: Subject) -> Network:
+    return subject.network.untrained(seed=1)
 
 
 def _called(name: str) -> str:
@@ -102,7 +116,9 @@ def quality_table(subject: Subject) -> None:
     with st.expander("How good are these explanations?", icon=":material/science:"):
         found = neighbour_index.quality_of(subject.model)
         if found is None:
-            st.caption("It is measured once for each network, after the map of all digits was made. Look again soon.")
+            failed = neighbour_index.has_failed(subject.model)
+            st.caption("It could not be measured." if failed else "It is being measured, once for each network. Look "
+                       "again in a minute.")  # fmt: skip
             return
         st.dataframe(
             [

@@ -11,6 +11,8 @@ from digit_core.explanation import gradients, occlusion, pictures
 from digit_core.explanation.edits import Tip
 from digit_core.explanation.occlusion import Evidence
 from digit_core.explanation.stations import Station, Sum
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
 from digit_core.reading import overlay, wording
 from ui import bars, components, grid, neighbour_index, why
 from ui.inside_digit import Subject
@@ -73,14 +75,26 @@ def tips(found: list[Tip]) -> None:
     st.caption("The answer tips over: " + "; ".join(sentences) + "." if sentences else FEWEST_TIPS)
 
 
-TIPPED = {
-    "turn": lambda amount: f"turned {abs(amount):g}° {'clockwise' if amount > 0 else 'anticlockwise'}",
-    "right": lambda amount: f"moved {abs(amount):.3g} pixels {'right' if amount > 0 else 'left'}",
-    "down": lambda amount: f"moved {abs(amount):.3g} pixels {'down' if amount > 0 else 'up'}",
-    "slant": lambda amount: f"slanted {amount:+.2g}",
-    "pen": lambda amount: f"{abs(amount):.2g} pixels {'thicker' if amount > 0 else 'thinner'}",
-    "noise": lambda amount: f"with {amount:.0%} noise",
+TIPPED = {  # of an amount; at 0 it is what the slider stands for that goes
+    "turn": lambda amount: (
+        f"turned {abs(amount):g}° {_side(amount, 'clockwise', 'anticlockwise')}" if amount else "not turned"
+    ),
+    "right": lambda amount: _moved(amount, "right", "left"),
+    "down": lambda amount: _moved(amount, "down", "up"),
+    "slant": lambda amount: f"slanted {amount:+.2g}".replace("-", "−") if amount else "not slanted",
+    "pen": lambda amount: (
+        f"{abs(amount):g} pixels {_side(amount, 'thicker', 'thinner')}" if amount else "as thick as it was"
+    ),
+    "noise": lambda amount: f"with {amount:.0%} noise" if amount else "without noise",
 }
+
+
+def _side(amount: float, above: str, below: str) -> str:
+    return above if amount > 0 else below
+
+
+def _moved(amount: float, above: str, below: str) -> str:
+    return f"moved {abs(amount):g} pixels {_side(amount, above, below)}" if amount else f"not moved {above} or {below}"
 
 
 # ---- the layers
@@ -193,11 +207,11 @@ def evidence(subject: Subject, found: Evidence, way: str, other: int) -> None:
         for caption, own in shown
     )
     st.html(f'<div class="ink-evidence">{figures}</div>')
-    st.markdown(why.in_words(found, winner, other))
+    st.markdown(why.in_words(found, winner, other, maps_))
 
 
 def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
-    """Float (10, 28, 28) by "occlusion" or "Grad-CAM"."""
+    """Float (10, 28, 28) by "occlusion" or "cam"."""
     if way == "occlusion":
         return found.maps
     cams = gradients.grad_cam(subject.network, subject.values)
@@ -242,8 +256,10 @@ def alike(subject: Subject) -> None:
     """The nearest training digits, and the map of the test digits."""
     index = neighbour_index.find(subject.model)
     if index is None:
-        _make_index(subject)
+        _make_index(subject.model.name)
         return
+    if neighbour_index.quality_of(subject.model) is None:
+        neighbour_index.make(subject.model)
     feature = subject.values[subject.network.layers[-1].inputs[0]]
     places, distances = index.nearest(feature)
     figures = "".join(
@@ -264,14 +280,21 @@ def alike(subject: Subject) -> None:
 
 
 @st.fragment(run_every=1)
-def _make_index(subject: Subject) -> None:
+def _make_index(name: str) -> None:
     """Ask for the index, and wait for it without holding anybody up."""
-    if neighbour_index.find(subject.model) is not None:
+    try:
+        model = model_store.find(name)
+    except ModelError as error:
+        st.warning(components.plain(str(error)))
+        return
+    if neighbour_index.find(model) is not None:
         st.rerun()
-    if neighbour_index.has_failed(subject.model):
+    if neighbour_index.has_failed(model):
         st.warning("The digits could not be compared. The server's log says why.")
         return
-    if not neighbour_index.is_busy():
-        neighbour_index.make(subject.model)
-    st.info("The network looks at 4,500 digits, to know which are like yours. This takes about 20 seconds, once.",
-            icon=":material/hourglass:")  # fmt: skip
+    neighbour_index.make(model)
+    st.info(
+        "The network looks at 4,500 digits, to know which are like yours. This takes about 20 seconds, once; longer "
+        "where another network is before it.",
+        icon=":material/hourglass:",
+    )

@@ -1,10 +1,15 @@
-"""The index of digits alike, and how good a model's maps are: made once a model, in a process of its own, so that
-nobody waits for it."""
+"""What the Inside page looks up of a model: the index of digits alike, and how good its maps are.
 
+Both are made once a model, in a process of its own that gives way to others, so that nobody waits for it.
+"""
+
+import logging
 import os
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,11 +18,25 @@ from digit_core.data import mnist
 from digit_core.explanation import neighbours, quality
 from digit_core.explanation.neighbours import Index
 from digit_core.explanation.quality import Quality
-from digit_core.models import store as model_store
 from digit_core.models.store import StoredModel
 
-LONGEST = 600  # seconds that making one may take
-_lock = threading.Lock()
+log = logging.getLogger(__name__)
+
+LONGEST = 600  # seconds that the process may take
+
+
+@dataclass
+class Maker:
+    """The process that makes things now, or None; and the index files for which one ended without making all."""
+
+    process: subprocess.Popen | None
+    failed: set[Path]
+    lock: threading.Lock
+
+
+@st.cache_resource(show_spinner=False)
+def _maker() -> Maker:
+    return Maker(None, set(), threading.Lock())
 
 
 def data_name() -> str:
@@ -31,12 +50,12 @@ def find(model: StoredModel) -> Index | None:
         made = os.stat(neighbours.file_of(model, data_name())).st_mtime_ns
     except OSError:
         return None
-    return _loaded(model.name, data_name(), made)
+    return _loaded(model.card["files"]["model.keras"]["sha256"], data_name(), made, model)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)
-def _loaded(name: str, data: str, made: int) -> Index | None:
-    return neighbours.kept(model_store.find(name), data)
+def _loaded(file: str, data: str, made: int, _model: StoredModel) -> Index | None:
+    return neighbours.kept(_model, data)
 
 
 def quality_of(model: StoredModel) -> dict[str, Quality] | None:
@@ -44,34 +63,42 @@ def quality_of(model: StoredModel) -> dict[str, Quality] | None:
     return quality.kept(model, data_name())
 
 
-@st.cache_resource(show_spinner=False)
-def _makers() -> dict[str, subprocess.Popen]:
-    """The process that makes, or has made, the index of a model."""
-    return {}
-
-
 def is_busy() -> bool:
-    """Whether an index is being made, of whichever model: one at a time."""
-    return any(process.poll() is None for process in _makers().values())
+    """Whether something is being made, of whichever model: one at a time."""
+    process = _maker().process
+    return process is not None and process.poll() is None
 
 
 def has_failed(model: StoredModel) -> bool:
-    """Whether the last try ended without an index."""
-    maker = _makers().get(model.name)
-    return maker is not None and maker.poll() not in (None, 0)
+    """Whether the last try for this very model ended without what it should have made."""
+    return neighbours.file_of(model, data_name()) in _maker().failed
 
 
 def make(model: StoredModel) -> None:
-    """Start making a model's index, unless one is being made."""
-    with _lock:
-        if is_busy():
+    """Start making what is missing of a model, unless that failed before or something is being made."""
+    maker = _maker()
+    with maker.lock:
+        if is_busy() or has_failed(model):
             return
         environment = {**os.environ, "DIGIT_HOME": str(paths.home()), "OMP_NUM_THREADS": "1"}
         if folder := paths.data_dir():
             environment["DIGIT_DATA_DIR"] = str(folder)
         command = [sys.executable, "-m", "digit_core", "inside", "--model", model.name, "--data", data_name()]
-        process = subprocess.Popen(command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL)
-        _makers()[model.name] = process
-    stopper = threading.Timer(LONGEST, process.kill)
-    stopper.daemon = True
-    stopper.start()
+        try:
+            maker.process = subprocess.Popen(command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL)
+        except OSError:
+            log.exception("The digits alike cannot be made")
+            maker.failed.add(neighbours.file_of(model, data_name()))
+            return
+        threading.Thread(target=_watch, args=(maker, maker.process, model), daemon=True).start()
+
+
+def _watch(maker: Maker, process: subprocess.Popen, model: StoredModel) -> None:
+    """Wait for the process, and look at what it left."""
+    try:
+        process.wait(LONGEST)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    if neighbours.kept(model, data_name()) is None or quality_of(model) is None:
+        log.warning("The digits alike of %s were not made: exit status %s", model.name, process.poll())
+        maker.failed.add(neighbours.file_of(model, data_name()))

@@ -18,6 +18,9 @@ from digit_core.data.datasets import DatasetError, Split
 from digit_core.evaluation import cache, robustness
 from digit_core.evaluation.cache import OnProgress
 from digit_core.evaluation.metrics import Evaluation
+from digit_core.explanation import edits, occlusion
+from digit_core.explanation.edits import Edit, Tip
+from digit_core.explanation.occlusion import Evidence
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from digit_core.runs import events as run_events
@@ -31,6 +34,7 @@ log = logging.getLogger(__name__)
 
 MOST_MEASURED = 16_000_000  # bytes of evaluations that are held in memory
 MOST_DRAWN = 8_000_000  # bytes of readings of drawings, likewise
+MOST_EXPLAINED = 8_000_000  # bytes of what was found out about digits, likewise
 MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewise
 
 
@@ -179,6 +183,23 @@ def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
 @st.cache_resource(show_spinner=False)
 def _drawings_read() -> Bounded:
     return Bounded(MOST_DRAWN)
+
+
+def evidence(recognizer: Recognizer, digit: np.ndarray) -> Evidence:
+    """What speaks for which digit in one, uint8 (28, 28); worked out once for all who look at it."""
+    key = "evidence", recognizer.name, _files(recognizer.name), digit.tobytes()
+    return _explained().get_or_make(key, lambda: occlusion.explain(recognizer.classify, digit))
+
+
+def tips(recognizer: Recognizer, digit: np.ndarray, edit: Edit) -> list[Tip]:
+    """Where the answer to a digit with changes tips over; likewise."""
+    key = "tips", recognizer.name, _files(recognizer.name), digit.tobytes(), edit
+    return _explained().get_or_make(key, lambda: edits.tips(recognizer.classify, digit, edit))
+
+
+@st.cache_resource(show_spinner=False)
+def _explained() -> Bounded:
+    return Bounded(MOST_EXPLAINED)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

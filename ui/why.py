@@ -15,7 +15,7 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
     unfolded = st.expander("Why?", icon=":material/psychology_alt:", key=f"{key}_why", on_change="rerun")
     if not unfolded.open or is_busy or not digit.image.any():
         return
-    evidence = occlusion.explain(resources.chosen_recognizer().classify, digit.image)
+    evidence = resources.evidence(resources.chosen_recognizer(), digit.image)
     order = np.argsort(-evidence.probabilities)
     winner, second = int(order[0]), int(order[1])
     most = float(np.abs(evidence.maps[[winner, second]]).max())
@@ -27,13 +27,23 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
             place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
         st.markdown(in_words(evidence, winner, second))
         inside_digit.link(digit.image)
-        st.caption("Blue ink speaks for the digit, orange ink against it. Each patch of ink was taken away in turn.")
+        st.caption(
+            "Blue ink speaks for the digit, orange ink against it. Found by taking ink away, patch by patch and at random."
+        )
 
 
-def in_words(evidence: Evidence, winner: int, second: int) -> str:
-    """Where the two differ, and whether the answer hangs on one patch of ink."""
-    where = occlusion.place(evidence.between(winner, second))
-    said = f"The ink {where} speaks most for {wording.with_article(winner)} rather than {wording.with_article(second)}."
+def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | None = None) -> str:
+    """Where the two differ, and whether the answer hangs on one patch of ink.
+
+    Args:
+        maps: float (10, 28, 28), if others than the evidence's own are shown.
+    """
+    between = evidence.between(winner, second) if maps is None else maps[winner] - maps[second]
+    first, other = wording.with_article(winner), wording.with_article(second)
+    if (between > 0).any():
+        said = f"The ink {occlusion.place(between)} speaks most for {first} rather than {other}."
+    else:
+        said = f"No ink speaks for {first} rather than {other}."
     others = evidence.without[(evidence.without >= 0) & (evidence.without != winner)]
     if not len(others):
         return f"{said} No single patch of ink changes the answer."

@@ -288,12 +288,15 @@ def _digits_to_verify_on() -> np.ndarray:
 
 
 def _inside(options: argparse.Namespace) -> int:
+    """Make what is missing; beside a server it gives way."""
+    if hasattr(os, "nice"):
+        os.nice(5)
     model = model_store.find(options.model)
-    with tqdm(total=100, unit="%", desc="Digits alike", file=sys.stderr, disable=None) as bar:
-        file = neighbours.keep(model, options.data, lambda fraction: bar.update(round(100 * fraction) - bar.n))
-    with tqdm(total=100, unit="%", desc="How good the maps are", file=sys.stderr, disable=None) as bar:
-        quality.keep(model, options.data, lambda fraction: bar.update(round(100 * fraction) - bar.n))
-    print(f"Stored in {file.parent}")
+    for said, part in (("Digits alike", neighbours), ("How good the maps are", quality)):
+        with tqdm(total=100, unit="%", desc=said, file=sys.stderr, disable=None) as bar:
+            if part.kept(model, options.data) is None:
+                part.keep(model, options.data, lambda fraction, bar=bar: bar.update(round(100 * fraction) - bar.n))
+    print(f"Stored in {neighbours.file_of(model, options.data).parent}")
     return 0
 
 

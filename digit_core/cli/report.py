@@ -160,8 +160,8 @@ def _why(model: StoredModel, test: Split, result: Evaluation) -> list[Block]:
     return [
         Heading("Why it answered so"),
         Paragraph(
-            "Some digits that it is least sure of. Blue ink speaks for the digit, orange ink against it: each patch of "
-            "ink was taken away in turn (Zeiler and Fergus, 2014)."
+            "Some digits that it is least sure of. Blue ink speaks for the digit, orange ink against it: found by "
+            "taking ink away (Zeiler and Fergus, 2014; Petsiuk and others, 2018)."
         ),
         Pictures(images, captions, columns=6),
     ]

@@ -7,15 +7,13 @@ t-SNE, 2008); a digit that is not on it is put among the test digits that are ne
 
 import hashlib
 import logging
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from digit_core import paths
+from digit_core import paths, records
 from digit_core.data import datasets
 from digit_core.data.datasets import Dataset, Split
 from digit_core.explanation.network import Network, network_of
@@ -27,6 +25,7 @@ LOOKED_UP, MAPPED = 300, 150  # digits of each kind among which is searched, and
 COMPONENTS = 30  # of the features, for t-SNE
 PLACED_BY = 5  # nearest digits that say where a digit is on the map
 SEED = 2026
+LARGEST_FILE = 40_000_000  # bytes of a kept index, unpacked
 
 OnProgress = Callable[[float], None]  # 0..1
 
@@ -48,10 +47,6 @@ class Index:
     map_labels: np.ndarray
     map_features: np.ndarray
     points: np.ndarray
-
-    @property
-    def nbytes(self) -> int:
-        return sum(getattr(self, field.name).nbytes for field in fields(self))
 
     def nearest(self, feature: np.ndarray, count: int = 8) -> tuple[np.ndarray, np.ndarray]:
         """The places of the nearest training digits, and their distances as fractions of the usual one between two
@@ -118,13 +113,13 @@ def kept(model: StoredModel, data: str) -> Index | None:
     """The index that was made for a model with digits of the data set of that name; None where there is none that
     can be read."""
     file = file_of(model, data)
-    if not file.is_file():
-        return None
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return _checked(Index(**{field.name: arrays[field.name] for field in fields(Index)}))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        log.warning("The index %s cannot be read and is made anew: %s", file.name, error)
+        arrays = records.read_arrays(file, LARGEST_FILE)
+        return _checked(Index(**{field.name: arrays[field.name] for field in fields(Index)}))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("The index %s cannot be read: %s", file.name, error)
         return None
 
 
@@ -154,11 +149,20 @@ def file_of(model: StoredModel, data: str) -> Path:
 
 
 def _checked(index: Index) -> Index:
-    """Raises ValueError where the arrays do not belong together."""
-    known, shown = len(index.labels), len(index.map_labels)
-    shapes = index.images.shape == (known, 28, 28) and index.map_images.shape == (shown, 28, 28)
-    if not (shapes and len(index.features) == known and len(index.map_features) == shown):
+    """Raises ValueError where the arrays cannot be, or do not belong together."""
+    known, shown, width = len(index.labels), len(index.map_labels), index.features.shape[-1:]
+    shapes = {
+        "images": (known, 28, 28), "labels": (known,), "features": (known, *width),
+        "map_images": (shown, 28, 28), "map_labels": (shown,), "map_features": (shown, *width), "points": (shown, 2),
+    }  # fmt: skip
+    if not known or not shown or any(getattr(index, name).shape != shape for name, shape in shapes.items()):
         raise ValueError("its arrays do not belong together")
-    if index.points.shape != (shown, 2) or index.images.dtype != np.uint8:
-        raise ValueError("its arrays do not belong together")
+    if index.images.dtype != np.uint8 or index.map_images.dtype != np.uint8:
+        raise ValueError("its pictures are none")
+    for labels in (index.labels, index.map_labels):
+        if labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 9:
+            raise ValueError("its labels are no digits")
+    for numbers in (index.features, index.map_features, index.points):
+        if numbers.dtype != np.float32 or not np.isfinite(numbers).all():
+            raise ValueError("its places are no numbers")
     return index

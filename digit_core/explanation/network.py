@@ -29,6 +29,13 @@ ACTIVATIONS = {
     "tanh": np.tanh,
     "softmax": lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(),
 }
+USUAL = {  # settings of layers; nothing else can be run here
+    "dilation_rate": [1, 1],
+    "groups": 1,
+    "pool_size": [2, 2],
+    "data_format": "channels_last",
+}
+STRIDES = {"Conv2D": [1, 1], "MaxPooling2D": [2, 2], "AveragePooling2D": [2, 2]}
 SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # in the file of weights
 
 
@@ -140,17 +147,22 @@ def read(content: bytes) -> Network:
     """The network in a `.keras` file.
 
     Raises:
-        ModelError: it holds layers that are not known here.
+        ModelError: it is no such file, or holds layers that are not known here.
     """
     import h5py
 
-    with zipfile.ZipFile(io.BytesIO(content)) as parts:
-        described = json.loads(parts.read("config.json"))["config"]["layers"]
-        weights = h5py.File(io.BytesIO(parts.read("model.weights.h5")))
-    network = Network(tuple(_layers(described, weights)))
-    unknown = {layer.kind for layer in network.layers[1:]} - set(KINDS)
-    if unknown:
-        raise ModelError(f"Layers of the kind {', '.join(sorted(unknown))} cannot be looked into.")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            described = json.loads(parts.read("config.json"))["config"]["layers"]
+            weights = h5py.File(io.BytesIO(parts.read("model.weights.h5")))
+        network = Network(tuple(_layers(described, weights)))
+    except (zipfile.BadZipFile, OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError("This network cannot be looked into.") from error
+    for layer in network.layers[1:]:
+        strides = layer.config.get("strides", STRIDES.get(layer.kind))
+        usual = strides == STRIDES.get(layer.kind) and all(layer.config.get(n, v) == v for n, v in USUAL.items())
+        if layer.kind not in KINDS or not usual:
+            raise ModelError(f"Layers like {layer.name!r} ({layer.kind}) cannot be looked into.")
     return network
 
 

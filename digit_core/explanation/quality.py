@@ -20,7 +20,7 @@ from digit_core.data import datasets
 from digit_core.explanation import gradients, occlusion
 from digit_core.explanation.network import Network, network_of
 from digit_core.explanation.occlusion import INKED, Classify
-from digit_core.models.store import StoredModel
+from digit_core.models.store import ModelError, StoredModel
 from digit_core.reading.recognizer import Recognizer
 
 log = logging.getLogger(__name__)
@@ -112,17 +112,20 @@ def keep(model: StoredModel, data: str, on_progress: Callable[[float], None] = l
     """Measure a model's maps, and keep what was found.
 
     Raises:
-        ModelError: the model cannot be read.
+        ModelError: the model cannot be read, or the figures cannot be written.
         DatasetError: the data set cannot be had.
-        OSError: the figures cannot be written.
     """
     digits = datasets.load(data).test.images
     some = digits[np.random.default_rng(SEED).permutation(len(digits))[:MEASURED_ON]]
     found = measure(network_of(model), Recognizer.load(model.name).classify, some, on_progress)
     file = _file(model, data)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with paths.replacing_file(file) as out:
-        out.write(json.dumps({name: asdict(own) for name, own in found.items()}).encode())
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with paths.replacing_file(file) as out:
+            out.write(json.dumps({name: asdict(own) for name, own in found.items()}).encode())
+    except OSError as error:
+        log.warning("Nothing can be written to %s", file, exc_info=error)
+        raise ModelError(f"The figures cannot be written: {error.strerror or 'the folder cannot be used'}.") from error
 
 
 def _quality(own: dict) -> Quality:

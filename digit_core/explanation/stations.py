@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digit_core.explanation.network import Layer, Network, Values, patches
+from digit_core.explanation.network import ACTIVATIONS, Layer, Network, Values, patches
 
 BEGINS = ("Conv2D", "MaxPooling2D", "AveragePooling2D")
 FOLLOWS = ("BatchNormalization", "Add", "ReLU")
@@ -125,6 +125,7 @@ def explain(station: Station, values: Values, row: int, column: int, channel: in
 def _steps(
     station: Station, values: Values, place: tuple[int, int, int], patch: np.ndarray, kernel: np.ndarray | None
 ) -> Iterator[Step]:
+    """Worked out from the patch, step by step; only what a residual step adds is taken from the values."""
     first, channel = station.layers[0], place[2]
     if kernel is None:
         largest = first.kind == "MaxPooling2D"
@@ -137,17 +138,19 @@ def _steps(
             value += float(first.bias[channel])
             yield Step(f"plus the bias {_signed(first.bias[channel])}", value)
         if first.activation != "linear":
-            value = float(values[first.name][place])
+            value = float(ACTIVATIONS[first.activation](np.float32(value)))
             yield Step(ACTIVATED[first.activation], value)
     for layer in station.layers[1:]:
-        value = float(values[layer.name][place])
         if layer.kind == "BatchNormalization":
             scale, shift = (float(own[channel]) for own in layer.scale_and_shift())
+            value = value * scale + shift
             yield Step(f"normalised: times {_signed(scale)}, plus {_signed(shift)}", value)
         elif layer.kind == "Add":
             came = float(values[layer.inputs[0]][place])
+            value += came
             yield Step(f"plus what came in, {_signed(came)}", value)
         else:
+            value = max(value, 0.0)
             yield Step(ACTIVATED["relu"], value)
 
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from digit_core import paths
+from digit_core import paths, records
 
 FILE = "filters.npy"
 MOST = 8  # moments that are kept
 SHOWN = 16  # filters of which they are kept
 LARGEST = 11  # pixels of a filter's side
+LARGEST_FILE = 100_000  # bytes
 
 
 class FilterLog:
@@ -42,8 +43,11 @@ class FilterLog:
 def read(folder: Path) -> np.ndarray | None:
     """The moments, float32 (m, side, side, n), or None where there are none that can be read."""
     try:
-        found = np.load(folder / FILE, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        found = records.read_arrays(folder / FILE, LARGEST_FILE).get("")
+    except (OSError, ValueError):
         return None
-    fits = found.ndim == 4 and found.dtype == np.float32 and max(found.shape[1:3]) <= LARGEST
-    return found if fits and 0 < len(found) <= MOST and found.shape[3] <= SHOWN and np.isfinite(found).all() else None
+    if found is None or found.ndim != 4 or found.dtype != np.float32:
+        return None
+    moments, height, width, count = found.shape
+    fits = 0 < moments <= MOST and 0 < height <= LARGEST and 0 < width <= LARGEST and 0 < count <= SHOWN
+    return found if fits and np.isfinite(found).all() else None
