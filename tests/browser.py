@@ -140,8 +140,9 @@ def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: 
 
 
 def wait_until_idle(page: Page, seconds: float = 20) -> None:
-    """Wait until the page's script has run to its end."""
+    """Wait until the page's script has run to its end, and its pictures are there: they move what is below them."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * seconds)
+    page.wait_for_function("[...document.images].every((picture) => picture.complete)", timeout=1000 * seconds)
 
 
 def wait_for_strokes(page: Page) -> None:

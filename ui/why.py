@@ -27,9 +27,7 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
             place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
         st.markdown(in_words(evidence, winner, second))
         inside_digit.link(digit.image)
-        st.caption(
-            "Blue ink speaks for the digit, orange ink against it. Found by taking ink away, patch by patch and at random."
-        )
+        st.caption("Blue ink speaks for the digit, orange ink against it. Found by taking ink away, bit by bit.")
 
 
 def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | None = None) -> str:
