@@ -11,7 +11,7 @@ st.html(inside_view.STYLE + (inside_others.LARGE if presented else ""))
 st.html('<h1 class="ink-title">Inside <span>from your ink to the answer, every number on the way.</span></h1>')
 
 with st.container(key="inside"):
-    picture, answer, controls = st.columns([4, 4, 5], gap="medium")
+    picture, answer, controls = st.columns([5, 5, 2] if presented else [4, 4, 5], gap="medium")
     with controls:
         model = inside_digit.model()
         image = inside_digit.digit()
@@ -25,39 +25,35 @@ with st.container(key="inside"):
         else:
             rubbed = grid.show(subject.image, 28, 28, "The digit", "inside_picture", width=330, paint=True)
             if rubbed:
-                inside_others.rub_out(subject.image, rubbed)
+                inside_others.rub_out(subject, rubbed)
             st.caption("This is all that the network sees: 28 × 28 pixels. Rub ink out with the mouse or a finger.")
     if not (subject.image >= occlusion.INKED).any():
         answer.info("There is no ink left. Draw a digit on the Predict page, or take another one.")
         st.stop()
     with answer:
         inside_view.answer(subject)
+        inside_view.before(subject)
         inside_view.tips(resources.tips(subject.recognizer, image, changed))
 
-    inside_view.title(1, "The picture", "Every picture is made like MNIST's: white ink on black, 20 pixels high, its "
-                      "weight in the middle. A pixel is a number from 0 to 1.")  # fmt: skip
+    inside_view.title(1)
     inside_others.stages(state.get("looked_at"), image)
 
     found = stations.stations(subject.network)
-    inside_view.title(2, "The layers", "Each layer looks at the maps before it through small filters. Blue pixels are "
-                      "above 0: there the filter found what it looks for.")  # fmt: skip
+    inside_view.title(2)
     inside_view.walk(subject, found)
     inside_layers.look_closer(subject, found)
 
-    inside_view.title(4, "The evidence", "Which ink speaks for the answer (blue), which against it (orange)? "
-                      "Occlusion takes ink away, patch by patch and at random. Grad-CAM weighs the last maps by "
-                      "how much each of them moves the answer.")  # fmt: skip
+    inside_view.title(4)
     evidence = resources.evidence(subject.recognizer, subject.image)
     way, other = inside_layers.which_evidence(subject)
     inside_view.evidence(subject, evidence, way, other)
 
-    inside_view.title(5, "Ten sums, ten shares", "The last layer adds up what speaks for each digit and against it. "
-                      "The softmax turns the ten sums into shares of 1.")  # fmt: skip
+    inside_view.title(5)
     inside_view.sums(subject)
 
-    inside_view.title(6, "Digits like yours", "These training digits lie nearest to yours in the network's own eyes.")
+    inside_view.title(6)
     inside_view.alike(subject)
 
-    inside_view.title(8, "Through other eyes", "The same digit in another network, or in one that has learnt nothing.")
+    inside_view.title(8)
     inside_others.compare(subject)
     inside_others.quality_table(subject)

@@ -8,7 +8,7 @@ import time
 
 import streamlit as st
 
-LAG = 3.0  # seconds for which the browser may still send the address from before
+LAG = 1.0  # seconds for which the browser may still send the address from before
 
 VIEWS = {
     "mistakes": "Mistakes",

@@ -62,7 +62,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   [data-testid="stToolbar"] { pointer-events: none !important; }
   .block-container { padding-top: 0.6rem; }
 }
-@media (max-width: 480px) { .st-key-phone_nav [data-testid="stIconMaterial"] { display: none; } }
+@media (max-width: 480px) { .st-key-phone_nav :has(> [data-testid="stIconMaterial"]) { display: none; } }
 @media (max-width: 640px) {
   .block-container { padding-bottom: 2rem; }
   /* the answer above the canvas, and its details below: the columns' contents become one column */

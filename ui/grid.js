@@ -26,7 +26,8 @@ function show(grid) {
   picture.alt = data.label;
   box.setAttribute("aria-label", `${data.label}. ${data.paint ? "Rub out" : "Choose"} with the arrow keys and Enter.`);
   box.style.maxWidth = data.width ? `${data.width}px` : "";
-  box.style.touchAction = data.paint ? "none" : "pan-y";
+  box.style.minWidth = data.least ? `${data.least}px` : "";
+  box.style.touchAction = data.paint ? "none" : "pan-x pan-y";
   box.style.cursor = data.paint ? "crosshair" : "pointer";
   if (!grid.rubbed) for (const mark of box.querySelectorAll("b")) mark.remove();
   grid.at = data.chosen ?? grid.at;

@@ -16,8 +16,10 @@ MOST_CELLS = 2000  # that one message may name
 
 _component = st.components.v2.component(
     "inkling_grid",
-    html='<div class="grid" tabindex="0" role="group"><img alt="" draggable="false"><i hidden></i></div>',
+    html='<div class="scroll"><div class="grid" tabindex="0" role="group">'
+    '<img alt="" draggable="false"><i hidden></i></div></div>',
     css="""
+.scroll { overflow-x: auto; padding: 3px; margin: -3px; }
 .grid { position: relative; line-height: 0; border-radius: 0.4rem; user-select: none; }
 .grid img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; }
 .grid:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
@@ -30,7 +32,7 @@ _component = st.components.v2.component(
 
 
 def show(picture: np.ndarray, rows: int, columns: int, label: str, key: str, chosen: Cell | None = None,
-         width: int = 0, paint: bool = False) -> list[Cell]:  # fmt: skip
+         width: int = 0, paint: bool = False, least: int = 0) -> list[Cell]:  # fmt: skip
     """The picture, and the cells that were chosen just now: none, one, or with `paint` all that were rubbed out.
 
     Args:
@@ -38,12 +40,13 @@ def show(picture: np.ndarray, rows: int, columns: int, label: str, key: str, cho
         label: what it shows, for those who cannot see it.
         chosen: the cell with a frame.
         width: pixels on the screen that it may take; 0 for the whole column.
+        least: pixels that it must have; a narrower screen scrolls it.
     """
     said = _component(
         key=key,
         data={
             "src": overlay.data_url(picture), "rows": rows, "columns": columns, "label": label,
-            "chosen": list(chosen) if chosen else None, "width": width, "paint": paint,
+            "chosen": list(chosen) if chosen else None, "width": width, "paint": paint, "least": least,
         },
         on_cells_change=lambda: None,
     )  # fmt: skip

@@ -34,7 +34,8 @@ class Subject:
 
     Attributes:
         image: uint8 (28, 28), the digit with its changes.
-        edit: the changes.
+        before: the same without any change.
+        edit: the changes that sliders make.
         values: what each layer answers to it.
     """
 
@@ -42,6 +43,7 @@ class Subject:
     recognizer: Recognizer
     network: Network
     image: np.ndarray
+    before: np.ndarray
     edit: Edit
     values: Values
 
@@ -104,6 +106,8 @@ def digit() -> np.ndarray:
     """The digit without changes: the address's, else the mark that was looked at last, else a test digit."""
     if (another := st.session_state.pop("inside_next", None)) is not None:
         start_with(another)
+    elif address.went_back("digit", address.LAG):
+        st.session_state.pop("inside_unrubbed", None)
     found = unpack(address.text("digit"))
     if found is None:
         looked_at = state.get("looked_at")
@@ -137,14 +141,15 @@ def edit() -> Edit:
     begun = _edit_of(address.text("edit"))
     if address.went_back("edit", address.LAG):
         st.session_state.update({_key(name): getattr(begun, name) for name in LIMITS})
-    places = [None] * len(LIMITS) if is_presented() else st.columns(2, gap="medium") * (len(LIMITS) // 2)
-    for place, (name, (least, most, step)) in zip(places, LIMITS.items(), strict=True):
+    for place, (name, (least, most, step)) in enumerate(LIMITS.items()):
         st.session_state.setdefault(_key(name), getattr(begun, name))
         if is_presented():
             found[name] = st.session_state[_key(name)]
-        else:
-            label, form = SLIDERS[name]
-            found[name] = place.slider(label, least, most, step=step, format=form, key=_key(name))
+            continue
+        if place % 2 == 0:
+            row = st.columns(2, gap="medium")
+        label, form = SLIDERS[name]
+        found[name] = row[place % 2].slider(label, least, most, step=step, format=form, key=_key(name))
     changed = Edit(**found)
     address.put(edit=_text_of(changed) or None)
     return changed
@@ -152,11 +157,11 @@ def edit() -> Edit:
 
 SLIDERS = {  # what each is called, and how its number is written
     "turn": ("Turn", "%d°"),
-    "right": ("Move right", "%.1f pixels"),
-    "down": ("Move down", "%.1f pixels"),
     "slant": ("Slant", "%.2f"),
     "pen": ("Thicken", "%.2f pixels"),
     "noise": ("Noise", "%.2f"),
+    "right": ("Move right", "%.1f pixels"),
+    "down": ("Move down", "%.1f pixels"),
 }
 
 
@@ -209,4 +214,5 @@ def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:
         st.error(components.plain(str(error)), icon=":material/error:")
         st.stop()
     done = edits.apply(image, changed)
-    return Subject(found, recognizer, own, done, changed, own.run(done))
+    before = unpack(st.session_state.get("inside_unrubbed", ""))
+    return Subject(found, recognizer, own, done, image if before is None else before, changed, own.run(done))

@@ -8,6 +8,16 @@ from digit_core.explanation.stations import Station
 from ui import address, grid, inside_view
 from ui.inside_digit import Subject
 
+WORDS = """
+- **Map**: what one filter found, pixel by pixel.
+- **Convolution**: a small filter slides over the maps before. At each place the numbers under it are multiplied by the
+  filter's, and added up.
+- **Bias**: a number that is added everywhere.
+- **Normalised**: times one number, plus another, so that all maps have about the same range.
+- **ReLU**: what is below 0 becomes 0. **tanh**: every number is squeezed between −1 and 1.
+- **Largest of each 2×2**, **mean of each 2×2**: the map shrinks to half its height and width.
+- **Added to what came in**: the layer corrects its input instead of replacing it.
+"""
 WAYS = {"occlusion": "Occlusion", "cam": "Grad-CAM"}
 
 
@@ -23,6 +33,8 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
     station = found[names.index(chosen)]
     values = subject.values[station.maps]
     st.caption(f"**{station.name}**: {station.in_words}. Click a map to see it large.")
+    with st.expander("What these words mean", icon=":material/menu_book:"):
+        st.markdown(WORDS)
     channel = _channel(values)
     clicked = inside_view.maps(subject, station, channel)
     if clicked is not None and clicked != channel:
@@ -30,7 +42,7 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
         st.rerun()
     if station is found[0] and station.is_convolution:
         inside_view.kernels(station)
-    inside_view.title(3, "One pixel", "Click a pixel of the map, and see the very sum behind it.")
+    inside_view.title(3)
     pixel = _pixel(values[..., channel])
     left, right = st.columns([5, 7], gap="medium")
     with left:

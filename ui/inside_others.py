@@ -48,22 +48,24 @@ def buttons(image: np.ndarray) -> None:
         if st.button("Present", key="present", icon=":material/cast_for_education:", help="Large, without controls"):
             address.put(present="1")
             st.rerun()
-        is_changed = any(st.session_state.get(f"inside_{name}") for name in inside_digit.LIMITS)
+        rubbed = inside_digit.unpack(st.session_state.get("inside_unrubbed", ""))
+        is_changed = rubbed is not None or any(st.session_state.get(f"inside_{n}") for n in inside_digit.LIMITS)
         if is_changed and st.button("Undo changes", key="inside_undo", icon=":material/undo:"):
-            _start_with(image)
+            _start_with(image if rubbed is None else rubbed)
 
 
-def rub_out(image: np.ndarray, cells: list[tuple[int, int]]) -> None:
+def rub_out(subject: Subject, cells: list[tuple[int, int]]) -> None:
     """Take ink away; what the sliders did stays in the digit."""
-    changed = image.copy()
+    changed = subject.image.copy()
     changed[tuple(np.array(cells).T)] = 0
-    if not np.array_equal(changed, image):
-        _start_with(changed)
+    if not np.array_equal(changed, subject.image):
+        _start_with(changed, unrubbed=subject.before)
 
 
-def _start_with(image: np.ndarray) -> None:
+def _start_with(image: np.ndarray, unrubbed: np.ndarray | None = None) -> None:
     """Sliders may be set only before they are shown: in the run that comes."""
     st.session_state["inside_next"] = image
+    st.session_state["inside_unrubbed"] = "" if unrubbed is None else inside_digit.pack(unrubbed)
     st.rerun()
 
 
@@ -97,8 +99,8 @@ def compare(subject: Subject) -> None:
         with place:
             shares = own.probabilities
             st.markdown(
-                f"**{components.plain(name)}**: {own.winner} with {shares[own.winner]:.0%}, "
-                f"then {own.runner_up} with {shares[own.runner_up]:.0%}"
+                f"**{components.plain(name)}**: {own.winner} with {inside_view.percent(shares[own.winner])}, "
+                f"then {own.runner_up} with {inside_view.percent(shares[own.runner_up])}"
             )
             inside_view.walk(own, stations.stations(own.network))
 

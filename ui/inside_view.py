@@ -15,7 +15,7 @@ from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from digit_core.reading import overlay, wording
 from ui import bars, components, grid, neighbour_index, why
-from ui.inside_digit import Subject
+from ui.inside_digit import SLIDERS, Subject
 
 STYLE = """
 <style>
@@ -41,19 +41,58 @@ STYLE = """
 .ink-evidence { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 0.7rem; max-width: 52rem; }
 .ink-evidence figure { margin: 0; } .ink-evidence img { width: 100%; border-radius: 0.4rem; }
 .ink-evidence figcaption { text-align: center; font-size: 0.85rem; }
+@media (max-width: 640px) {
+  .ink-sums { font-size: 0.74rem; } .ink-sums .bar { display: none; }
+  .ink-sums td, .ink-sums th { padding: 0.12rem 0.25rem; }
+  .ink-grids { gap: 0.3rem; } .ink-grids td { width: 2.15rem; font-size: 0.62rem; }
+}
 .ink-alike { display: grid; grid-template-columns: repeat(auto-fill, minmax(5rem, 1fr)); gap: 0.5rem; }
 .ink-alike figure { margin: 0; text-align: center; }
 .ink-alike img { width: 100%; image-rendering: pixelated; border-radius: 0.4rem; }
 .ink-alike b { font-size: 1.1rem; } .ink-alike small { display: block; font-size: 0.75rem; opacity: 0.85; }
 </style>
 """
+LEAST_CELL = 40  # pixels on the screen of a map that a finger can choose
+STATIONS = {
+    1: (
+        "The picture",
+        "Every picture is made like MNIST's: white ink on black, 20 pixels high, its weight in the middle. A pixel is "
+        "a number from 0 to 1.",
+    ),
+    2: (
+        "The layers",
+        "Each layer looks at the maps before it through small filters. Blue pixels are above 0: there the filter found "
+        "what it looks for. A bias can lift a whole map, and its paper with it.",
+    ),
+    3: (
+        "One pixel",
+        "Click a pixel of the map, and see the very sum behind it. Rows and columns count from 0.",
+    ),
+    4: (
+        "The evidence",
+        "Which ink speaks for the answer (blue), which against it (orange)? Occlusion takes ink away, patch by patch "
+        "and at random. Grad-CAM weighs the last maps by how much each of them moves the answer.",
+    ),
+    5: (
+        "Ten sums, ten shares",
+        "The last layer adds up what speaks for each digit and against it. The softmax turns the ten sums into shares "
+        "of 1.",
+    ),
+    6: ("Digits like yours", "These training digits lie nearest to yours in the network's own eyes."),
+    7: (
+        "The map of all digits",
+        "Every number is a test digit. Digits that the network finds alike lie near each other; the star is yours, "
+        "among its nearest neighbours.",
+    ),
+    8: ("Through other eyes", "The same digit in another network, or in one that has learnt nothing."),
+}
 MOST_IN_WALK = 10  # maps of a layer that the overview shows
-FEWEST_TIPS = "Nothing that the sliders do on their own changes the answer."
 
 
-def title(number: int, text: str, explained: str) -> None:
+def title(number: int) -> None:
     """A station's heading and its one plain paragraph."""
-    st.html(f'<h2 class="ink-station"><b>{number}</b>{html.escape(text)}</h2>')
+    name, explained = STATIONS[number]
+    st.html(f'<h2 class="ink-station"><b>{number}</b>{name}</h2>')
     st.markdown(explained)
 
 
@@ -64,37 +103,39 @@ def answer(subject: Subject) -> None:
     shares = subject.probabilities
     text, sure = str(subject.winner), shares[subject.winner]
     certainty = "sure" if sure >= 0.9 else "doubtful"
-    next_likely = f"The next likely is {subject.runner_up}, {shares[subject.runner_up]:.1%}."
-    components.answer(text, f"{sure:.1%} sure. {next_likely}", [certainty], "inside")
+    next_likely = f"The next likely is {subject.runner_up}, {percent(shares[subject.runner_up])}."
+    components.answer(text, f"{percent(sure)} sure. {next_likely}", [certainty], "inside")
     bars.show(shares)
 
 
+def percent(share: float) -> str:
+    """A share as a text that claims neither certainty nor impossibility."""
+    return "over 99.9%" if share >= 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
+
+
+def before(subject: Subject) -> None:
+    """What was read before the sliders and the rubber came."""
+    if np.array_equal(subject.before, subject.image):
+        return
+    shares = subject.network.probabilities(subject.before)
+    st.caption(f"Without your changes: {shares.argmax()}, {percent(shares.max())} sure.")
+
+
 def tips(found: list[Tip]) -> None:
-    """At which setting of each slider the answer would be another."""
-    sentences = [f"{TIPPED[tip.name](tip.amount)} → **{tip.digit}**" for tip in found]
-    st.caption("The answer tips over: " + "; ".join(sentences) + "." if sentences else FEWEST_TIPS)
+    """At which setting of each slider the answer would be another, a line for each of these answers."""
+    if not found:
+        st.caption("No slider on its own changes the answer.")
+        return
+    lines = []
+    for digit in dict.fromkeys(tip.digit for tip in found):
+        settings = [f"{SLIDERS[tip.name][0]} {_setting(tip)}" for tip in found if tip.digit == digit]
+        lines.append(f"- **{digit}** at {', '.join(settings)}")
+    st.caption("The answer tips over to\n" + "\n".join(lines))
 
 
-TIPPED = {  # of an amount; at 0 it is what the slider stands for that goes
-    "turn": lambda amount: (
-        f"turned {abs(amount):g}° {_side(amount, 'clockwise', 'anticlockwise')}" if amount else "not turned"
-    ),
-    "right": lambda amount: _moved(amount, "right", "left"),
-    "down": lambda amount: _moved(amount, "down", "up"),
-    "slant": lambda amount: f"slanted {amount:+.2g}".replace("-", "−") if amount else "not slanted",
-    "pen": lambda amount: (
-        f"{abs(amount):g} pixels {_side(amount, 'thicker', 'thinner')}" if amount else "as thick as it was"
-    ),
-    "noise": lambda amount: f"with {amount:.0%} noise" if amount else "without noise",
-}
-
-
-def _side(amount: float, above: str, below: str) -> str:
-    return above if amount > 0 else below
-
-
-def _moved(amount: float, above: str, below: str) -> str:
-    return f"moved {abs(amount):g} pixels {_side(amount, above, below)}" if amount else f"not moved {above} or {below}"
+def _setting(tip: Tip) -> str:
+    """The slider's setting, written as the slider does."""
+    return (SLIDERS[tip.name][1] % tip.amount).removesuffix(" pixels").replace("-", "−")
 
 
 # ---- the layers
@@ -122,7 +163,7 @@ def maps(subject: Subject, station: Station, chosen: int) -> int | None:
     rows = -(-values.shape[-1] // columns)
     clicked = grid.show(
         pictures.montage(values, columns), rows, columns, f"The {values.shape[-1]} maps of {station.name}",
-        "inside_maps", (chosen // columns, chosen % columns),
+        "inside_maps", (chosen // columns, chosen % columns), least=LEAST_CELL * columns,
     )  # fmt: skip
     place = clicked[0][0] * columns + clicked[0][1] if clicked else None
     return place if place is not None and place < values.shape[-1] else None
@@ -207,7 +248,7 @@ def evidence(subject: Subject, found: Evidence, way: str, other: int) -> None:
         for caption, own in shown
     )
     st.html(f'<div class="ink-evidence">{figures}</div>')
-    st.markdown(why.in_words(found, winner, other, maps_))
+    st.markdown(why.in_words(found, winner, other, None if way == "occlusion" else maps_))
 
 
 def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
@@ -268,9 +309,10 @@ def alike(subject: Subject) -> None:
         for place, distance in zip(places, distances, strict=True)
     )
     st.html(f'<div class="ink-alike">{figures}</div>')
-    st.caption("Distance 1 is what lies between two training digits on average.")
-    title(7, "The map of all digits", "Every number is a test digit. Digits that the network finds alike lie near each "
-          "other; the star is yours, among its nearest neighbours.")  # fmt: skip
+    counts = np.bincount(index.labels[places], minlength=10)
+    said = ", ".join(f"{counts[digit]} are a {digit}" for digit in np.argsort(-counts, kind="stable") if counts[digit])
+    st.caption(f"Of these {len(places)}, {said}. Distance 1 is what lies between two training digits on average.")
+    title(7)
     x, y = index.place(feature)
     st.plotly_chart(
         charts.digit_map(index.points, index.map_labels, (float(x), float(y))), key="inside_digit_map",

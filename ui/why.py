@@ -34,7 +34,7 @@ def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | No
     """Where the two differ, and whether the answer hangs on one patch of ink.
 
     Args:
-        maps: float (10, 28, 28), if others than the evidence's own are shown.
+        maps: float (10, 28, 28), if others than the evidence's own are shown; these know of no patches.
     """
     between = evidence.between(winner, second) if maps is None else maps[winner] - maps[second]
     first, other = wording.with_article(winner), wording.with_article(second)
@@ -42,6 +42,8 @@ def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | No
         said = f"The ink {occlusion.place(between)} speaks most for {first} rather than {other}."
     else:
         said = f"No ink speaks for {first} rather than {other}."
+    if maps is not None:
+        return said
     others = evidence.without[(evidence.without >= 0) & (evidence.without != winner)]
     if not len(others):
         return f"{said} No single patch of ink changes the answer."

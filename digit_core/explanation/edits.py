@@ -19,28 +19,28 @@ class Edit:
     """What is done to a digit.
 
     Attributes:
-        turn: degrees, to the right above 0.
-        right, down: pixels.
+        turn: degrees, clockwise above 0.
         slant: how far the top leans to the right, in heights.
         pen: pixels by which strokes become thicker, or thinner below 0.
         noise: fraction of the pixels that become black or white.
+        right, down: pixels.
     """
 
     turn: float = 0.0
-    right: float = 0.0
-    down: float = 0.0
     slant: float = 0.0
     pen: float = 0.0
     noise: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
 
 
 LIMITS = {  # of each slider: least, most, step
     "turn": (-90.0, 90.0, 1.0),
-    "right": (-10.0, 10.0, 0.5),
-    "down": (-10.0, 10.0, 0.5),
     "slant": (-1.0, 1.0, 0.02),
     "pen": (-2.0, 3.0, 0.25),
     "noise": (0.0, 0.6, 0.01),
+    "right": (-10.0, 10.0, 0.5),
+    "down": (-10.0, 10.0, 0.5),
 }
 
 
