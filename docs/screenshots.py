@@ -1,6 +1,6 @@
 """Pictures of the running app for README: `make screenshots`.
 
-Writes docs/inkling.webp, which moves, and docs/train.png and docs/evaluate.png. Needs requirements-dev.txt and MNIST.
+Writes docs/inkling.webp, which moves, and docs/train.png, docs/evaluate.png and docs/inside.png. Needs requirements-dev.txt and MNIST.
 """
 
 import io
@@ -31,6 +31,9 @@ def main() -> None:
         page.goto(f"{server.url}/evaluate")
         page.wait_for_selector(".st-key-confusion .js-plotly-plot", timeout=60_000)
         _save(page, DOCS / "evaluate.png")
+        page.goto(f"{server.url}/inside")
+        page.get_by_role("heading", name="The map of all digits").wait_for(timeout=120_000)
+        _save(page, DOCS / "inside.png")
         page.goto(f"{server.url}/train")
         page.locator(".st-key-train_start button").click()
         page.wait_for_selector(".st-key-train_use", timeout=600_000)

@@ -52,7 +52,7 @@ def _ray(x: float, y: float, degrees: float, near: float, far: float) -> np.ndar
     return np.array((x, y)) + np.outer((near, far), way)
 
 
-def _rounded(stroke: np.ndarray, times: int) -> np.ndarray:
+def rounded(stroke: np.ndarray, times: int) -> np.ndarray:
     """The stroke with its corners cut so many times (Chaikin 1974), as a quick hand draws it."""
     for _ in range(times):
         before, after = stroke[:-1], stroke[1:]
@@ -79,7 +79,7 @@ def _plump_heart(rng: np.random.Generator) -> Strokes:
     right, left = half * (wide, 1), half[::-1] * (-wide, 1)
     tip = np.array([[rng.normal(0, 0.05), deep]])
     stroke = np.vstack([right, tip, left])
-    return [_rounded(stroke, 2) if rng.random() < 0.8 else stroke]
+    return [rounded(stroke, 2) if rng.random() < 0.8 else stroke]
 
 
 def _house_in_one_go(rng: np.random.Generator) -> Strokes:
@@ -92,7 +92,7 @@ def _house_in_one_go(rng: np.random.Generator) -> Strokes:
     stroke = _from_any_corner(outline, rng)
     if rng.random() < 0.5:
         stroke = np.vstack([(0, 0), (wide, 0), outline[6], outline[0], (0, 0), (wide / 2, -roof), (wide, 0)])
-    return [_rounded(stroke, int(rng.integers(2)))]
+    return [rounded(stroke, int(rng.integers(2)))]
 
 
 def _heart(rng: np.random.Generator) -> Strokes:

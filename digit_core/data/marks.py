@@ -82,6 +82,8 @@ def digit(sources: Sources, value: int, height: float, hand: Hand, rng: np.rando
     if hand.from_pictures or not sources.strokes[value]:
         picture = sources.pictures[rng.choice(sources.of_digit[value])]
         return from_picture(picture, height, hand, rng, value)
+    if value in RARE_FORMS and rng.random() < 0.06:
+        return from_strokes(RARE_FORMS[value](rng), height, hand, rng)
     pool = sources.strokes[value]
     strokes = pool[rng.integers(len(pool))]
     if value in ALLOGRAPHS and rng.random() < 0.16:
@@ -288,6 +290,29 @@ def _flag_or_foot(points: np.ndarray, rng: np.random.Generator) -> Strokes:
     return strokes[:1] if kind < 2 else strokes[1:] if kind == 2 else strokes
 
 
+def _triangle_four(rng: np.random.Generator) -> Strokes:
+    """A 4 whose top is a triangle on a long stem; the triangle may stay open."""
+    foot, end = rng.uniform(0.2, 0.5), rng.uniform(0.7, 1.0)
+    bar = [(rng.uniform(0.55, 0.8), rng.uniform(0, 0.1)), (0, foot), (end, foot + rng.normal(0.03, 0.06))]
+    top, bottom = end - rng.uniform(-0.1, 0.1), end - rng.uniform(0.02, 0.2)
+    stem = [(top, rng.uniform(-0.05, 0.15)), (bottom, 1.0)]
+    return [np.array(bar, np.float32), np.array(stem, np.float32)]
+
+
+def _waved_seven(rng: np.random.Generator) -> Strokes:
+    """A 7 whose top is a wave, its bar drawn on from the stem's foot or by itself."""
+    top = [(0, 0.3), (0.12, 0.1), (0.28, 0), (0.3, 0.25), (0.45, 0.38), (0.65, 0.28), (0.95, 0.05)]
+    stem = [(0.8, 0.5), (rng.uniform(0.5, 0.7), 1.0)]
+    level = rng.uniform(0.55, 0.85)
+    bar = [(0.4, level), (rng.uniform(0.9, 1.15), level + rng.normal(0.05, 0.05))]
+    points = np.array([*top[int(rng.integers(3)) :], *stem], np.float32)
+    points += rng.normal(0, 0.025, points.shape).astype(np.float32)
+    if rng.random() < 0.5:
+        return [doodles.rounded(np.vstack([points, bar]).astype(np.float32), 1)]
+    return [doodles.rounded(points, 2), np.array(bar, np.float32)]
+
+
+RARE_FORMS = {4: _triangle_four, 7: _waved_seven}  # whole digits as few people write them
 ALLOGRAPHS: dict[int, Callable[[np.ndarray, np.random.Generator], Strokes]] = {
     0: _slash, 1: _flag_or_foot, 7: _bar,
 }  # strokes that some writers add to a digit  # fmt: skip
