@@ -1,6 +1,7 @@
 """Pictures of the running app for README: `make screenshots`.
 
-Writes docs/inkling.webp, which moves, and docs/train.png, docs/evaluate.png and docs/inside.png. Needs requirements-dev.txt and MNIST.
+Writes docs/inkling.webp, which moves, and docs/train.png, docs/evaluate.png and docs/inside.png. Needs
+requirements-dev.txt and MNIST.
 """
 
 import io

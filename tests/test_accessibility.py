@@ -57,7 +57,12 @@ def test_the_first_page(new_page, server, screen, scheme):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(
     ("path", "shown"),
-    [("train", ".st-key-train_start"), ("evaluate", ".st-key-confusion"), ("inside", ".st-key-inside_other")],
+    [
+        ("train", ".st-key-train_start"),
+        ("evaluate", ".st-key-confusion"),
+        ("inside", ".st-key-inside_other"),
+        ("models", ".st-key-model_inkling"),
+    ],
 )
 def test_the_other_pages(new_page, server, screen, scheme, path, shown):
     page = new_page(color_scheme=scheme, **screen)

@@ -218,3 +218,31 @@ def test_killed_at_any_moment_a_folder_is_whole(tmp_path, monkeypatch):
         paths.recover_folders(tmp_path)
         monkeypatch.undo()
         assert (target / "a").read_text() == (target / "b").read_text() != ""
+
+
+def test_ones_own_model_can_be_renamed_and_deleted(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    mine = model_store.copy(model_store.find("lenet5"), "mine")
+    renamed = model_store.rename(mine, "yours")
+    assert renamed.litert_bytes() == model_store.find("lenet5").litert_bytes()
+    assert renamed.card["name"] == "yours"
+    with pytest.raises(ModelError, match="no model called 'mine'"):
+        model_store.find("mine")
+    model_store.delete(renamed)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["inkling", "taken", "../x", ""])
+def test_a_model_keeps_its_name_where_the_new_one_will_not_do(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    mine = model_store.copy(model_store.find("lenet5"), "mine")
+    model_store.copy(model_store.find("lenet5"), "taken")
+    with pytest.raises(ModelError):
+        model_store.rename(mine, name)
+    assert model_store.find("mine")
+
+
+def test_shipped_models_stay():
+    for change in (model_store.delete, lambda model: model_store.rename(model, "other")):
+        with pytest.raises(ModelError, match="comes with Inkling"):
+            change(model_store.find("lenet5"))

@@ -97,6 +97,7 @@ def page_list() -> list:
         st.Page(pages / "train.py", title="Train", icon=":material/school:"),
         st.Page(pages / "evaluate.py", title="Evaluate", icon=":material/fact_check:"),
         st.Page(pages / "inside.py", title="Inside", icon=":material/search:"),
+        st.Page(pages / "models.py", title="Models", icon=":material/deployed_code:"),
     ]
 
 

@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -223,6 +224,44 @@ def copy(model: StoredModel, name: str) -> StoredModel:
     except OSError as error:
         raise _unwritable(folder, error) from error
     return _read(folder)
+
+
+def rename(model: StoredModel, name: str) -> StoredModel:
+    """Give one's own model another name.
+
+    Raises:
+        ModelError: it comes with Inkling, the name will not do or is taken, or the folder cannot be written.
+    """
+    _check_own(model)
+    if name == model.name:
+        return model
+    check_name(name)
+    if name in (known.name for known in list_models()):
+        raise ModelError(f"There is a model called {name!r} already. Please choose another name.")
+    renamed = copy(model, name)
+    delete(model)
+    return renamed
+
+
+def delete(model: StoredModel) -> None:
+    """Remove one's own model: at once for all who look for it.
+
+    Raises:
+        ModelError: it comes with Inkling, or its folder cannot be removed.
+    """
+    _check_own(model)
+    try:
+        aside = Path(tempfile.mkdtemp(prefix=f".{model.name}-", suffix=".deleted", dir=model.folder.parent))
+        model.folder.rename(aside / model.name)
+        shutil.rmtree(aside, ignore_errors=True)
+    except OSError as error:
+        log.warning("The model in %s cannot be deleted", model.folder, exc_info=error)
+        raise ModelError(f"The model cannot be deleted: {error.strerror or 'its folder cannot be used'}.") from error
+
+
+def _check_own(model: StoredModel) -> None:
+    if model.is_shipped or model.folder.parent != paths.home() / "models":
+        raise ModelError(f"{model.name!r} comes with Inkling: it cannot be changed.")
 
 
 def _unwritable(folder: Path, error: OSError) -> ModelError:

@@ -1,0 +1,145 @@
+"""The models page without a browser."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from digit_core.models import store
+from ui import model_export
+
+ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+
+
+@pytest.fixture
+def mine():
+    """A model of one's own."""
+    return store.copy(store.find("lenet5"), "mine")
+
+
+def _open(**session):
+    app = AppTest.from_file(ENTRY, default_timeout=60).run()
+    for name, value in session.items():
+        app.session_state[name] = value
+    app.switch_page("pages/models.py")
+    return app.run()
+
+
+def _unfold(app, name):
+    app.session_state[f"card_{name}"] = True
+    return app.run()
+
+
+def _keys(app):
+    return {button.key for button in app.button}
+
+
+def _written(app):
+    return "\n".join(element.value for element in [*app.markdown, *app.caption, *app.error])
+
+
+def test_every_model_is_in_the_table(mine):
+    app = _open()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert len(shown) == len(store.list_models())
+    accuracies = {100 * model.card["metrics"]["test_accuracy"] for model in store.list_models()}
+    assert set(shown["Read right"]) == accuracies
+    assert (shown["A digit here, ms"] > 0).all()
+
+
+def test_a_model_is_read_with():
+    app = _open()
+    app.button(key="read_with_simple_cnn").click().run()
+    assert not app.exception
+    assert app.session_state["model"] == "simple_cnn"
+
+
+def test_only_ones_own_models_can_be_changed(mine):
+    app = _unfold(_unfold(_open(), "mine"), "lenet5")
+    assert "rename_mine" in _keys(app)
+    assert "rename_lenet5" not in _keys(app)
+    assert "delete_yes_lenet5" not in _keys(app)
+
+
+def test_a_model_is_renamed_and_stays_chosen(mine):
+    app = _unfold(_open(model="mine"), "mine")
+    app.text_input(key="name_mine").set_value("yours").run()
+    app.button(key="rename_mine").click().run()
+    assert not app.exception
+    assert {model.name for model in store.list_models()} >= {"yours"}
+    assert "mine" not in {model.name for model in store.list_models()}
+    assert app.session_state["model"] == "yours"
+
+
+@pytest.mark.parametrize("name", ["lenet5", "../x", "A b", "<b>"])
+def test_names_that_will_not_do_are_told(mine, name):
+    app = _unfold(_open(), "mine")
+    app.text_input(key="name_mine").set_value(name).run()
+    app.button(key="rename_mine").click().run()
+    assert not app.exception
+    assert app.error
+    assert store.find("mine")
+
+
+def test_a_model_is_deleted(mine):
+    app = _unfold(_open(model="mine"), "mine")
+    app.button(key="delete_yes_mine").click().run()
+    assert not app.exception
+    assert "mine" not in {model.name for model in store.list_models()}
+    assert app.session_state["model"] is None
+    assert not list(mine.folder.parent.glob(".mine*"))
+
+
+def test_visitors_of_a_public_host_change_and_export_nothing(mine, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    app = _unfold(_open(), "mine")
+    assert not app.exception
+    assert not {key for key in _keys(app) if key.startswith(("rename_", "delete_", "export_"))}
+
+
+def _until(condition):
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
+    made = []
+
+    def instead(command, **options):
+        made.append(command)
+        if not works:
+            raise subprocess.CalledProcessError(1, command)
+        Path(command[-1]).write_bytes(b"exported")
+
+    monkeypatch.setattr(model_export.subprocess, "run", instead)
+    model_export.start(mine, "litert-int8")
+    _until(lambda: not model_export.is_busy())
+    assert made[0][3:] == ["export", "--model", "mine", "--format", "litert-int8", "--out", made[0][-1]]
+    assert model_export.file_of(mine, "litert-int8").is_file() == works
+    assert model_export.has_failed(mine, "litert-int8") != works
+    app = _unfold(_open(), "mine")
+    assert not app.exception
+    assert ("LiteRT in 8 bits could not be written" in _written(app)) != works
+
+
+def test_a_folder_is_packed(mine, monkeypatch):
+    def instead(command, **options):
+        Path(command[-1]).mkdir()
+        (Path(command[-1]) / "saved_model.pb").write_bytes(b"x")
+
+    monkeypatch.setattr(model_export.subprocess, "run", instead)
+    model_export.start(mine, "saved_model")
+    _until(lambda: not model_export.is_busy())
+    assert model_export.file_of(mine, "saved_model").read_bytes().startswith(b"PK")
+    assert len(list(model_export.file_of(mine, "saved_model").parent.iterdir())) == 1

@@ -1,0 +1,88 @@
+"""Exports of a model in other formats, made in a process of its own and kept under `$DIGIT_HOME/exports/`."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import streamlit as st
+
+from digit_core import paths
+from digit_core.models.store import StoredModel
+
+log = logging.getLogger(__name__)
+
+FORMATS = {  # of the command `export`: what people call it, and how the file's name ends
+    "litert-int8": ("LiteRT in 8 bits", ".int8.tflite"),
+    "onnx": ("ONNX", ".onnx"),
+    "saved_model": ("SavedModel", ".saved_model.zip"),
+}
+LONGEST = 300  # seconds that an export may take
+_lock = threading.Lock()
+
+
+@st.cache_resource(show_spinner=False)
+def _state() -> dict:
+    """Under "running" the file that is being made, under "failed" those that could not be."""
+    return {"running": None, "failed": set()}
+
+
+def formats() -> list[str]:
+    """Those that this installation can write; ONNX needs packages of its own."""
+    has_onnx = all(importlib.util.find_spec(package) for package in ("onnx", "tf2onnx", "onnxruntime"))
+    return [form for form in FORMATS if form != "onnx" or has_onnx]
+
+
+def file_of(model: StoredModel, form: str) -> Path:
+    """Where an export is kept; the name tells which very model it is of."""
+    return paths.home() / "exports" / f"{model.card['files']['model.keras']['sha256'][:24]}{FORMATS[form][1]}"
+
+
+def is_running(model: StoredModel, form: str) -> bool:
+    return _state()["running"] == file_of(model, form)
+
+
+def is_busy() -> bool:
+    return _state()["running"] is not None
+
+
+def has_failed(model: StoredModel, form: str) -> bool:
+    return file_of(model, form) in _state()["failed"]
+
+
+def start(model: StoredModel, form: str) -> None:
+    """Export in the background, unless something is being exported; one at a time."""
+    state, file = _state(), file_of(model, form)
+    with _lock:
+        if state["running"] is not None:
+            return
+        state["running"] = file
+        state["failed"].discard(file)
+    threading.Thread(target=_export, args=(state, model.name, form, file), daemon=True).start()
+
+
+def _export(state: dict, name: str, form: str, file: Path) -> None:
+    scratch = file.with_name(f".{file.name}.new")
+    command = [sys.executable, "-m", "digit_core", "export", "--model", name, "--format", form, "--out", str(scratch)]
+    environment = {**os.environ, "DIGIT_HOME": str(paths.home())}
+    if folder := paths.data_dir():
+        environment["DIGIT_DATA_DIR"] = str(folder)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL, timeout=LONGEST, check=True
+        )
+        if scratch.is_dir():
+            packed = shutil.make_archive(str(scratch) + ".packed", "zip", scratch)
+            shutil.rmtree(scratch)
+            scratch = Path(packed)
+        os.replace(scratch, file)
+    except (OSError, subprocess.SubprocessError):
+        log.exception("%s cannot be exported as %s", name, form)
+        state["failed"].add(file)
+    finally:
+        state["running"] = None

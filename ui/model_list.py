@@ -1,0 +1,167 @@
+"""Every model with its card: what it reaches, how large and how fast it is, and what can be done with it."""
+
+import time
+
+import numpy as np
+import streamlit as st
+
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError, StoredModel
+from ui import components, model_choice, model_export, resources, state, visitor
+
+TIMED = 30  # digits
+
+
+def table(models: list[StoredModel]) -> None:
+    """All of them side by side."""
+    rows = [
+        {
+            "Model": model_choice.called(model.name),
+            "Read right": 100 * model.card["metrics"]["test_accuracy"],
+            "Parameters": model.card["parameters"],
+            "LiteRT, MB": model.card["files"]["model.tflite"]["bytes"] / 1e6,
+            "A digit here, ms": _milliseconds(model),
+            "Trained": model.card["created"][:10],
+        }
+        for model in models
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        width="stretch",
+        height="content",
+        column_config={
+            "Read right": st.column_config.NumberColumn(format="%.2f%%", help="Of its own test digits, read once"),
+            "Parameters": st.column_config.NumberColumn(format="localized"),
+            "LiteRT, MB": st.column_config.NumberColumn(format="%.2f"),
+            "A digit here, ms": st.column_config.NumberColumn(
+                format="%.2f", help="Measured on this server, one thread"
+            ),
+        },
+    )
+
+
+def card(model: StoredModel) -> None:
+    """One model, and what can be done with it."""
+    chosen = (state.get("model") or model_store.DEFAULT_MODEL) == model.name
+    with st.container(border=True, key=f"model_{model.name}"):
+        st.markdown(f"##### {components.plain(model_choice.called(model.name))}")
+        st.caption(_summary(model))
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            if st.button(
+                "Reads for you now" if chosen else "Read with it",
+                key=f"read_with_{model.name}",
+                icon=":material/draw:",
+                disabled=chosen,
+            ):
+                model_choice.use(None if model.is_default else model.name)
+                st.switch_page("pages/predict.py")
+            parameters = {"model": model.name}
+            st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=parameters)
+            st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
+        with st.expander(
+            "Card and files", icon=":material/description:", key=f"card_{model.name}", on_change="rerun"
+        ) as more:
+            if more.open:
+                _files(model)
+                _settings(model)
+                _own(model)
+
+
+def _summary(model: StoredModel) -> str:
+    """What it is, in one line."""
+    about, metrics = model.card["data"], model.card["metrics"]
+    data = components.plain(str(about["name"]))
+    return (
+        f"{metrics['test_accuracy']:.2%} of its test digits read right, trained on {data} with "
+        f"{model.card['settings']['architecture']}, {model.card['parameters']:,} parameters."
+    )
+
+
+def _files(model: StoredModel) -> None:
+    """Downloads: what is there at once, other formats when they are made."""
+    with st.container(horizontal=True, gap="small"):
+        for file, label, name in (
+            (model.litert_file, "LiteRT", f"{model.name}.tflite"),
+            (model.folder / "model.keras", "Keras", f"{model.name}.keras"),
+        ):
+            st.download_button(label, lambda file=file: file.read_bytes(), name, icon=":material/download:",
+                               key=f"get_{label}_{model.name}", on_click="ignore")  # fmt: skip
+    if visitor.who() is None:  # an export takes a processor for some seconds
+        busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
+        st.fragment(run_every=1 if busy else None)(_exports)(model, busy)
+
+
+def _exports(model: StoredModel, was_busy: bool) -> None:
+    """Other formats: made on demand, then there to download."""
+    busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
+    if busy != was_busy:
+        st.rerun()
+    with st.container(horizontal=True, gap="small"):
+        for form in model_export.formats():
+            called, ending = model_export.FORMATS[form]
+            file, key = model_export.file_of(model, form), f"export_{form}_{model.name}"
+            if file.is_file():
+                st.download_button(called, lambda file=file: file.read_bytes(), f"{model.name}{ending}", key=key,
+                                   icon=":material/download:", on_click="ignore")  # fmt: skip
+            elif model_export.is_running(model, form):
+                st.button(f"Exporting {called} ...", key=key, icon=":material/hourglass:", disabled=True)
+            elif st.button(f"Export {called}", key=key, icon=":material/upload_file:", disabled=model_export.is_busy()):
+                model_export.start(model, form)
+                st.rerun()
+            if model_export.has_failed(model, form):
+                st.caption(f"{called} could not be written. The server's log says why.")
+
+
+def _settings(model: StoredModel) -> None:
+    """The settings of its training, and whose work its data are."""
+    settings = {name: value for name, value in model.card["settings"].items() if value not in ("", None)}
+    rows = [{"Setting": name.replace("_", " "), "Value": str(value)} for name, value in settings.items()]
+    st.dataframe(rows, hide_index=True, width="stretch", height=250)
+    if sources := model.card["data"].get("sources"):
+        st.caption("Data: " + components.plain("; ".join(map(str, sources))))
+
+
+def _own(model: StoredModel) -> None:
+    """One's own models can be renamed and deleted; on a public host by its owner alone."""
+    if model.is_shipped or visitor.who() is not None:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        name = st.text_input("Name", model.name, key=f"name_{model.name}", width=260, max_chars=64)
+        if st.button("Rename", key=f"rename_{model.name}", icon=":material/edit:", disabled=name == model.name):
+            _change(model, lambda: model_store.rename(model, name).name)
+        with st.popover("Delete", icon=":material/delete:", key=f"delete_{model.name}"):
+            st.markdown("Delete this model? It cannot be brought back.")
+            if st.button("Yes, delete it", key=f"delete_yes_{model.name}", type="primary"):
+                _change(model, lambda: model_store.delete(model))
+
+
+def _change(model: StoredModel, change) -> None:
+    """Rename or delete; what the visitor reads with follows."""
+    try:
+        became = change()
+    except ModelError as error:
+        st.error(components.plain(str(error)), icon=":material/error:")
+        return
+    if state.get("model") == model.name:
+        model_choice.use(became)
+    st.rerun()
+
+
+def _milliseconds(model: StoredModel) -> float | None:
+    """How long a digit takes here, in milliseconds; None for a model that cannot be loaded."""
+    try:
+        return _timed(model.name, model.card["files"]["model.tflite"]["sha256"])
+    except ModelError:
+        return None
+
+
+@st.cache_resource(show_spinner=False, max_entries=50)
+def _timed(name: str, file: str) -> float:
+    recognizer = resources.load(None if name == model_store.DEFAULT_MODEL else name)
+    digit, times = np.zeros((1, 28, 28), np.uint8), []
+    for _ in range(TIMED):
+        began = time.perf_counter()
+        recognizer.classify(digit)
+        times.append(time.perf_counter() - began)
+    return 1000 * float(np.median(times))
