@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from digit_core.explanation import network, stations
 from digit_core.explanation.edits import Edit
 from digit_core.models import store
-from ui import grid, inside_digit, neighbour_index
+from ui import address, grid, inside_digit, neighbour_index
 
 PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "inside.py")
 
@@ -180,8 +180,9 @@ def test_a_model_that_has_gone_leaves_the_default_one():
     assert app.selectbox(key="inside_model").value == "inkling"
 
 
-def test_a_rerun_with_the_address_from_before_changes_nothing():
+def test_a_rerun_with_the_address_from_before_changes_nothing(monkeypatch):
     """The browser may send the address of a moment ago with a click that follows fast."""
+    monkeypatch.setattr(address, "LAG", 60.0)  # a moment here, however slow the machine
     app = _open(digit=inside_digit.pack(np.full((28, 28), 90, np.uint8)), layer="s2")
     before = dict(app.query_params)
     app.button(key="inside_another").click().run()
