@@ -96,3 +96,11 @@ def _swap(new: Path, target: Path) -> None:
         shutil.rmtree(old)
     else:
         new.rename(target)
+
+
+def keep_newest(folder: Path, most: int) -> None:
+    """Remove all but the newest files of a folder, so that what can be made again does not pile up."""
+    with contextlib.suppress(OSError):  # another process tidies as well
+        files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: -path.stat().st_mtime)
+        for path in files[most:]:
+            path.unlink()

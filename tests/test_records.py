@@ -3,9 +3,10 @@
 import os
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
-from digit_core import records
+from digit_core import paths, records
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,37 @@ def test_fields_have_types():
         records.from_dict(Point, {"x": 1})
     with pytest.raises(ValueError, match="unexpected"):
         records.from_dict(Point, {"x": 1, "y": 2.0, "z": 3})
+
+
+def test_only_the_newest_files_are_kept(tmp_path):
+    for number in range(5):
+        (tmp_path / str(number)).write_text("x")
+        os.utime(tmp_path / str(number), (number, number))
+    paths.keep_newest(tmp_path, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["3", "4"]
+    paths.keep_newest(tmp_path / "gone", 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", b"PK\x03\x04", b"\x93NUMPY\x01\x00\xff\xff"])
+def test_broken_arrays_are_refused(tmp_path, content):
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(ValueError):  # noqa: PT011 - NumPy's own words
+        records.read_arrays(tmp_path / "a", 1000)
+
+
+def test_arrays_that_are_too_large_or_objects_are_refused(tmp_path):
+    np.savez_compressed(tmp_path / "large.npz", a=np.zeros(100_000))
+    with pytest.raises(ValueError, match="more than"):
+        records.read_arrays(tmp_path / "large.npz", 10_000)
+    np.save(tmp_path / "object.npy", np.array([{}]), allow_pickle=True)
+    with pytest.raises(ValueError, match="pickle"):
+        records.read_arrays(tmp_path / "object.npy", 10_000)
+    with pytest.raises(OSError, match="no regular file"):
+        records.read_arrays(tmp_path, 10_000)
+
+
+def test_arrays_are_read_as_they_were_written(tmp_path):
+    np.save(tmp_path / "one.npy", np.arange(3))
+    np.savez(tmp_path / "two.npz", a=np.arange(3), b=np.eye(2))
+    assert records.read_arrays(tmp_path / "one.npy", 10_000)[""].tolist() == [0, 1, 2]
+    assert set(records.read_arrays(tmp_path / "two.npz", 10_000)) == {"a", "b"}

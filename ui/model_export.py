@@ -21,6 +21,7 @@ FORMATS = {  # of the command `export`: what people call it, and how the file's 
     "onnx": ("ONNX", ".onnx"),
     "saved_model": ("SavedModel", ".saved_model.zip"),
 }
+MOST_KEPT = 30  # files
 LONGEST = 300  # seconds that an export may take
 _lock = threading.Lock()
 
@@ -81,6 +82,7 @@ def _export(state: dict, name: str, form: str, file: Path) -> None:
             shutil.rmtree(scratch)
             scratch = Path(packed)
         os.replace(scratch, file)
+        paths.keep_newest(file.parent, MOST_KEPT)
     except (OSError, subprocess.SubprocessError):
         log.exception("%s cannot be exported as %s", name, form)
         state["failed"].add(file)

@@ -25,6 +25,7 @@ LOOKED_UP, MAPPED = 300, 150  # digits of each kind among which is searched, and
 COMPONENTS = 30  # of the features, for t-SNE
 PLACED_BY = 5  # nearest digits that say where a digit is on the map
 SEED = 2026
+MOST_KEPT = 60  # files; of each model two
 LARGEST_FILE = 40_000_000  # bytes of a kept index, unpacked
 
 OnProgress = Callable[[float], None]  # 0..1
@@ -136,6 +137,7 @@ def keep(model: StoredModel, data: str, on_progress: OnProgress = lambda fractio
         file.parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(file) as out:
             np.savez_compressed(out, **asdict(index))
+        paths.keep_newest(file.parent, MOST_KEPT)
     except OSError as error:
         log.warning("No index can be written to %s", file, exc_info=error)
         raise ModelError(f"The map cannot be written: {error.strerror or 'the folder cannot be used'}.") from error
