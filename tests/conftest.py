@@ -26,6 +26,14 @@ def _home(tmp_path_factory):
         os.environ.setdefault("DIGIT_DATA_DIR", str(SHARED / "data"))
 
 
+@pytest.fixture(autouse=True)
+def _main_module():
+    """AppTest leaves the app's entry as the main module, which processes that are spawned later would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
+
+
 def _absent(what: str) -> None:
     if os.environ.get("INKLING_REQUIRE_DATA") == "1":
         pytest.fail(f"{what} is required here and is not at hand")
