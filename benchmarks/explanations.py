@@ -18,6 +18,7 @@ from digit_core import Recognizer
 from digit_core.data import datasets
 from digit_core.explanation import gradients, occlusion, quality
 from digit_core.explanation.network import network_of
+from digit_core.explanation.occlusion import Settings
 from digit_core.models import store
 
 
@@ -25,7 +26,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", help="one model only")
     parser.add_argument("--digits", type=int, default=500, help="test digits")
+    parser.add_argument("--settings", action="store_true", help="compare settings of occlusion on validation digits")
     options = parser.parse_args()
+    if options.settings:
+        compare_settings(options)
+        return
     digits = datasets.load("mnist").test.images
     some = digits[np.random.default_rng(quality.SEED).permutation(len(digits))[: options.digits]]
     models = [store.find(options.model)] if options.model else [m for m in store.list_models() if m.is_shipped]
@@ -42,6 +47,36 @@ def main() -> None:
     print("\n| model | maps and Grad-CAM of a digit | occlusion |\n|---|---|---|")
     for name, cam, occluded in times:
         print(f"| `{name}` | {cam:.1f} ms | {occluded:.0f} ms |")
+
+
+SETTINGS = {
+    "random order": None,
+    "as it is": Settings(),
+    "patches alone": Settings(balance=0.0),
+    "masks alone": Settings(balance=1.0),
+    "patches of 5, every 2": Settings(patch=5, step=2),
+    "patches of 11": Settings(patch=11),
+    "masks of 7 cells": Settings(cells=7),
+    "half of the cells kept": Settings(kept=0.5),
+    "50 masks": Settings(masks=50),
+}
+
+
+def compare_settings(options: argparse.Namespace) -> None:
+    """What other settings of occlusion reach on MNIST's validation digits."""
+    classify, rng = Recognizer.load(options.model).classify, np.random.default_rng(quality.SEED)
+    digits = datasets.load("mnist").validation.images
+    some = digits[rng.permutation(len(digits))[: options.digits]]
+    print("| settings | deletion | insertion |\n|---|---|---|")
+    for name, settings in SETTINGS.items():
+        areas = []
+        for digit in some:
+            winner = int(classify(digit[np.newaxis])[0].argmax())
+            maps = None if settings is None else occlusion.explain(classify, digit, settings).maps
+            order = rng.random(digit.shape) if maps is None else maps[winner]
+            areas.append(quality.area_under(classify, digit, order, winner))
+        deletion, insertion = np.mean(areas, axis=0)
+        print(f"| {name} | {deletion:.3f} | {insertion:.3f} |", flush=True)
 
 
 def timed(work, digits: np.ndarray) -> float:

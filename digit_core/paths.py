@@ -98,6 +98,12 @@ def _swap(new: Path, target: Path) -> None:
         new.rename(target)
 
 
+def environment() -> dict[str, str]:
+    """What a process of our own is started with, so that it reads and writes where this one does."""
+    folder = data_dir()
+    return {**os.environ, "DIGIT_HOME": str(home()), **({"DIGIT_DATA_DIR": str(folder)} if folder else {})}
+
+
 def keep_newest(folder: Path, most: int) -> None:
     """Remove all but the newest files of a folder, so that what can be made again does not pile up."""
     with contextlib.suppress(OSError):  # another process tidies as well

@@ -36,7 +36,7 @@ def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
     """A pixel under two of three patches counts the mean of what these lose."""
     scores = np.zeros((4, 10))
     scores[0, 3], scores[1:, 3] = 5, (3, 4, 5)
-    maps = occlusion.by_patches([(0, 0), (0, 3), (12, 12)], scores)
+    maps = occlusion.by_patches([(0, 0), (0, 3), (12, 12)], 9, scores)
     assert maps[3][0, 0] == pytest.approx(2)
     assert maps[3][0, 5] == pytest.approx(1.5)
     assert maps[3][14, 14] == 0

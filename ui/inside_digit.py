@@ -16,7 +16,7 @@ from digit_core import Recognizer
 from digit_core.data import datasets
 from digit_core.explanation import edits
 from digit_core.explanation.edits import LIMITS, Edit
-from digit_core.explanation.network import Network, Values
+from digit_core.explanation.network import Network, Values, network_of
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError, StoredModel
 from ui import address, components, model_choice, resources, state
@@ -111,7 +111,7 @@ def digit() -> np.ndarray:
     found = unpack(address.text("digit"))
     if found is None:
         looked_at = state.get("looked_at")
-        found = test_digit(FIRST) if looked_at is None else looked_at[0]
+        found = sample_digit(FIRST) if looked_at is None else looked_at[0]
     address.put(digit=pack(found))
     return found
 
@@ -123,14 +123,14 @@ def start_with(image: np.ndarray) -> None:
     address.put(digit=pack(image), edit=None, map=None, pixel=None)
 
 
-def test_digit(number: int) -> np.ndarray:
+def sample_digit(number: int) -> np.ndarray:
     """One of the built-in test digits; they come with the program."""
-    images = _test_digits()
+    images = _sample_digits()
     return images[number % len(images)]
 
 
 @st.cache_resource(show_spinner=False)
-def _test_digits() -> np.ndarray:
+def _sample_digits() -> np.ndarray:
     split = datasets.load("builtin").test
     return split.images[np.random.default_rng(1).permutation(len(split.images))[:400]].copy()
 
@@ -170,7 +170,7 @@ def _key(name: str) -> str:
 
 
 def _text_of(changed: Edit) -> str:
-    """The changes as a text: "turn_10.pen_-1"."""
+    """The changes as a text: "turn_10~pen_-1"."""
     return "~".join(f"{f.name}_{getattr(changed, f.name):g}" for f in fields(Edit) if getattr(changed, f.name))
 
 
@@ -190,8 +190,6 @@ def _edit_of(text: str) -> Edit:
 
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _network(name: str, file: str) -> Network:
-    from digit_core.explanation.network import network_of
-
     return network_of(model_store.find(name))
 
 

@@ -40,7 +40,7 @@ def buttons(image: np.ndarray) -> None:
         if st.button("Another digit", key="inside_another", icon=":material/shuffle:"):
             number = st.session_state.get("inside_number", inside_digit.FIRST) + 1
             st.session_state["inside_number"] = number
-            _start_with(inside_digit.test_digit(number))
+            _start_with(inside_digit.sample_digit(number))
         looked_at = state.get("looked_at")
         has_drawn = looked_at is not None and not np.array_equal(looked_at[0], image)
         if has_drawn and st.button("The one I drew", key="inside_drawn", icon=":material/draw:"):

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from digit_core import charts
-from digit_core.explanation import gradients, occlusion, pictures
+from digit_core.explanation import gradients, occlusion, pictures, stations
 from digit_core.explanation.edits import Tip
 from digit_core.explanation.occlusion import Evidence
 from digit_core.explanation.stations import Station, Sum
@@ -191,7 +191,7 @@ def kernels(station: Station) -> None:
 
 def the_sum(found: Sum, station: Station, channel: int, pixel: grid.Cell) -> None:
     """The sum behind one pixel of a map, with all its numbers."""
-    st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {_number(found.value)}**")
+    st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {stations.written(found.value)}**")
     each = found.strongest()
     before = int(np.abs(each).argmax())
     parts = [("What is looked at", found.patch[..., before])]
@@ -201,9 +201,9 @@ def the_sum(found: Sum, station: Station, channel: int, pixel: grid.Cell) -> Non
     if len(each) > 1:
         st.caption(
             f"This is map {before} of the {len(each)} maps before, the one that counts most: its products make "
-            f"{_number(each[before])}; those of all the others {_number(each.sum() - each[before])}."
+            f"{stations.written(each[before])}; those of all the others {stations.written(each.sum() - each[before])}."
         )
-    lines = [f"{html.escape(step.said)}: <b>{_number(step.value)}</b>" for step in found.steps]
+    lines = [f"{html.escape(step.said)}: <b>{stations.written(step.value)}</b>" for step in found.steps]
     st.html('<ol class="ink-sum-steps"><li>' + "</li><li>".join(lines) + "</li></ol>")
 
 
@@ -213,7 +213,8 @@ def _figure(caption: str, values: np.ndarray) -> str:
     cells = "".join(
         "<tr>"
         + "".join(
-            f'<td style="background:rgb{tuple(int(c) for c in colour)};color:{_ink_on(colour)}">{_number(value)}</td>'
+            f'<td style="background:rgb{tuple(int(c) for c in colour)};color:{_ink_on(colour)}">'
+            f"{stations.written(value)}</td>"
             for value, colour in zip(row, row_colours, strict=True)
         )
         + "</tr>"
@@ -224,10 +225,6 @@ def _figure(caption: str, values: np.ndarray) -> str:
 
 def _ink_on(colour: np.ndarray) -> str:
     return "#fff" if colour @ (0.3, 0.59, 0.11) < 140 else "#111"
-
-
-def _number(value: float) -> str:
-    return f"{round(float(value), 3) + 0.0:.3f}".replace("-", "−")
 
 
 # ---- evidence
@@ -274,9 +271,9 @@ def sums(subject: Subject) -> None:
     rows = []
     for digit in range(10):
         cells = (
-            str(digit), _number(above[digit]), _bar(above[digit] / most, "#4c7de0"),
-            _number(below[digit]), _bar(-below[digit] / most, "#e07b1f"),
-            _number(last.bias[digit]), _number(logits[digit]), f"{np.exp(float(logits[digit])):.3g}",
+            str(digit), stations.written(above[digit]), _bar(above[digit] / most, "#4c7de0"),
+            stations.written(below[digit]), _bar(-below[digit] / most, "#e07b1f"),
+            stations.written(last.bias[digit]), stations.written(logits[digit]), f"{np.exp(float(logits[digit])):.3g}",
             f"{shares[digit]:.1%}",
         )  # fmt: skip
         best = " class=best" if digit == subject.winner else ""
@@ -336,7 +333,7 @@ def _make_index(name: str) -> None:
         return
     neighbour_index.make(model)
     st.info(
-        "The network looks at 4,500 digits, to know which are like yours. This takes about 20 seconds, once; longer "
-        "where another network is before it.",
+        "The network looks at many digits first, to know which are like yours. This takes about 20 seconds, once; "
+        "longer where another network is before it.",
         icon=":material/hourglass:",
     )

@@ -69,13 +69,10 @@ def start(model: StoredModel, form: str) -> None:
 def _export(state: dict, name: str, form: str, file: Path) -> None:
     scratch = file.with_name(f".{file.name}.new")
     command = [sys.executable, "-m", "digit_core", "export", "--model", name, "--format", form, "--out", str(scratch)]
-    environment = {**os.environ, "DIGIT_HOME": str(paths.home())}
-    if folder := paths.data_dir():
-        environment["DIGIT_DATA_DIR"] = str(folder)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run(
-            command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL, timeout=LONGEST, check=True
+            command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL, timeout=LONGEST, check=True
         )
         if scratch.is_dir():
             packed = shutil.make_archive(str(scratch) + ".packed", "zip", scratch)

@@ -80,9 +80,7 @@ def make(model: StoredModel) -> None:
     with maker.lock:
         if is_busy() or has_failed(model):
             return
-        environment = {**os.environ, "DIGIT_HOME": str(paths.home()), "OMP_NUM_THREADS": "1"}
-        if folder := paths.data_dir():
-            environment["DIGIT_DATA_DIR"] = str(folder)
+        environment = {**paths.environment(), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "digit_core", "inside", "--model", model.name, "--data", data_name()]
         try:
             maker.process = subprocess.Popen(command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL)

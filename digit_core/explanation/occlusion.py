@@ -1,9 +1,9 @@
 """Which ink speaks for a digit: the picture is read again with ink taken away, patch by patch and at random.
 
 M. D. Zeiler, R. Fergus: Visualizing and Understanding Convolutional Networks, 2014, section 4.2; V. Petsiuk, A. Das,
-K. Saenko: RISE, 2018. Patches tell what the answer hangs on, random masks what a few strokes do together; the mean of
-both beats either by deletion and insertion (`benchmarks/explanations.py`). Neither needs a gradient, and so they work
-with every network that reads digits.
+K. Saenko: RISE, 2018. Patches tell what the answer hangs on, random masks what a few strokes do together. Neither needs
+a gradient, and so they work with every network that reads digits. `python benchmarks/explanations.py --settings` prints
+what each is worth, and what other sizes are, on validation digits.
 """
 
 import functools
@@ -14,14 +14,34 @@ import cv2
 import numpy as np
 
 SIDE = 28
-PATCH, STEP = 9, 3  # pixels: of a patch's side, and from one to the next
-MASKS, CELLS, KEPT = 150, 9, 0.7  # random masks, cells of each a side, and the fraction of these that keeps its ink
 SEED = 2026
 INKED = 40  # grey levels from which a pixel is ink
 LEAST = 1e-7  # probability of anything
 FOR, AGAINST = (76, 125, 224), (224, 123, 31)  # RGB: blue and orange are told apart by everyone
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
+
+@dataclass(frozen=True)
+class Settings:
+    """How ink is taken away.
+
+    Attributes:
+        patch, step: pixels of a patch's side, and from one to the next.
+        masks: how many random masks there are.
+        cells: of a mask's side; each keeps its ink or loses it.
+        kept: fraction of the cells that keep it.
+        balance: how much of the map the masks make, 0..1; the patches make the rest.
+    """
+
+    patch: int = 9
+    step: int = 3
+    masks: int = 150
+    cells: int = 9
+    kept: float = 0.7
+    balance: float = 0.5
+
+
+SETTINGS = Settings()
 Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
 
 
@@ -45,7 +65,7 @@ class Evidence:
         return self.maps[digit] - self.maps[other]
 
 
-def explain(classify: Classify, image: np.ndarray) -> Evidence:
+def explain(classify: Classify, image: np.ndarray, settings: Settings = SETTINGS) -> Evidence:
     """The evidence in a digit, uint8 (28, 28), bright on 0.
 
     Raises:
@@ -54,32 +74,38 @@ def explain(classify: Classify, image: np.ndarray) -> Evidence:
     inked = image >= INKED
     if not inked.any():
         raise ValueError("There is no ink to explain.")
-    corners = [
-        (y, x) for y in range(1 - PATCH, SIDE, STEP) for x in range(1 - PATCH, SIDE, STEP) if inked[_window(y, x)].any()
-    ]
-    masks = _masks()
+    patch, starts = settings.patch, range(1 - settings.patch, SIDE, settings.step)
+    corners = [(y, x) for y in starts for x in starts if inked[_window(y, x, patch)].any()]
+    masks = _masks(settings)
     erased = np.repeat(image[np.newaxis], len(corners) + 1, 0)
     for picture, (y, x) in zip(erased[1:], corners, strict=True):
-        picture[_window(y, x)] = 0
+        picture[_window(y, x, patch)] = 0
     probabilities = classify(np.concatenate([erased, (image * masks).astype(np.uint8)]))
     scores = np.log(np.maximum(probabilities, LEAST))
     scores = scores - scores.mean(1, keepdims=True)
     count = len(erased)
-    both = by_patches(corners, scores[:count]) * inked, by_masks(masks, scores[count:]) * inked
-    maps = sum(own / max(float(np.abs(own).max()), 1e-9) for own in both) / 2
-    return Evidence(maps, probabilities[0], _without(corners, probabilities[1:count].argmax(1), inked))
+    patched = _scaled(by_patches(corners, patch, scores[:count]) * inked)
+    masked = _scaled(by_masks(masks, scores[count:]) * inked)
+    maps = (1 - settings.balance) * patched + settings.balance * masked
+    return Evidence(maps, probabilities[0], _without(corners, patch, probabilities[1:count].argmax(1), inked))
 
 
-def by_patches(corners: Sequence[tuple[int, int]], scores: np.ndarray) -> np.ndarray:
+def _scaled(maps: np.ndarray) -> np.ndarray:
+    """The same maps, -1..1."""
+    return maps / max(float(np.abs(maps).max()), 1e-9)
+
+
+def by_patches(corners: Sequence[tuple[int, int]], patch: int, scores: np.ndarray) -> np.ndarray:
     """What is lost, on average, without the patches that cover a pixel, float (10, 28, 28).
 
     Args:
         corners: of the patches: top, left.
+        patch: pixels of their side.
         scores: (1 + n, 10), of the whole picture and of those without a patch.
     """
     sums, counts = np.zeros((10, SIDE, SIDE)), np.zeros((SIDE, SIDE))
     for (y, x), score in zip(corners, scores[1:], strict=True):
-        window = _window(y, x)
+        window = _window(y, x, patch)
         sums[:, window[0], window[1]] += (scores[0] - score)[:, np.newaxis, np.newaxis]
         counts[window] += 1
     return sums / np.maximum(counts, 1)
@@ -97,24 +123,24 @@ def by_masks(masks: np.ndarray, scores: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _masks() -> np.ndarray:
-    """Coarse random masks, enlarged and moved, float32 (`MASKS`, 28, 28); always the same."""
+def _masks(settings: Settings) -> np.ndarray:
+    """Coarse random masks, enlarged and moved, float32 (masks, 28, 28); always the same."""
     rng = np.random.default_rng(SEED)
-    scale = -(-SIDE // CELLS)
+    scale, shape = -(-SIDE // settings.cells), (settings.masks, settings.cells + 1, settings.cells + 1)
     found = []
-    for coarse in (rng.random((MASKS, CELLS + 1, CELLS + 1)) < KEPT).astype(np.float32):
+    for coarse in (rng.random(shape) < settings.kept).astype(np.float32):
         top, left = rng.integers(0, scale, 2)
         large = cv2.resize(coarse, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
         found.append(large[top : top + SIDE, left : left + SIDE])
     return np.stack(found)
 
 
-def _without(corners: Sequence[tuple[int, int]], answers: np.ndarray, inked: np.ndarray) -> np.ndarray:
+def _without(corners: Sequence[tuple[int, int]], patch: int, answers: np.ndarray, inked: np.ndarray) -> np.ndarray:
     """What is read without the patch whose middle is nearest to each inked pixel, int (28, 28); -1 elsewhere."""
     without, nearest = np.full((SIDE, SIDE), -1), np.full((SIDE, SIDE), np.inf)
     rows, columns = np.indices((SIDE, SIDE))
     for (y, x), answer in zip(corners, answers, strict=True):
-        distance = np.hypot(rows - y - PATCH // 2, columns - x - PATCH // 2)
+        distance = np.hypot(rows - y - patch // 2, columns - x - patch // 2)
         closer = (distance < nearest) & inked
         nearest[closer], without[closer] = distance[closer], answer
     return without
@@ -155,5 +181,5 @@ def coloured(image: np.ndarray, evidence: np.ndarray, most: float, scale: int = 
     return np.clip(large * (share * colour + (1 - share) * grey), 0, 255).astype(np.uint8)
 
 
-def _window(y: int, x: int) -> tuple[slice, slice]:
-    return slice(max(y, 0), max(y + PATCH, 0)), slice(max(x, 0), max(x + PATCH, 0))
+def _window(y: int, x: int, side: int) -> tuple[slice, slice]:
+    return slice(max(y, 0), max(y + side, 0)), slice(max(x, 0), max(x + side, 0))

@@ -6,7 +6,6 @@ random order of the same pixels is what a map must beat. The sanity check (J. Ad
 network whose weights were shuffled must look otherwise.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 
 from digit_core import paths, records
 from digit_core.data import datasets
-from digit_core.explanation import gradients, occlusion
+from digit_core.explanation import gradients, neighbours, occlusion
 from digit_core.explanation.network import Network, network_of
 from digit_core.explanation.occlusion import INKED, Classify
 from digit_core.models.store import ModelError, StoredModel
@@ -134,8 +133,7 @@ def _quality(own: dict) -> Quality:
 
 
 def _file(model: StoredModel, data: str) -> Path:
-    key = hashlib.sha256(f"{model.card['files']['model.keras']['sha256']} {data}".encode()).hexdigest()
-    return paths.home() / "neighbours" / f"{key[:32]}.json"
+    return neighbours.file_of(model, data).with_suffix(".json")
 
 
 def area_under(classify: Classify, digit: np.ndarray, order: np.ndarray, winner: int) -> tuple[float, float]:

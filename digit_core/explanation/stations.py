@@ -136,7 +136,7 @@ def _steps(
         yield Step(f"{kernel.size} products, added up", value)
         if len(first.weights) > 1:
             value += float(first.bias[channel])
-            yield Step(f"plus the bias {_signed(first.bias[channel])}", value)
+            yield Step(f"plus the bias {written(first.bias[channel])}", value)
         if first.activation != "linear":
             value = float(ACTIVATIONS[first.activation](np.float32(value)))
             yield Step(ACTIVATED[first.activation], value)
@@ -144,11 +144,11 @@ def _steps(
         if layer.kind == "BatchNormalization":
             scale, shift = (float(own[channel]) for own in layer.scale_and_shift())
             value = value * scale + shift
-            yield Step(f"normalised: times {_signed(scale)}, plus {_signed(shift)}", value)
+            yield Step(f"normalised: times {written(scale)}, plus {written(shift)}", value)
         elif layer.kind == "Add":
             came = float(values[layer.inputs[0]][place])
             value += came
-            yield Step(f"plus what came in, {_signed(came)}", value)
+            yield Step(f"plus what came in, {written(came)}", value)
         else:
             value = max(value, 0.0)
             yield Step(ACTIVATED["relu"], value)
@@ -157,5 +157,6 @@ def _steps(
 ACTIVATED = {"relu": "ReLU: what is below 0 becomes 0", "tanh": "tanh: squeezed between −1 and 1"}
 
 
-def _signed(value: float) -> str:
+def written(value: float) -> str:
+    """A value as the page writes it, with three decimals and a true minus."""
     return f"{round(float(value), 3) + 0.0:.3f}".replace("-", "−")

@@ -309,9 +309,7 @@ def _launch(folder: Path) -> None:
     with _told_if_unwritable():
         write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
     command = [sys.executable, "-m", "digit_core", "train", "--run", folder.name]
-    environment = {**os.environ, "DIGIT_HOME": str(paths.home()), "PYTHONUNBUFFERED": "1"}
-    if folder_of_data := paths.data_dir():
-        environment["DIGIT_DATA_DIR"] = str(folder_of_data)  # the worker runs elsewhere
+    environment = {**paths.environment(), "PYTHONUNBUFFERED": "1"}
     with _told_if_unwritable(), open(folder / "log.txt", "ab") as output:
         worker = subprocess.Popen(
             command,
