@@ -77,7 +77,7 @@ def stages(looked_at: tuple | None, image: np.ndarray) -> None:
         for caption, stage in {"Your ink": looked_at[1], **steps}.items() if own else ():
             height, width = stage.shape[:2]
             st.image(components.enlarged(stage), f"{caption}  \n{width} × {height}", width=STAGE_WIDTH, alt=caption)
-    if not own:
+    if not own and not inside_digit.is_presented():
         st.caption("Draw a digit on the Predict page, and open “Why?” there: then its way to 28 × 28 is shown here.")
 
 

@@ -12,8 +12,9 @@ from ui import canvas, samples, state, uploads
 LINES = (
     ":material/verified: It says how sure it is, and when a mark is no digit at all.",
     ":material/photo_camera: Upload a photograph, or hold a number up to the camera.",
-    ":material/school: Train a network yourself, and see what it misreads.",
+    ":material/school: Train a network yourself, see what it misreads, and look inside it.",
 )
+EXAMPLE_WIDTH = 106  # pixels on the screen: four stand beside each other
 WIDTH, HEIGHT = 240, 150  # pixels of an example's picture
 PHOTO = "note"  # one of `uploads.EXAMPLE_NAMES`
 
@@ -31,7 +32,7 @@ def show() -> None:
 
 def _example(number: int, name: str, url: str, on_click: Callable, *args) -> bool:
     """A picture with its button below; whether that was clicked."""
-    with st.container(width=112, gap="xxsmall", key=f"example_{number}"):
+    with st.container(width=EXAMPLE_WIDTH, gap="xxsmall", key=f"example_{number}"):
         st.html(f'<img class="ink-example" src="{url}" alt="">')
         return st.button(name, key=f"example_button_{number}", width="stretch", on_click=on_click, args=args)
 
