@@ -47,6 +47,8 @@ def test_the_first_page(new_page, server, screen, scheme):
     wait_until_idle(page)
     found["steps"] = serious(page)
     page.get_by_role("tab", name="Upload").click()
+    page.locator(".st-key-example_button_form button").wait_for()
+    wait_until_idle(page)  # nobody clicks sooner than the tab has opened
     page.locator(".st-key-example_button_form button").click()
     page.get_by_alt_text("The picture with its marks boxed").wait_for()
     wait_until_idle(page)
