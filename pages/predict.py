@@ -3,7 +3,7 @@
 import streamlit as st
 
 from digit_core.reading import wording
-from ui import actions, canvas, components, frame, model_choice, resources, uploads, welcome, why
+from ui import actions, canvas, components, feedback, frame, model_choice, resources, uploads, welcome, why
 
 frame.require()
 
@@ -35,6 +35,7 @@ def draw() -> None:
         if read:
             components.acts(reading.text, sentence, canvas.link())
             digit = components.details(picture, reading, "drawn", newest=canvas.newest())
+            feedback.show(picture, reading, digit, "drawn", is_busy=canvas.is_drawing())
             why.show(digit, "drawn", is_busy=canvas.is_drawing())
             model_choice.others(picture, is_busy=canvas.is_drawing())
         elif picture is None:

@@ -30,6 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "sample_number": 0,  # number of the next sample
     "photo_first": False,  # it is shown even where there are uploads, until there are new ones
     "photo": None,  # name of the example photograph that is read
+    "tag": None,  # a random name of this session, which corrections are saved under
+    "feedback": {},  # where a reading is shown -> its "name", what was said: {place: (id, truth)}, "asks", "error"
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
 }
 

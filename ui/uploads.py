@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from digit_core import Reading, UnreadableImageError
+from digit_core import Digit, Reading, UnreadableImageError
 from digit_core.pictures import image_files
 from digit_core.reading import overlay, wording
-from ui import boxes, components, resources, state, why
+from ui import boxes, components, feedback, resources, state, why
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ def read_beside(file) -> None:
     with st.container(key="reading"):
         _say(summary, "taken")
         if summary.text and (opened := _opened(file)):
-            why.show(components.details(*opened, "taken"), "taken")
+            _asked(opened, components.details(*opened, "taken"), "taken")
 
 
 def _show_one(file, summary: Summary) -> None:
@@ -212,9 +212,15 @@ def _show_one(file, summary: Summary) -> None:
     with right, st.container(key="reading"):
         _say(summary, "uploaded")
         if summary.text and (opened := _opened(file)):
-            why.show(components.details(*opened, "uploaded", boxed=False), "uploaded")
+            _asked(opened, components.details(*opened, "uploaded", boxed=False), "uploaded")
     with picture:
         _show_picture(summary, "uploaded")
+
+
+def _asked(opened: tuple[np.ndarray, Reading], digit: Digit, key: str) -> None:
+    """Whether it is right, and why it was read so."""
+    feedback.show(*opened, digit, key)
+    why.show(digit, key)
 
 
 def _show_many(files: list, summaries: list[Summary]) -> None:
@@ -235,7 +241,7 @@ def _show_many(files: list, summaries: list[Summary]) -> None:
                 if summary.text and st.toggle(label, key=f"closer_{_digest(file)}_{number}"):
                     if opened := _opened(file):
                         digit = components.details(*opened, f"uploaded_{number}", boxed=False)
-                        why.show(digit, f"uploaded_{number}")
+                        _asked(opened, digit, f"uploaded_{number}")
                     else:
                         st.caption("Add this picture again to look closer.")
 

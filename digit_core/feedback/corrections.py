@@ -1,0 +1,246 @@
+"""What people said of marks: right, or what it really is. Saved, listed, changed, deleted.
+
+    corrections.save([corrections.of(digit, 7, reading.text, model="inkling", session=tag, picture=picture)])
+    images, labels = corrections.digits()
+
+A correction holds nothing about a person but a random tag of the session. Those that the model strongly disagrees
+with are held until somebody has looked at them, for they may be wrong, or meant to harm.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
+
+from digit_core import Digit
+from digit_core.feedback import database
+from digit_core.feedback.database import FeedbackError
+from digit_core.feedback.tables import NAME_LENGTH, SESSION_LENGTH, TEXT_LENGTH, corrections
+from digit_core.pictures import normalization
+
+NO_DIGIT, TWO_DIGITS = -1, -2  # what a mark may be beside 0..9
+
+MOST = 50_000  # corrections in all
+MOST_A_SESSION = 200  # in `HOUR`
+HOUR = 3600  # seconds
+MOST_AT_ONCE = 100
+HELD_BELOW = 0.01  # the probability that the model gives the truth, below which a correction waits for a look
+AROUND = 1.9  # sides of a mark's box that are kept of a picture
+PICTURE_SIDE = 96  # pixels of it
+LARGEST_PICTURE = 60_000  # bytes
+
+
+@dataclass(frozen=True)
+class Correction:
+    """One mark of a reading, and what it is.
+
+    Attributes:
+        value: the digit that it was read as, 0..9, or `NO_DIGIT`.
+        truth: what it is: 0..9, `NO_DIGIT` or `TWO_DIGITS`.
+        image: the normalised digit, uint8 (28, 28).
+        text: the whole reading.
+        probability: that the model gave the truth, 0..1.
+        confidence: in what it read, 0..1.
+        picture: the mark and a little round it, PNG, or b"".
+        session: a random tag.
+        created: seconds since 1970.
+        held: waits for a look.
+        id: makes it one of a kind.
+    """
+
+    value: int
+    truth: int
+    image: np.ndarray = field(repr=False)
+    model: str = ""
+    text: str = ""
+    probability: float = 0.0
+    confidence: float = 0.0
+    picture: bytes = field(default=b"", repr=False)
+    session: str = ""
+    created: float = field(default_factory=time.time)
+    held: bool = False
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        if self.value not in range(NO_DIGIT, 10) or self.truth not in range(TWO_DIGITS, 10):
+            raise ValueError("A mark is a digit, none, or two.")
+        if self.image.shape != (normalization.SIDE,) * 2 or self.image.dtype != np.uint8:
+            raise ValueError("A digit is uint8 (28, 28).")
+        if len(self.picture) > LARGEST_PICTURE:
+            raise ValueError("The picture is too large.")
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it was read right."""
+        return self.value == self.truth
+
+
+def of(digit: Digit, truth: int, text: str, model: str, session: str, picture: np.ndarray | None = None) -> Correction:
+    """What somebody says of a mark.
+
+    Args:
+        text: the whole reading.
+        picture: where the mark was read, uint8 (height, width) or (height, width, 3).
+    """
+    given = float(digit.probabilities[truth]) * digit.acceptance if truth >= 0 else 1 - digit.acceptance
+    return Correction(
+        value=digit.value if digit.trusted else NO_DIGIT,
+        truth=truth,
+        image=digit.image,
+        model=model[:NAME_LENGTH],
+        text=text[:TEXT_LENGTH],
+        probability=given,
+        confidence=float(digit.confidence if digit.trusted else 1 - digit.acceptance),
+        picture=_close_up(picture, digit.box) if picture is not None else b"",
+        session=session[:SESSION_LENGTH],
+        held=given < HELD_BELOW,
+    )
+
+
+def save(some: Sequence[Correction]) -> int:
+    """Save corrections; those that are there already are not saved twice. Returns how many were new.
+
+    Raises:
+        FeedbackError: there are too many, or the database cannot be written.
+    """
+    if len(some) > MOST_AT_ONCE:
+        raise FeedbackError(f"At most {MOST_AT_ONCE} corrections can be saved at once.")
+    with database.writing() as connection:
+        known = set(connection.scalars(select(corrections.c.id).where(corrections.c.id.in_([c.id for c in some]))))
+        new = [correction for correction in some if correction.id not in known]
+        if connection.scalar(select(func.count()).select_from(corrections)) + len(new) > MOST:
+            raise FeedbackError("There is no room for more corrections.")
+        for session in {correction.session for correction in new}:
+            recent = and_(corrections.c.session == session, corrections.c.created > time.time() - HOUR)
+            count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
+            if count + sum(c.session == session for c in new) > MOST_A_SESSION:
+                raise FeedbackError("That were many corrections within an hour. Please go on later.")
+        if new:
+            connection.execute(insert(corrections), [_row(correction) for correction in new])
+    return len(new)
+
+
+def listed(
+    offset: int = 0,
+    count: int = 50,
+    *,
+    truth: int | None = None,
+    model: str | None = None,
+    held: bool | None = None,
+    wrong: bool = False,
+) -> list[Correction]:
+    """Corrections, those that the model contradicts most first.
+
+    Args:
+        truth, model, held: only these.
+        wrong: only those that were read wrong.
+    """
+    query = select(corrections).where(*_only(truth, model, held, wrong))
+    query = query.order_by(corrections.c.held.desc(), corrections.c.probability, corrections.c.id)
+    with database.reading() as connection:
+        return [_correction(row) for row in connection.execute(query.offset(offset).limit(count)).mappings()]
+
+
+def number(*, truth: int | None = None, model: str | None = None, held: bool | None = None, wrong: bool = False) -> int:
+    """How many there are; arguments as for `listed`."""
+    query = select(func.count()).select_from(corrections).where(*_only(truth, model, held, wrong))
+    with database.reading() as connection:
+        return int(connection.scalar(query) or 0)
+
+
+def change(ids: Sequence[str], truth: int) -> None:
+    """Say what marks really are; they wait for a look no longer."""
+    if truth not in range(TWO_DIGITS, 10):
+        raise ValueError(truth)
+    with database.writing() as connection:
+        connection.execute(update(corrections).where(corrections.c.id.in_(ids)).values(truth=truth, held=False))
+
+
+def approve(ids: Sequence[str]) -> None:
+    """Let corrections teach that were held."""
+    with database.writing() as connection:
+        connection.execute(update(corrections).where(corrections.c.id.in_(ids)).values(held=False))
+
+
+def remove(ids: Sequence[str]) -> None:
+    """Delete corrections."""
+    with database.writing() as connection:
+        connection.execute(delete(corrections).where(corrections.c.id.in_(ids)))
+
+
+def remove_session(session: str, ids: Sequence[str]) -> None:
+    """Take back what a session has saved."""
+    with database.writing() as connection:
+        connection.execute(delete(corrections).where(corrections.c.id.in_(ids), corrections.c.session == session))
+
+
+def digits(session: str | None = None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """What there is to learn from: images uint8 (n, 28, 28), labels uint8 (n,), and their ids; nothing that is held.
+
+    Args:
+        session: only what this one has saved.
+    """
+    query = select(corrections.c.id, corrections.c.image, corrections.c.truth)
+    query = query.where(corrections.c.truth >= 0, corrections.c.held.is_(False)).order_by(corrections.c.id)
+    if session is not None:
+        query = query.where(corrections.c.session == session)
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+    images = np.stack([_image(row.image) for row in rows]) if rows else np.zeros((0, 28, 28), np.uint8)
+    return images, np.array([row.truth for row in rows], np.uint8), [row.id for row in rows]
+
+
+def agreement() -> list[dict[str, Any]]:
+    """How often people agreed: for each model and each truth, {"model", "truth", "count", "agreed"}."""
+    is_right = case((corrections.c.value == corrections.c.truth, 1), else_=0)
+    columns = corrections.c.model, corrections.c.truth
+    query = select(*columns, func.count().label("count"), func.sum(is_right).label("agreed"))
+    with database.reading() as connection:
+        return [dict(row) for row in connection.execute(query.group_by(*columns).order_by(*columns)).mappings()]
+
+
+def _only(truth: int | None, model: str | None, held: bool | None, wrong: bool) -> list[ColumnElement[bool]]:
+    found = []
+    if truth is not None:
+        found.append(corrections.c.truth == truth)
+    if model is not None:
+        found.append(corrections.c.model == model)
+    if held is not None:
+        found.append(corrections.c.held.is_(held))
+    if wrong:
+        found.append(corrections.c.value != corrections.c.truth)
+    return found
+
+
+def _row(correction: Correction) -> dict[str, Any]:
+    return {**asdict(replace(correction, image=np.zeros((28, 28), np.uint8))), "image": correction.image.tobytes()}
+
+
+def _correction(row: Mapping[str, Any]) -> Correction:
+    values = {f.name: row[f.name] for f in fields(Correction)}
+    return Correction(**{**values, "image": _image(row["image"]), "picture": bytes(row["picture"])})
+
+
+def _image(content: bytes) -> np.ndarray:
+    return np.frombuffer(bytes(content), np.uint8).reshape(normalization.SIDE, normalization.SIDE)
+
+
+def _close_up(picture: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
+    """The mark and a little round it, as PNG; b"" where the box lies outside."""
+    x, y, width, height = box
+    reach = AROUND * max(width, height) / 2
+    left, top = max(round(x + width / 2 - reach), 0), max(round(y + height / 2 - reach), 0)
+    right, bottom = round(x + width / 2 + reach), round(y + height / 2 + reach)
+    part = picture[top : max(bottom, 0), left : max(right, 0)]
+    if not part.size:
+        return b""
+    if part.ndim == 3:
+        part = cv2.cvtColor(part[..., :3], cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, PICTURE_SIDE / max(part.shape))
+    size = max(round(part.shape[1] * scale), 1), max(round(part.shape[0] * scale), 1)
+    return cv2.imencode(".png", cv2.resize(part, size, interpolation=cv2.INTER_AREA))[1].tobytes()

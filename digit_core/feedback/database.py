@@ -1,0 +1,108 @@
+"""The database of corrections: SQLite under `$DIGIT_HOME`, or what `$DIGIT_DATABASE_URL` names.
+
+Many sessions, several servers and a training may use it at once. SQLite writes ahead (WAL), and whoever writes takes
+the lock when the transaction begins, so that nobody is turned away in its midst. Tables are made and migrated when it
+is first opened.
+"""
+
+import contextlib
+import functools
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from digit_core import paths
+
+log = logging.getLogger(__name__)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PATIENCE = 30  # seconds that one waits for the lock
+MIGRATION_LOCK = 7_315_202  # a number of our own, by which PostgreSQL knows who migrates
+ORDINARY = "postgresql://"  # SQLAlchemy takes this for psycopg2; psycopg 3 is what is maintained
+
+
+class FeedbackError(Exception):
+    """Corrections cannot be saved or read; the text says why, in words for people."""
+
+
+def url() -> str:
+    """Where corrections are kept, as SQLAlchemy writes it."""
+    given = os.environ.get("DIGIT_DATABASE_URL", "").strip()
+    if given.startswith(ORDINARY):
+        return given.replace(ORDINARY, "postgresql+psycopg://", 1)
+    return given or f"sqlite:///{paths.home() / 'corrections.sqlite3'}"
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection to read by.
+
+    Raises:
+        FeedbackError: the database cannot be reached or read.
+    """
+    with _said("cannot be read"), _engine(url()).connect() as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[Connection]:
+    """A connection to write by: all that is done in the block is kept, or none of it.
+
+    Raises:
+        FeedbackError: the database cannot be reached or written.
+    """
+    with _said("cannot be saved"), _engine(url()).execution_options(writes=True).begin() as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _said(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError, ImportError) as error:
+        log.warning("The database of corrections: %s", error)
+        raise FeedbackError(f"Corrections {what} at the moment.") from error
+
+
+@functools.lru_cache(maxsize=4)
+def _engine(address: str) -> Engine:
+    is_sqlite = address.startswith("sqlite")
+    if is_sqlite:
+        paths.home().mkdir(parents=True, exist_ok=True)
+    options = {"connect_args": {"timeout": PATIENCE}} if is_sqlite else {"pool_pre_ping": True}
+    engine = create_engine(address, **options)
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    _migrate(engine, is_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection, _) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # what was tapped is kept, even if the power fails
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _migrate(engine: Engine, is_sqlite: bool) -> None:
+    """Bring the tables to their newest form; one process at a time."""
+    config = Config(attributes={"connection": None})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    lock = FileLock(paths.home() / ".corrections.lock", timeout=PATIENCE) if is_sqlite else contextlib.nullcontext()
+    with lock, engine.execution_options(writes=True).begin() as connection:
+        if not is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
