@@ -112,8 +112,8 @@ def test_cards_tell_the_truth(mnist):
 
 @pytest.mark.slow
 def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer, rng):
-    """Within 1.5 points of the bare network on the untouched digits; most of what is lost is refused."""
-    images, labels = mnist.test.images[::2], mnist.test.labels[::2]
+    """Within 2 points of the bare network on the untouched digits; most of what is lost is refused."""
+    images, labels = mnist.test.images[::8], mnist.test.labels[::8]
     bare = np.mean(recognizer.classify(images).argmax(1) == labels)
     read = np.mean(
         [
@@ -121,7 +121,7 @@ def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer
             for image, label in zip(images, labels, strict=True)
         ]
     )
-    assert read >= bare - 0.015
+    assert read >= bare - 0.02
 
 
 def _on_canvas(image, rng):
