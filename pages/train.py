@@ -6,7 +6,7 @@ from digit_core.runs import store as runs
 from digit_core.runs import wording as run_wording
 from digit_core.runs.limits import limits
 from digit_core.runs.store import Run, RunError
-from ui import components, frame, run_list, run_view, training_form, visitor
+from ui import components, frame, run_list, run_view, teaching, training_form, visitor
 
 frame.require()
 
@@ -55,6 +55,7 @@ if allowed.training and len(running) < allowed.at_once:
 elif allowed.training:
     many = "One training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
     st.caption(f"{many} at a time: the next can start when one has ended.")
+teaching.show()
 st.session_state["running"] = {run.id for run in running}
 st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()
 visitor.ask_for_password()

@@ -20,6 +20,7 @@ ORDER = {  # a package may import itself and whatever stands below it
     "paths": 1,
 }
 LOADS_TENSORFLOW = {  # when it is imported; everything else of the core may be loaded by the app
+    "training/adaptation",
     "training/architectures",
     "training/distribution",
     "training/endless",

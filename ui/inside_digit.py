@@ -79,7 +79,7 @@ def unpack(text: str) -> np.ndarray | None:
 
 def link(image: np.ndarray, label: str = "Look inside", model: str | None = None) -> None:
     """A link to this page for a digit, read by the model that the visitor reads with, or the one that is named."""
-    parameters = {"digit": pack(image), "model": model or state.get("model") or model_store.DEFAULT_MODEL}
+    parameters = {"digit": pack(image), "model": model or state.get("model") or model_store.default_name()}
     st.page_link("pages/inside.py", label=label, icon=":material/search:", query_params=parameters)
 
 
@@ -94,7 +94,7 @@ def model() -> StoredModel:
     asked = address.text("model")
     if asked and asked not in known:
         st.warning(f"There is no model called {components.plain(asked)} here. Another one is looked into.")
-    usual = state.get("model") if state.get("model") in known else model_store.DEFAULT_MODEL
+    usual = state.get("model") if state.get("model") in known else model_store.default_name()
     chosen = address.choose("inside_model", "model", known, usual)
     if not is_presented():
         chosen = st.selectbox("Network", list(known), format_func=model_choice.called, key="inside_model")

@@ -36,7 +36,7 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
     folded = st.expander("What other models say", icon=":material/groups:", key="others", on_change="rerun")
     if not folded.open or is_busy:
         return
-    chosen = state.get("model") or model_store.DEFAULT_MODEL
+    chosen = state.get("model") or model_store.default_name()
     with folded:
         for model in model_store.list_models():
             try:

@@ -43,7 +43,7 @@ def table(models: list[StoredModel]) -> None:
 
 def card(model: StoredModel) -> None:
     """One model, and what can be done with it."""
-    chosen = (state.get("model") or model_store.DEFAULT_MODEL) == model.name
+    chosen = (state.get("model") or model_store.default_name()) == model.name
     with st.container(border=True, key=f"model_{model.name}"):
         st.markdown(f"##### {components.plain(model_choice.called(model.name))}")
         st.caption(_summary(model))
@@ -56,6 +56,7 @@ def card(model: StoredModel) -> None:
             ):
                 model_choice.use(None if model.is_default else model.name)
                 st.switch_page("pages/predict.py")
+            _host_choice(model)
             parameters = {"model": model.name}
             st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=parameters)
             st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
@@ -68,9 +69,32 @@ def card(model: StoredModel) -> None:
                 _own(model)
 
 
+def _host_choice(model: StoredModel) -> None:
+    """Which model reads for everybody who has chosen none: whoever this host belongs to decides."""
+    if visitor.who() is None and st.button(
+        "Default for everybody" if model.is_default else "Make it the default",
+        key=f"default_{model.name}",
+        icon=":material/groups:",
+        disabled=model.is_default,
+        help="The model that reads for everybody who has chosen none",
+    ):
+        try:
+            model_store.choose_default(model.name)
+        except ModelError as error:
+            st.error(components.plain(str(error)), icon=":material/error:")
+            return
+        st.rerun()
+
+
 def _summary(model: StoredModel) -> str:
     """What it is, in one line."""
     about, metrics = model.card["data"], model.card["metrics"]
+    if taught := model.card.get("taught"):
+        called = components.plain(model_choice.called(str(taught["from"])))
+        return (
+            f"{called}, taught by {taught['corrections']} corrections: {taught['own_before']:.0%} of them were read "
+            f"right, now {taught['own_after']:.0%}; {metrics['test_accuracy']:.2%} of its test digits."
+        )
     data = components.plain(str(about["name"]))
     return (
         f"{metrics['test_accuracy']:.2%} of its test digits read right, trained on {data} with "
@@ -158,7 +182,7 @@ def _milliseconds(model: StoredModel) -> float | None:
 
 @st.cache_resource(show_spinner=False, max_entries=50)
 def _timed(name: str, file: str) -> float:
-    recognizer = resources.load(None if name == model_store.DEFAULT_MODEL else name)
+    recognizer = resources.load(None if name == model_store.default_name() else name)
     digit, times = np.zeros((1, 28, 28), np.uint8), []
     for _ in range(TIMED):
         began = time.perf_counter()

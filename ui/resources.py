@@ -62,7 +62,7 @@ def _load_once(name: str | None, files: str) -> Recognizer:
 def load(name: str | None) -> Recognizer:
     """The recognizer of that name, loaded once; anew where its files have changed, for a training may have gone on.
 
-    The default one ships with the program and does not change: nothing is read for it at every stroke.
+    The shipped default one does not change: next to nothing is read for it at every stroke.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.
@@ -71,8 +71,9 @@ def load(name: str | None) -> Recognizer:
 
 
 def _files(name: str | None) -> str:
-    """Changes when the files of a model do; "" for the default one, whose never do."""
-    return "" if name is None else cache.key(name)
+    """Changes when the files of a model do; "" for the shipped default one, whose never do."""
+    name = model_store.default_name() if name is None else name
+    return "" if name == model_store.DEFAULT_MODEL else cache.key(name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
@@ -175,7 +176,7 @@ def chosen_recognizer() -> Recognizer:
 
 def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
     """What is read on a canvas, uint8 (height, width, 3); the same picture is read once by each model."""
-    name = None if recognizer.name == model_store.DEFAULT_MODEL else recognizer.name
+    name = None if recognizer.name == model_store.default_name() else recognizer.name
     key = hashlib.sha256(picture.tobytes()).hexdigest(), name, _files(name)
     return _drawings_read().get_or_make(key, lambda: recognizer.read(picture))
 

@@ -1,4 +1,4 @@
-"""The command line: `python -m digit_core predict | train | train-page | evaluate | export | inside | report | models`.
+"""The command line, `python -m digit_core COMMAND`: predict, train, train-page, teach, evaluate, export, and more.
 
 People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
 with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from digit_core import paths
 from digit_core.cli import report as report_command
+from digit_core.cli import teach as teach_command
 from digit_core.cli import train as train_command
 from digit_core.cli import train_page
 from digit_core.data import datasets
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 
     train_command.add_parser(commands)
     train_page.add_parser(commands)
+    teach_command.add_parser(commands)
 
     evaluate = commands.add_parser("evaluate", help="read a data set's test digits and count what is misread")
     evaluate.add_argument("--model", help="name of the model (see the command models)")

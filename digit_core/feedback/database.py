@@ -37,7 +37,16 @@ def url() -> str:
     given = os.environ.get("DIGIT_DATABASE_URL", "").strip()
     if given.startswith(ORDINARY):
         return given.replace(ORDINARY, "postgresql+psycopg://", 1)
-    return given or f"sqlite:///{paths.home() / 'corrections.sqlite3'}"
+    return given or f"sqlite:///{_file()}"
+
+
+def is_there() -> bool:
+    """Whether anything may have been saved: else nobody need open a database."""
+    return bool(os.environ.get("DIGIT_DATABASE_URL", "").strip()) or _file().exists()
+
+
+def _file() -> Path:
+    return paths.home() / "corrections.sqlite3"
 
 
 @contextlib.contextmanager

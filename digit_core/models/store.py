@@ -47,7 +47,7 @@ class StoredModel:
 
     @property
     def is_default(self) -> bool:
-        return self.name == DEFAULT_MODEL
+        return self.name == default_name()
 
     @property
     def is_shipped(self) -> bool:
@@ -95,13 +95,42 @@ class StoredModel:
         return content
 
 
+def default_name() -> str:
+    """The model that reads where none is named: the one that this host has chosen, else the shipped one."""
+    try:
+        name = _choice().read_text()[:100].strip()
+    except (OSError, UnicodeDecodeError):
+        return DEFAULT_MODEL
+    is_there = NAME.fullmatch(name) and any(os.path.isfile(root / name / "card.json") for root in _roots())
+    return name if is_there else DEFAULT_MODEL
+
+
+def choose_default(name: str) -> None:
+    """Let a model read where none is named, for everybody on this host.
+
+    Raises:
+        ModelError: there is no such model, or the choice cannot be written.
+    """
+    find(name)
+    try:
+        _choice().parent.mkdir(parents=True, exist_ok=True)
+        with paths.replacing_file(_choice()) as file:
+            file.write(name.encode())
+    except OSError as error:
+        raise ModelError(f"The choice cannot be kept: {error.strerror or error}.") from error
+
+
+def _choice() -> Path:
+    return paths.home() / "default-model.txt"
+
+
 def find(name: str | None = None) -> StoredModel:
     """The model of that name, the default one for None.
 
     Raises:
         ModelError: there is none, or its card cannot be read.
     """
-    name = DEFAULT_MODEL if name is None else name
+    name = default_name() if name is None else name
     paths.recover_folders(paths.home() / "models")
     for folder in _roots():
         if NAME.fullmatch(name) and os.path.isfile(folder / name / "card.json"):

@@ -1,0 +1,213 @@
+"""Teach a trained network one's own hand from a few corrections, so that it forgets nothing.
+
+    adapted = adapt(start, own, datasets.load("mnist"))
+
+Each step sees corrections, distorted anew, beside MNIST's digits. The corrections are learnt by their labels; on
+MNIST's digits the network is to answer as it did before (Li, Hoiem: Learning without Forgetting, 2016). After each
+step the weights are drawn back towards where they began (L2-SP; Li, Grandvalet, Davoine: Explicit Inductive Bias for
+Transfer Learning, 2018). Normalisation keeps its statistics. Of the way from the old weights to the new ones, the
+longest part is gone that costs nothing on MNIST's validation digits (Wortsman et al.: Robust Fine-Tuning, 2022).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from digit_core.data import augmentation
+from digit_core.data.datasets import Dataset, Split
+from digit_core.evaluation.metrics import Evaluation, evaluate
+from digit_core.feedback.teaching import Lessons
+from digit_core.models.store import StoredModel
+from digit_core.pictures.normalization import batch
+
+PARTS_OF_THE_WAY = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
+CHOOSING = 3000  # MNIST validation digits by which that part is chosen
+
+
+@dataclass(frozen=True)
+class AdaptationSettings:
+    """What decides an adaptation.
+
+    Attributes:
+        steps: of the optimizer.
+        own, usual: corrections and MNIST digits a step.
+        learning_rate: of Adam, falling to 0 along a cosine.
+        hold: fraction of the way back to the old weights that each step goes, times the learning rate.
+        faithful: weight of answering as before on MNIST's digits.
+        loss_allowed: fraction of MNIST's validation digits that may be lost.
+        augmentation: a name in `augmentation.DISTORTIONS`, for the corrections.
+    """
+
+    steps: int = 200
+    own: int = 48
+    usual: int = 48
+    learning_rate: float = 4e-4
+    hold: float = 5.0
+    faithful: float = 1.0
+    loss_allowed: float = 0.0004
+    augmentation: str = "gentle"
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """An adapted network, and how it reads beside the old one.
+
+    Attributes:
+        way: the part of the way to the new weights that was gone, 0..1.
+        before, after: on the corrections kept apart, or on those it learnt from if these are too few to keep any.
+        base_before, base_after: on the usual data set's validation digits.
+        kept_apart: whether `before` and `after` are of corrections that it did not learn from.
+        seconds: that it took.
+    """
+
+    model: keras.Model
+    way: float
+    before: Evaluation
+    after: Evaluation
+    base_before: Evaluation
+    base_after: Evaluation
+    kept_apart: bool
+    seconds: float
+
+
+def adapt(
+    start: StoredModel,
+    own: Split,
+    base: Dataset,
+    settings: AdaptationSettings | None = None,
+    apart: Split | None = None,
+    on_step: Callable[[int, int], None] = lambda done, of: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Adapted | None:
+    """Teach a stored network the digits of `own`; None if it was stopped.
+
+    Args:
+        own: what it learns from, at least one digit.
+        base: what it must not forget; its training and validation parts are used.
+        apart: corrections to measure by, which it does not learn from.
+        on_step: told how many steps are done, of how many.
+    """
+    began, settings = time.monotonic(), settings or AdaptationSettings()
+    keras.utils.set_random_seed(settings.seed)
+    model = start.load_keras()
+    old = model.get_weights()
+    usual = _sample(base.train, settings.steps * settings.usual, settings.seed)
+    faithful = model.predict(batch(usual.images), batch_size=500, verbose=0)
+    if not _learn(model, own, usual, faithful, settings, on_step, should_stop):
+        return None
+    new = model.get_weights()
+    way, base_before, base_after = _gone(model, old, new, _sample(base.validation, CHOOSING, 0), settings)
+    measured = apart if apart is not None and len(apart) else own
+    after = _evaluated(model, measured)
+    model.set_weights(old)
+    before = _evaluated(model, measured)
+    model.set_weights(_between(old, new, way))
+    return Adapted(model, way, before, after, base_before, base_after, measured is apart, time.monotonic() - began)
+
+
+def describe(adapted: Adapted, start: StoredModel, base: Dataset, lessons: Lessons) -> dict[str, Any]:
+    """What the card of an adapted model says: as its start's, with what it learnt; the test part is read here, once."""
+    network = adapted.model
+    after = _evaluated(network, base.test)
+    old = start.load_keras()
+    before = _evaluated(old, base.test)
+    kept = ("parameters", "multiply_adds", "reliability")
+    about = {name: start.card[name] for name in kept if name in start.card}
+    figures = {"accuracy": after.accuracy, "loss": after.log_loss, "calibration_error": after.calibration_error}
+    return {
+        **about,
+        "settings": start.card["settings"],
+        "data": {**start.card["data"], "name": f"{start.card['data']['name']}+corrections"},
+        "metrics": {f"test_{name}": round(value, 5) for name, value in figures.items()},
+        "reliability": {"test": after.reliability()},
+        "taught": {
+            "from": start.name,
+            "corrections": len(lessons.train),
+            "kept_apart": len(lessons.apart) if adapted.kept_apart else 0,
+            "own_before": adapted.before.accuracy,
+            "own_after": adapted.after.accuracy,
+            "base": base.name,
+            "base_before": before.accuracy,
+            "base_after": after.accuracy,
+            "way": adapted.way,
+            "seconds": round(adapted.seconds, 1),
+        },
+    }
+
+
+def _learn(model, own: Split, usual: Split, faithful: np.ndarray, settings, on_step, should_stop) -> bool:
+    """Take the steps; False if it was stopped."""
+    rng, distortion = np.random.default_rng(settings.seed), augmentation.DISTORTIONS[settings.augmentation]
+    variables = model.trainable_variables
+    first = [tf.constant(variable) for variable in variables]
+    optimizer = keras.optimizers.Adam(settings.learning_rate)
+    optimizer.build(variables)
+
+    @tf.function(reduce_retracing=True)
+    def step(images, labels, targets, rate):
+        with tf.GradientTape() as tape:
+            probabilities = tf.clip_by_value(model(images, training=False), 1e-7, 1.0)
+            new, known = probabilities[: settings.own], probabilities[settings.own :]
+            learnt = -tf.reduce_mean(tf.math.log(tf.gather(new, labels, batch_dims=1)))
+            kept = tf.reduce_mean(tf.reduce_sum(targets * (tf.math.log(targets + 1e-7) - tf.math.log(known)), 1))
+            loss = learnt + settings.faithful * kept
+        optimizer.apply(tape.gradient(loss, variables), variables)
+        for variable, begun in zip(variables, first, strict=True):
+            variable.assign_sub(settings.hold * rate * (variable - begun))
+
+    for number in range(settings.steps):
+        if should_stop():
+            return False
+        rate = settings.learning_rate * (1 + np.cos(np.pi * number / settings.steps)) / 2
+        optimizer.learning_rate.assign(rate)
+        chosen = _balanced(own.labels, settings.own, rng)
+        distorted = augmentation.distort(own.images[chosen], own.labels[chosen], distortion, rng)
+        places = slice(number * settings.usual, (number + 1) * settings.usual)
+        images = np.concatenate([batch(distorted), batch(usual.images[places])])
+        step(
+            tf.constant(images),
+            tf.constant(own.labels[chosen].astype(np.int32)),
+            tf.constant(faithful[places]),
+            tf.constant(rate, tf.float32),
+        )
+        on_step(number + 1, settings.steps)
+    return True
+
+
+def _balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    """Places of corrections, each of the digits that there are as often."""
+    groups = [np.flatnonzero(labels == value) for value in np.unique(labels)]
+    return np.array([rng.choice(groups[rng.integers(len(groups))]) for _ in range(count)])
+
+
+def _gone(model, old, new, validation: Split, settings) -> tuple[float, Evaluation, Evaluation]:
+    """The longest part of the way that costs next to nothing, and what is read before and after."""
+    model.set_weights(old)
+    before = _evaluated(model, validation)
+    for way in PARTS_OF_THE_WAY:
+        model.set_weights(_between(old, new, way))
+        after = _evaluated(model, validation)
+        if after.accuracy >= before.accuracy - settings.loss_allowed:
+            break
+    return way, before, after
+
+
+def _between(old, new, way: float) -> list[np.ndarray]:
+    return [(1 - way) * a + way * b for a, b in zip(old, new, strict=True)]
+
+
+def _evaluated(model: keras.Model, split: Split) -> Evaluation:
+    return evaluate(model.predict(batch(split.images), batch_size=500, verbose=0), split.labels)
+
+
+def _sample(split: Split, count: int, seed: int) -> Split:
+    """So many digits at random, all different where there are enough."""
+    rng = np.random.default_rng([seed, 7])
+    places = rng.permutation(len(split))[:count] if count <= len(split) else rng.integers(len(split), size=count)
+    return Split(split.images[places], split.labels[places])

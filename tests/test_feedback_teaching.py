@@ -1,0 +1,105 @@
+"""Teaching a network from corrections: what it learns, what it keeps, and that a wrong correction waits."""
+
+import json
+
+import numpy as np
+import pytest
+
+from digit_core.cli import main as cli
+from digit_core.data import datasets
+from digit_core.data.datasets import Split
+from digit_core.feedback import corrections, teaching
+from digit_core.feedback.corrections import Correction
+from digit_core.feedback.database import FeedbackError
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def saved(labels, held: bool = False) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    corrections.save([Correction(0, int(label), image + place, held=held) for place, label in enumerate(labels)])
+
+
+def test_one_of_four_of_a_digit_is_kept_apart():
+    saved([3] * 8 + [5] * 3)
+    lessons = teaching.lessons()
+    assert np.bincount(lessons.train.labels).tolist() == [0, 0, 0, 6, 0, 3]
+    assert lessons.apart.labels.tolist() == [3, 3]
+    again = teaching.lessons()
+    np.testing.assert_array_equal(lessons.apart.images, again.apart.images)
+
+
+def test_too_few_teach_nothing_and_what_is_held_does_not_count():
+    saved([1, 2])
+    saved([7] * 9, held=True)
+    with pytest.raises(FeedbackError, match="2 corrections"):
+        teaching.lessons()
+
+
+def test_a_host_chooses_its_default_model():
+    assert model_store.default_name() == "inkling"
+    model_store.choose_default("lenet5")
+    assert model_store.find().name == "lenet5"
+    assert [model.name for model in model_store.list_models() if model.is_default] == ["lenet5"]
+    with pytest.raises(ModelError, match="no model"):
+        model_store.choose_default("nobody")
+    for broken in ("nobody", "../secret", "\x00", "lenet5\nx"):
+        (model_store.paths.home() / "default-model.txt").write_text(broken)
+        assert model_store.default_name() == "inkling"
+
+
+@pytest.mark.slow
+def test_a_hand_is_learnt_and_nothing_forgotten():
+    """Somebody writes 4 as a 9 of another's, mirrored: the network learns it, and MNIST's builtin twin stays read."""
+    from digit_core.training import adaptation
+
+    base = datasets.load("builtin")
+    nines = base.train.images[base.train.labels == 9][:24, :, ::-1]
+    own = Split(nines[:12], np.full(12, 4, np.uint8))
+    apart = Split(nines[12:], np.full(12, 4, np.uint8))
+    steps = []
+    settings = adaptation.AdaptationSettings(steps=60, loss_allowed=0.02)
+    adapted = adaptation.adapt(model_store.find("lenet5"), own, base, settings, apart, lambda *step: steps.append(step))
+    assert steps[-1] == (60, 60)
+    assert adapted.kept_apart
+    assert adapted.before.accuracy < 0.5
+    assert adapted.after.accuracy > 0.8
+    assert adapted.base_after.accuracy >= adapted.base_before.accuracy - 0.02
+    again = adaptation.adapt(model_store.find("lenet5"), own, base, settings, apart)
+    for first, second in zip(adapted.model.get_weights(), again.model.get_weights(), strict=True):
+        np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_stopped_it_changes_nothing():
+    from digit_core.training import adaptation
+
+    base = datasets.load("builtin")
+    own = Split(base.train.images[:9], base.train.labels[:9])
+    assert adaptation.adapt(model_store.find("lenet5"), own, base, should_stop=lambda: True) is None
+
+
+@pytest.mark.slow
+def test_the_command_teaches_measures_and_stores(monkeypatch, capsys):
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)  # the built-in digits are what it must not forget
+    command = ["teach", "--model", "lenet5", "--name", "hand", "--json"]
+    assert cli.main(command) == 1
+    assert "At least 5 are needed" in capsys.readouterr().err
+    digits = datasets.load("builtin").test
+    pairs = zip(digits.images[:60], digits.labels[:60], strict=True)
+    corrections.save([Correction(0, int(label), image) for image, label in pairs])
+    assert cli.main(command) == 0
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
+    assert said[0] == {"done": 5, "of": 200}
+    card = model_store.find("hand").card
+    assert card["taught"]["from"] == "lenet5"
+    assert card["taught"]["corrections"] + card["taught"]["kept_apart"] == 60
+    assert said[-1]["own_after"] >= said[-1]["own_before"]
+    assert card["metrics"]["test_accuracy"] == pytest.approx(said[-1]["base_after"], abs=1e-4)
+    assert cli.main([*command[:3], "--name", "lenet5"]) == 1  # a shipped name

@@ -1,0 +1,183 @@
+"""A model that learns from people's corrections: taught in a process of its own, used only when somebody says so."""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+from digit_core import paths
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
+from ui import components, feedback, model_choice, state, visitor
+
+log = logging.getLogger(__name__)
+
+NAME = "my-hand"  # of taught models, with a number from the second on
+LONGEST = 900  # seconds that the process may take
+EVERY = 0.5  # seconds between looks at the process
+
+
+@dataclass
+class Teaching:
+    """The process that teaches now, or the last one: how far it is, and what came of it.
+
+    Attributes:
+        done: the fraction that is done, 0..1.
+        result: what the command said at the end, or None.
+        error: a sentence, if it did not come to its end.
+    """
+
+    process: subprocess.Popen | None = None
+    done: float = 0.0
+    result: dict[str, Any] | None = None
+    error: str = ""
+    began: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+
+@st.cache_resource(show_spinner=False)
+def _teaching() -> Teaching:
+    return Teaching()
+
+
+def show() -> None:
+    """Offer to teach, show how far it is, and what was gained; for whoever this host belongs to."""
+    if not feedback.is_allowed() or visitor.who() is not None:
+        return
+    count = _count()
+    if count is None:
+        return
+    with st.container(border=True, key="teaching"):
+        st.subheader("Teach it my hand", anchor=False)
+        teaching = _teaching()
+        if teaching.is_running:
+            st.fragment(run_every=EVERY)(_progress)()
+            return
+        if teaching.result:
+            _gained(teaching.result)
+        if teaching.error:
+            st.error(teaching.error, icon=":material/error:")
+        _offer(count)
+
+
+def _count() -> int | None:
+    """How many corrections there are to learn from; None if they cannot be read."""
+    from digit_core.feedback import corrections
+    from digit_core.feedback.database import FeedbackError, is_there
+
+    try:
+        return len(corrections.digits()[1]) if is_there() else 0
+    except FeedbackError as error:
+        log.info("Corrections cannot be counted: %s", error)
+        return None
+
+
+def _offer(count: int) -> None:
+    from digit_core.feedback.teaching import FEWEST
+
+    if count < FEWEST:
+        st.markdown(
+            "When an answer is wrong, say so under it on the first page. "
+            f"From {FEWEST} corrections on, a network can learn your hand here. So far there "
+            + ("is 1." if count == 1 else f"are {count}.")
+        )
+        return
+    name = components.plain(model_choice.called(state.get("model") or model_store.default_name()))
+    st.markdown(
+        f"**{count} corrections** are saved. {name} learns from them in about a minute, and is compared with what it "
+        "was before. Nothing changes until you say so."
+    )
+    st.button("Teach it", key="teach_start", type="primary", icon=":material/school:", on_click=_start)
+
+
+def _start() -> None:
+    teaching, model = _teaching(), state.get("model") or model_store.default_name()
+    with teaching.lock:
+        if teaching.is_running:
+            return
+        command = [sys.executable, "-m", "digit_core", "teach", "--json", "--model", model, "--name", _free_name()]
+        teaching.done, teaching.result, teaching.error, teaching.began = 0.0, None, "", time.monotonic()
+        try:
+            teaching.process = subprocess.Popen(
+                command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+        except OSError:
+            log.exception("The teaching process cannot be started")
+            teaching.error = "Teaching cannot be started at the moment."
+            return
+        threading.Thread(target=_watch, args=(teaching, teaching.process), daemon=True).start()
+
+
+def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
+    """Read what the process says until it ends."""
+    timer = threading.Timer(LONGEST, process.kill)
+    timer.start()
+    errors: list[str] = []
+    reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    reader.start()
+    for line in process.stdout:
+        said = json.loads(line) if line.startswith("{") else {}
+        if "of" in said:
+            teaching.done = said["done"] / said["of"]
+        elif "name" in said:
+            teaching.result = said
+    code = process.wait()
+    timer.cancel()
+    reader.join(5)
+    if teaching.result is None and code != 130:
+        log.warning("Teaching ended with %s: %s", code, "".join(errors)[-2000:])
+        teaching.error = "Teaching did not come to its end. The server's log says why."
+
+
+def _progress() -> None:
+    """A bar while the process runs, and the whole page anew when it has ended."""
+    teaching = _teaching()
+    if not teaching.is_running:
+        st.rerun()
+    starts = teaching.done == 0
+    st.progress(teaching.done, "Starting ..." if starts else "Measuring ..." if teaching.done == 1 else "Learning ...")
+    st.button("Stop", key="teach_stop", icon=":material/stop:", on_click=teaching.process.terminate)
+
+
+def _gained(result: dict[str, Any]) -> None:
+    """Before and after, side by side, and what can be done with the taught model."""
+    try:
+        model = model_store.find(result["name"])
+    except ModelError:  # deleted meanwhile
+        return
+    own, base = st.columns(2)
+    apart = f"{result['kept_apart']} corrections kept apart" if result["kept_apart"] else "your corrections"
+    for place, label, kind in ((own, apart, "own"), (base, f"{result['base'].upper()}'s test digits", "base")):
+        before, after = result[f"{kind}_before"], result[f"{kind}_after"]
+        place.metric(
+            f"Of {label}, read right", f"{after:.2%}", f"{100 * (after - before):+.2f} points, {before:.2%} before"
+        )
+    used = state.get("model") == model.name
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        if used:
+            st.caption("It reads for you now.", width="content")
+            st.button("Undo", key="teach_undo", icon=":material/undo:", on_click=_use, args=(result["from"],))
+        else:
+            st.button("Read with it", key="teach_use", icon=":material/draw:", on_click=_use, args=(model.name,))
+        st.page_link("pages/models.py", label="All models", icon=":material/deployed_code:")
+
+
+def _use(name: str) -> None:
+    model_choice.use(None if name == model_store.default_name() else name)
+
+
+def _free_name() -> str:
+    taken = {model.name for model in model_store.list_models()}
+    names = [NAME, *(f"{NAME}-{number}" for number in range(2, 1000))]
+    return next(name for name in names if name not in taken)
