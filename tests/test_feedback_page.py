@@ -1,4 +1,4 @@
-""""Right?" under a reading, without a browser: AppTest runs the real entry."""
+""" "Right?" under a reading, without a browser: AppTest runs the real entry."""
 
 import base64
 from pathlib import Path

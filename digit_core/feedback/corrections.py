@@ -15,7 +15,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select, update
 
 from digit_core import Digit
 from digit_core.feedback import database
@@ -29,6 +29,7 @@ MOST = 50_000  # corrections in all
 MOST_A_SESSION = 200  # in `HOUR`
 HOUR = 3600  # seconds
 MOST_AT_ONCE = 100
+MOST_VARIABLES = 500  # of one query
 HELD_BELOW = 0.01  # the probability that the model gives the truth, below which a correction waits for a look
 AROUND = 1.9  # sides of a mark's box that are kept of a picture
 PICTURE_SIDE = 96  # pixels of it
@@ -102,20 +103,23 @@ def of(digit: Digit, truth: int, text: str, model: str, session: str, picture: n
     )
 
 
-def save(some: Sequence[Correction]) -> int:
+def save(some: Sequence[Correction], is_limited: bool = True) -> int:
     """Save corrections; those that are there already are not saved twice. Returns how many were new.
+
+    Args:
+        is_limited: whether they come from a visitor, who may save so many at once and an hour.
 
     Raises:
         FeedbackError: there are too many, or the database cannot be written.
     """
-    if len(some) > MOST_AT_ONCE:
+    if is_limited and len(some) > MOST_AT_ONCE:
         raise FeedbackError(f"At most {MOST_AT_ONCE} corrections can be saved at once.")
     with database.writing() as connection:
-        known = set(connection.scalars(select(corrections.c.id).where(corrections.c.id.in_([c.id for c in some]))))
+        known = _known(connection, [correction.id for correction in some])
         new = [correction for correction in some if correction.id not in known]
         if connection.scalar(select(func.count()).select_from(corrections)) + len(new) > MOST:
             raise FeedbackError("There is no room for more corrections.")
-        for session in {correction.session for correction in new}:
+        for session in {correction.session for correction in new} if is_limited else ():
             recent = and_(corrections.c.session == session, corrections.c.created > time.time() - HOUR)
             count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
             if count + sum(c.session == session for c in new) > MOST_A_SESSION:
@@ -202,6 +206,15 @@ def agreement() -> list[dict[str, Any]]:
     query = select(*columns, func.count().label("count"), func.sum(is_right).label("agreed"))
     with database.reading() as connection:
         return [dict(row) for row in connection.execute(query.group_by(*columns).order_by(*columns)).mappings()]
+
+
+def _known(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Which of these ids are there."""
+    found: set[str] = set()
+    for start in range(0, len(ids), MOST_VARIABLES):
+        some = ids[start : start + MOST_VARIABLES]
+        found |= set(connection.scalars(select(corrections.c.id).where(corrections.c.id.in_(some))))
+    return found
 
 
 def _only(truth: int | None, model: str | None, held: bool | None, wrong: bool) -> list[ColumnElement[bool]]:

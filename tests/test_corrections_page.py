@@ -1,0 +1,112 @@
+"""Corrections on the Models page, without a browser: only whoever the host belongs to sees and mends them."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from digit_core.data import datasets
+from digit_core.feedback import corrections
+from digit_core.feedback.corrections import Correction
+
+ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def some() -> list[Correction]:
+    digits = datasets.load("builtin").test.images
+    made = [
+        Correction(7, 1, digits[0], "inkling", probability=0.001, held=True),
+        Correction(7, 1, digits[1], "<b>x</b>", probability=0.2),
+        Correction(4, 4, digits[2], "inkling", probability=0.9),
+    ]
+    corrections.save(made)
+    return made
+
+
+def opened(**session):
+    app = AppTest.from_file(ENTRY, default_timeout=60).run()
+    for name, value in {"corrections": True, **session}.items():
+        app.session_state[name] = value
+    app.switch_page("pages/models.py")
+    app.run()
+    assert not app.exception
+    return app
+
+
+def boxes(app) -> list[str]:
+    return [box.label for box in app.checkbox]
+
+
+def test_without_corrections_it_says_how_they_come():
+    app = opened()
+    assert any("Right?" in element.value for element in app.markdown)
+
+
+def test_the_held_ones_come_first_and_are_let_teach(some):
+    app = opened()
+    assert boxes(app) == ["7 → 1"]
+    app.checkbox(key=f"correction_{some[0].id}").check().run()
+    app.button(key="corrections_approve").click().run()
+    assert corrections.number(held=True) == 0
+    assert sorted(corrections.digits()[1]) == [1, 1, 4]
+    assert not app.exception
+
+
+def test_all_like_one_are_mended_at_once(some):
+    app = opened(corrections_which="all")
+    assert boxes(app) == ["7 → 1", "7 → 1", "4"]
+    app.checkbox(key=f"correction_{some[1].id}").check().run()
+    app.button(key="corrections_alike").click().run()
+    app.selectbox(key="corrections_truth").set_value(7).run()
+    app.button(key="corrections_change").click().run()
+    assert [c.truth for c in corrections.listed()] == [7, 7, 4]
+    app.checkbox(key=f"correction_{some[2].id}").check().run()
+    assert not app.exception
+
+
+def test_one_is_deleted(some):
+    app = opened(corrections_which="wrong")
+    app.checkbox(key=f"correction_{some[0].id}").check().run()
+    app.button(key="corrections_delete").click().run()
+    assert corrections.number() == 2
+    assert not app.exception
+
+
+def test_a_file_of_digits_is_added_and_a_broken_one_says_why(some):
+    packed = io.BytesIO()
+    digits = datasets.load("builtin").test
+    np.savez(packed, x_train=digits.images[10:20], y_train=digits.labels[10:20])
+    app = opened()
+    app.file_uploader(key="corrections_import").upload("own.npz", packed.getvalue(), "application/zip").run()
+    app.button(key="corrections_add").click().run()
+    assert corrections.number() == 13
+    app.file_uploader(key="corrections_import").upload("own.npz", b"broken", "application/zip").run()
+    app.button(key="corrections_add").click().run()
+    assert corrections.number() == 13
+    assert any("file" in error.value for error in app.error)
+    assert not app.exception
+
+
+def test_likely_label_errors_are_suggested(recognizer):
+    digits = datasets.load("builtin").test
+    images, labels = digits.images[:61], digits.labels[:61].astype(int)
+    wrong = int(recognizer.classify(images).max(1).argmax())  # the one that is read most surely
+    was, labels[wrong] = labels[wrong], (labels[wrong] + 3) % 10
+    corrections.save([Correction(0, int(label), image) for image, label in zip(images, labels, strict=True)])
+    app = opened(label_errors_data="corrections")
+    assert any("of 61" in caption.value for caption in app.caption)
+    assert any(f"{labels[wrong]}, likely {was}" in caption.value for caption in app.caption)
+
+
+def test_other_visitors_of_a_public_host_see_nothing_of_it(some, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    assert boxes(opened(visitor_token="ab" * 32)) == []
+    assert boxes(opened(visitor_token="ab" * 32, is_owner=True)) == ["7 → 1"]

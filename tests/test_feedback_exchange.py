@@ -1,0 +1,64 @@
+"""Corrections as files and back; what is wrong with a file changes nothing."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from digit_core.data import datasets
+from digit_core.feedback import corrections, exchange
+from digit_core.feedback.corrections import NO_DIGIT, Correction
+from digit_core.feedback.database import FeedbackError
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def some() -> list[Correction]:
+    digits = datasets.load("builtin").test
+    made = [
+        Correction(int(v), int(v), i, text="=1+1") for i, v in zip(digits.images[:6], digits.labels[:6], strict=True)
+    ]
+    made.append(Correction(3, NO_DIGIT, digits.images[6]))
+    corrections.save(made)
+    return made
+
+
+def test_a_zip_holds_pictures_and_a_table(some):
+    with zipfile.ZipFile(io.BytesIO(exchange.to_zip())) as archive:
+        rows = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
+        assert {row["file"] for row in rows} | {"corrections.csv"} == set(archive.namelist())
+    assert sorted(row["truth"] for row in rows) == sorted([*(str(c.truth) for c in some[:6]), "no digit"])
+    assert {row["text"] for row in rows} == {"", "'=1+1"}  # no formula for a spreadsheet
+
+
+def test_what_was_exported_comes_back_and_never_twice(some, tmp_path):
+    for name, content in (("own.npz", exchange.to_npz()), ("own.zip", exchange.to_zip())):
+        corrections.remove([c.id for c in corrections.listed()])
+        (tmp_path / name).write_bytes(content)
+        assert exchange.from_file(tmp_path / name) == 6
+        assert exchange.from_file(tmp_path / name) == 0
+        assert sorted(corrections.digits()[1]) == sorted(c.truth for c in some[:6])
+
+
+@pytest.mark.parametrize("name", ["own.npz", "own.zip", "own.csv", "own.jsonl", "own.txt"])
+@pytest.mark.parametrize("content", [b"", b"\x00" * 100, b"x,y\n1,2\n", b"PK\x03\x04" + b"\xff" * 60], ids=len)
+def test_a_broken_file_changes_nothing_and_says_why(some, tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FeedbackError, match=r"\w"):
+        exchange.from_file(tmp_path / name)
+    assert corrections.number() == 7
+
+
+def test_too_many_digits_are_refused(tmp_path):
+    path = tmp_path / "many.npz"
+    images = np.random.default_rng(0).integers(0, 255, (5001, 28, 28), dtype=np.uint8)
+    np.savez(path, x_train=images, y_train=np.zeros(5001, np.uint8))
+    with pytest.raises(FeedbackError, match="5,000"):
+        exchange.from_file(path)
+    assert corrections.number() == 0

@@ -1,0 +1,92 @@
+"""Labels that are likely wrong in the data at hand: suggestions for a person, never changed by themselves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from digit_core.data import datasets, mnist
+from digit_core.data.datasets import DatasetError, Split
+from digit_core.evaluation import label_errors
+from digit_core.evaluation.label_errors import Suspect
+from digit_core.models.store import ModelError
+from ui import components, resources
+
+CORRECTIONS = "corrections"
+MOST = 48  # suspects that are shown
+WORDS = (
+    "Found by confident learning: the chosen model is surer of another digit than it usually is of that digit's own. "
+    "Labels that it was trained on it may have learnt by heart; so a training part shows fewer than it holds."
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many digits were looked through, how many suspects there are, and the likeliest of them with pictures."""
+
+    digits: int
+    number: int
+    shown: list[tuple[Suspect, np.ndarray]]
+
+
+def show() -> None:
+    """A data set to choose, and its suspects."""
+    st.markdown("**Labels that are likely wrong**")
+    parts = _parts()
+    chosen = st.selectbox("In which digits", list(parts), index=None, format_func=parts.get, key="label_errors_data",
+                          placeholder="Choose some digits")  # fmt: skip
+    if chosen is None:
+        return
+    try:
+        with st.spinner("Reading the digits ..."):
+            version = _version() if chosen == CORRECTIONS else 0
+            found = _suspects(chosen, version, *resources.chosen_model())
+    except (DatasetError, ModelError) as error:
+        st.error(components.plain(str(error)), icon=":material/error:")
+        return
+    st.caption(f"{found.number:,} of {found.digits:,}. {WORDS}")
+    with st.container(horizontal=True, gap="small", key="label_errors"):
+        for suspect, image in found.shown:
+            with st.container(width=92, gap="xxsmall"):
+                said = f"{suspect.label}, likely {suspect.likely}"
+                st.image(components.enlarged(image), width=88, alt=f"Labelled {said}")
+                st.caption(said)
+
+
+def _parts() -> dict[str, str]:
+    """What can be looked through, and its name for people."""
+    names = {CORRECTIONS: "Corrections"}
+    for data in ["mnist", "builtin"] if mnist.is_at_hand() else ["builtin"]:
+        called = "MNIST" if data == "mnist" else "Built-in digits"
+        names |= {f"{data} {part}": f"{called}, {part} part" for part in ("train", "validation", "test")}
+    return names
+
+
+@st.cache_resource(show_spinner=False, max_entries=20)
+def _suspects(which: str, version: int, model: str | None, files: str) -> Found:
+    digits = _digits(which)
+    probabilities = resources.load(model).classify(digits.images)
+    found = label_errors.suspects(probabilities, digits.labels.astype(int))
+    shown = [(suspect, digits.images[suspect.place].copy()) for suspect in found[:MOST]]
+    count = len(digits)
+    del digits
+    resources.release()
+    return Found(count, len(found), shown)
+
+
+def _digits(which: str) -> Split:
+    if which == CORRECTIONS:
+        from digit_core.feedback import corrections
+
+        images, labels, _ = corrections.digits()
+        return Split(images, labels)
+    data, part = which.split()
+    return getattr(datasets.load(data), part)
+
+
+def _version() -> int:
+    """Changes when corrections do."""
+    from digit_core.feedback import corrections
+
+    _, labels, ids = corrections.digits()
+    return hash((tuple(ids), labels.tobytes()))
