@@ -3,7 +3,7 @@
 import streamlit as st
 
 from digit_core.reading import wording
-from ui import actions, canvas, components, feedback, frame, model_choice, resources, uploads, welcome, why
+from ui import actions, canvas, components, feedback, frame, history, model_choice, resources, uploads, welcome, why
 
 frame.require()
 
@@ -34,14 +34,19 @@ def draw() -> None:
     with more:
         if read:
             components.acts(reading.text, sentence, canvas.link())
+            asked = st.container()
             digit = components.details(picture, reading, "drawn", newest=canvas.newest())
-            feedback.show(picture, reading, digit, "drawn", is_busy=canvas.is_drawing())
+            with asked:
+                feedback.show(picture, reading, digit, "drawn", is_busy=canvas.is_drawing())
             why.show(digit, "drawn", is_busy=canvas.is_drawing())
             model_choice.others(picture, is_busy=canvas.is_drawing())
         elif picture is None:
             welcome.show()
     with left:
         canvas.keep()
+        if not canvas.is_drawing():
+            history.note_drawing(picture, reading, sentence if read else "")
+        history.keep("drawn")
 
 
 @st.fragment
@@ -52,6 +57,7 @@ def upload(shown: bool) -> None:
         uploads.keep(files)
     if shown:
         uploads.read_all(uploads.shown(files))
+        history.keep("uploaded")
 
 
 @st.fragment
@@ -62,6 +68,7 @@ def camera() -> None:
     if snapshot:
         with right:
             uploads.read_beside(snapshot)
+    history.keep("taken")
 
 
 drawing_tab, upload_tab, camera_tab = st.tabs(["Draw", "Upload", "Camera"], key="input", on_change="rerun")
@@ -73,4 +80,5 @@ with upload_tab:
 with camera_tab:
     if camera_tab.open:  # a hidden camera would ask for permission
         camera()
+history.show()
 actions.listen()

@@ -251,6 +251,7 @@ def _show_sample() -> None:
 
 def _show(objects: list[dict], width: int) -> None:
     """Put strokes on the canvas in place of what is there; nothing of that can be put back."""
+    state.put("history_sheet", None)
     state.put("undone", [])
     _put(objects, width)
 

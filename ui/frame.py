@@ -15,6 +15,7 @@ TITLES = {
     "train": "Train · Inkling",
     "evaluate": "Evaluate · Inkling",
     "inside": "Inside · Inkling",
+    "models": "Models · Inkling",
 }
 
 STYLE = """
@@ -41,6 +42,11 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   border: 1px solid rgba(128, 136, 156, 0.5); border-radius: 1rem; padding: 0.15rem 0.75rem; min-height: 2rem; }
 .ink-acts button:hover { border-color: currentcolor; }
 .ink-acts button:disabled { opacity: 0.4; cursor: default; }
+.ink-history { display: flex; flex-wrap: wrap; gap: 0.6rem; list-style: none; padding: 0; margin: 0 0 0.6rem; }
+.ink-history li { width: 104px; display: flex; flex-direction: column; margin: 0; line-height: 1.3; }
+.ink-history img { width: 100%; height: 72px; object-fit: contain; background: #fff; border-radius: 0.4rem;
+  border: 1px solid rgba(128, 136, 156, 0.35); }
+.ink-history b { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
 /* a click on a digit's picture is one on its button */
@@ -81,7 +87,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 DARK = """
 <style>
 /* white paper glares */
-.st-key-canvas, .st-key-drawn_boxed img, .ink-example { filter: invert(0.9) hue-rotate(180deg); }
+.st-key-canvas, .st-key-drawn_boxed img, .ink-example, .ink-history img { filter: invert(0.9) hue-rotate(180deg); }
 .ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #f0a63c; }
 [data-testid="stButtonGroup"] [data-selected] p { color: #a9c0ff; }
 [data-testid="stBaseButton-primary"] { background: #3a62cc; }

@@ -32,6 +32,11 @@ DEFAULTS: dict[str, Any] = {
     "photo": None,  # name of the example photograph that is read
     "tag": None,  # a random name of this session, which corrections are saved under
     "feedback": {},  # where a reading is shown -> its "name", what was said: {place: (id, truth)}, "asks", "error"
+    "history": [],  # ui.history.Entry of the last readings, the newest last
+    "history_new": [],  # those of them that the browser is given to keep, and how often it was
+    "history_known": False,  # the browser has told which ones it kept over a reload
+    "history_cleared": 0.0,  # when they were cleared, in seconds since 1970
+    "history_sheet": None,  # id of the entry of the drawing that is on the canvas
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
 }
 

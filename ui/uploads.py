@@ -17,7 +17,7 @@ import streamlit as st
 from digit_core import Digit, Reading, UnreadableImageError
 from digit_core.pictures import image_files
 from digit_core.reading import overlay, wording
-from ui import boxes, components, feedback, resources, state, why
+from ui import boxes, components, feedback, history, resources, state, tables, why
 
 log = logging.getLogger(__name__)
 
@@ -162,6 +162,8 @@ def _summary(file) -> Summary:
     least = min((digit.confidence for digit in reading.digits), default=None)
     is_said = len(reading.digits) == 1 or any(digit.trusted for digit in reading.digits)
     text, sentence = (reading.text, wording.sentence(reading)) if is_said else ("", NOTHING)
+    if text:
+        history.note_file(file.name, _digest(file), picture, reading, sentence)
     upright = np.rot90(picture, reading.turned // 90)
     height, width = upright.shape[:2]
     turned = [overlay.turned(digit, picture.shape[:2], reading.turned // 90) for digit in reading.digits]
@@ -270,7 +272,7 @@ def _table(files: list, summaries: list[Summary]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
-    writer.writerows({column: _safe_cell(value) for column, value in row.items()} for row in rows)
+    writer.writerows({column: tables.safe_cell(value) for column, value in row.items()} for row in rows)
     st.download_button(
         "Download as CSV", text.getvalue(), "readings.csv", "text/csv", key="csv", icon=":material/download:"
     )
@@ -283,11 +285,6 @@ def _row(file, summary: Summary) -> dict[str, str]:
         "Least sure": "" if summary.confidence is None else f"{summary.confidence:.0%}",
         "Remark": summary.error or summary.sentence,
     }
-
-
-def _safe_cell(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever the file was called."""
-    return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def _alternative(summary: Summary) -> str:

@@ -1,0 +1,239 @@
+"""What was read in this tab: the last readings with small pictures, to look back at, to download, to clear.
+
+The session holds them, and the browser keeps them in the tab's own storage over a reload; they are stored nowhere
+else, and nobody else sees them. What comes back from the browser is checked, for it is from anybody.
+"""
+
+import base64
+import binascii
+import csv
+import html
+import io
+import re
+import time
+import zipfile
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import streamlit as st
+
+from digit_core import Reading, records
+from digit_core.pictures import image_files
+from digit_core.reading import overlay
+from ui import resources, state, tables
+
+MOST = 60  # readings
+SIDE = 96  # pixels of a small picture
+LARGEST = 12_000  # characters of one
+MOST_NAME, MOST_TEXT, MOST_SENTENCE = 80, 200, 300  # characters
+DRAWN = "drawing"
+PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
+SENT = 3  # times that an entry is given to the browser to keep
+EVERY = 2  # seconds after which an open list is looked at anew
+
+_JS = """
+const STORE = "inkling-history", MOST = 60;
+
+function kept() {
+  try { return JSON.parse(window.sessionStorage.getItem(STORE) ?? "[]"); } catch (error) { return []; }
+}
+
+export default function ({ data, setStateValue }) {
+  if (!data.known) {
+    setStateValue("kept", JSON.stringify(kept()));
+    return;
+  }
+  let entries = kept();
+  if (data.cleared) entries = entries.filter((entry) => entry.when > data.cleared);
+  for (const entry of data.newest) {
+    const place = entries.findIndex((other) => other.id === entry.id);
+    if (place >= 0) entries[place] = entry; else entries.push(entry);
+  }
+  try { window.sessionStorage.setItem(STORE, JSON.stringify(entries.slice(-MOST))); } catch (error) { /* full */ }
+}
+"""
+
+_component = st.components.v2.component("inkling_history", html="<div></div>", css="div { height: 0; }", js=_JS)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A reading: `id` names it, `when` is in seconds since 1970, `picture` a small data URL."""
+
+    id: str
+    when: float
+    name: str
+    text: str
+    sentence: str
+    model: str
+    picture: str
+
+
+def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: str) -> None:
+    """Keep a drawing's reading; while more is drawn on the same sheet it is one entry. None: the sheet is blank."""
+    if picture is None or reading is None or not reading.digits:
+        if picture is None:
+            close()
+        return
+    sheet = state.get("history_sheet")
+    if sheet is None:
+        sheet = f"{DRAWN}-{time.time_ns()}"
+        state.put("history_sheet", sheet)
+    last = _find(sheet)
+    model = resources.chosen_recognizer().name
+    if last and (last.text, last.sentence, last.model) == (reading.text, sentence, model):
+        return
+    _add(_entry(sheet, "Drawing", picture, reading, sentence, model))
+
+
+def note_file(name: str, digest: str, picture: np.ndarray, reading: Reading, sentence: str) -> None:
+    """Keep what a file says, once for each model."""
+    model = resources.chosen_recognizer().name
+    _add(_entry(f"{digest}-{model}"[:MOST_NAME], name, picture, reading, sentence, model))
+
+
+def close() -> None:
+    """What is drawn from now on is another drawing."""
+    state.put("history_sheet", None)
+
+
+def keep(key: str) -> None:
+    """Mount the part that keeps the readings in the browser, and takes back those from before a reload."""
+    said = (st.session_state.get(f"history_{key}") or {}).get("kept")
+    if isinstance(said, str) and not state.get("history_known"):
+        entries = {entry.id: entry for entry in [*unpacked(said), *state.get("history")]}
+        state.put("history", list(entries.values())[-MOST:])
+        state.put("history_known", True)
+    known = state.get("history_known")
+    newest = [asdict(entry) for entry, _ in state.get("history_new")]
+    _component(
+        key=f"history_{key}",
+        data={"known": known, "newest": newest, "cleared": state.get("history_cleared")},
+        default={"kept": None},
+        on_kept_change=lambda: None,
+    )
+    if known:  # of runs that follow closely, the browser sees the last one alone: each entry is sent some times
+        left = [(entry, times + 1) for entry, times in state.get("history_new") if times + 1 < SENT]
+        state.put("history_new", left)
+
+
+def show() -> None:
+    """The readings, folded away."""
+    folded = st.expander("History", icon=":material/history:", key="history_list", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
+        st.fragment(run_every=EVERY)(_list)()
+
+
+def _list() -> None:
+    entries = state.get("history")
+    if not entries:
+        st.caption("What is read in this tab is listed here. It stays in your browser until you close the tab.")
+        return
+    tiles = "".join(_tile(entry) for entry in reversed(entries))
+    st.html(f'<ul class="ink-history">{tiles}</ul>')
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.download_button("Download as CSV", lambda: to_csv(entries), "history.csv", "text/csv", key="history_csv",
+                           icon=":material/download:", on_click="ignore")  # fmt: skip
+        st.download_button("With the pictures", lambda: to_zip(entries), "history.zip", "application/zip",
+                           key="history_zip", icon=":material/download:", on_click="ignore")  # fmt: skip
+        if st.button("Clear the history", key="history_clear", icon=":material/delete:"):
+            _clear()
+            st.rerun()  # of the whole page, so that the browser clears what it has kept
+    st.caption("It stays in this tab of your browser, and is gone when you close it.")
+
+
+def _tile(entry: Entry) -> str:
+    when = time.strftime("%H:%M", time.localtime(entry.when))
+    said = html.escape(entry.text.replace("/", " / ") or "nothing")
+    title = html.escape(f"{entry.name}, {when}: {entry.sentence}", quote=True)
+    return f'<li title="{title}"><img src="{entry.picture}" alt=""><b>{said}</b><small>{when}</small></li>'
+
+
+def _clear() -> None:
+    state.put("history", [])
+    state.put("history_new", [])
+    state.put("history_cleared", time.time())
+    close()
+
+
+def to_csv(entries: list[Entry]) -> str:
+    """The readings as a table."""
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["time", "what", "reads", "remark", "model"])
+    for entry in entries:
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when))
+        rows.writerow([when, *map(tables.safe_cell, (entry.name, entry.text, entry.sentence, entry.model))])
+    return text.getvalue()
+
+
+def to_zip(entries: list[Entry]) -> bytes:
+    """The table and the small pictures."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("history.csv", to_csv(entries))
+        for number, entry in enumerate(entries, 1):
+            ending = "png" if "image/png" in entry.picture[:20] else "jpg"
+            archive.writestr(f"{number:02d}.{ending}", base64.b64decode(entry.picture.partition(",")[2]))
+    return packed.getvalue()
+
+
+def unpacked(text: str) -> list[Entry]:
+    """The entries that the browser kept; what is none of ours is left out."""
+    if len(text) > MOST * (LARGEST + 1000):
+        return []
+    try:
+        found = records.parse(f'{{"entries": {text}}}'.encode())["entries"]
+    except (ValueError, KeyError):
+        return []
+    entries = [_checked(value) for value in found[-MOST:]] if isinstance(found, list) else []
+    return [entry for entry in entries if entry]
+
+
+def _checked(value) -> Entry | None:
+    if not isinstance(value, dict):
+        return None
+    longest = {"id": MOST_NAME, "name": MOST_NAME, "text": MOST_TEXT, "sentence": MOST_SENTENCE, "model": MOST_NAME}
+    texts = {name: value.get(name) for name in longest}
+    picture, when = value.get("picture"), value.get("when")
+    if not all(isinstance(text, str) and len(text) <= longest[name] for name, text in texts.items()):
+        return None
+    if not isinstance(picture, str) or len(picture) > LARGEST or not PICTURE.fullmatch(picture):
+        return None
+    try:
+        base64.b64decode(picture.partition(",")[2], validate=True)
+        time.localtime(records.number(when))
+    except (binascii.Error, ValueError, TypeError, OverflowError, OSError):
+        return None
+    return Entry(**texts, picture=picture, when=float(when))
+
+
+def _entry(name: str, called: str, picture: np.ndarray, reading: Reading, sentence: str, model: str) -> Entry:
+    left, top, width, height = overlay.window(picture, reading.digits)
+    part = np.ascontiguousarray(picture[top : top + height, left : left + width])
+    small = image_files.working_size(part, SIDE)
+    return Entry(
+        id=name,
+        when=time.time(),
+        name=called[:MOST_NAME],
+        text=reading.text[:MOST_TEXT],
+        sentence=sentence[:MOST_SENTENCE],
+        model=model[:MOST_NAME],
+        picture=overlay.data_url(small),
+    )
+
+
+def _find(name: str) -> Entry | None:
+    return next((entry for entry in state.get("history") if entry.id == name), None)
+
+
+def _add(entry: Entry) -> None:
+    """Put an entry at the end, in place of an older one of that name."""
+    if len(entry.picture) > LARGEST:
+        return
+    others = [other for other in state.get("history") if other.id != entry.id]
+    state.put("history", [*others, entry][-MOST:])
+    waiting = [other for other in state.get("history_new") if other[0].id != entry.id]
+    state.put("history_new", [*waiting, (entry, 0)][-MOST:])
