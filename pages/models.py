@@ -3,7 +3,7 @@
 import streamlit as st
 
 from digit_core.models import store as model_store
-from ui import corrections_view, frame, model_list, visitor
+from ui import corrections_view, frame, model_bring, model_list, visitor
 
 frame.require()
 
@@ -14,6 +14,7 @@ models = model_store.list_models()
 model_list.table(models)
 for model in models:
     model_list.card(model)
+model_bring.show()
 corrections_view.show()
 st.page_link("pages/train.py", label="Train another", icon=":material/school:")
 visitor.ask_for_password()

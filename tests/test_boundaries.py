@@ -24,6 +24,7 @@ LOADS_TENSORFLOW = {  # when it is imported; everything else of the core may be 
     "training/architectures",
     "training/distribution",
     "training/endless",
+    "training/guests",
     "training/line_training",
     "training/mark_training",
     "training/page_architecture",

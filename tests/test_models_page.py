@@ -143,3 +143,21 @@ def test_a_folder_is_packed(mine, monkeypatch):
     _until(lambda: not model_export.is_busy())
     assert model_export.file_of(mine, "saved_model").read_bytes().startswith(b"PK")
     assert len(list(model_export.file_of(mine, "saved_model").parent.iterdir())) == 1
+
+
+@pytest.mark.slow
+def test_a_network_is_brought_and_a_broken_one_says_why():
+    app = _open()
+    app.file_uploader(key="bring_file").upload("mine.tflite", store.find("lenet5").litert_bytes(), "x/y").run()
+    app.text_input(key="bring_name").set_value("brought").run()
+    app.button(key="bring_start").click().run(timeout=120)
+    assert store.find("brought").card["brought"]["form"] == "LiteRT"
+    assert "Brought as a LiteRT file" in _written(app)
+    app.file_uploader(key="bring_file").upload("mine.keras", b"PK broken", "x/y").run()
+    app.text_input(key="bring_name").set_value("broken").run()
+    app.button(key="bring_start").click().run(timeout=120)
+    assert "This is no network of Keras 3" in _written(app)
+    app.text_input(key="bring_name").set_value("../../broken").run()
+    app.button(key="bring_start").click().run(timeout=120)
+    assert "cannot be a model" in _written(app)
+    assert not app.exception

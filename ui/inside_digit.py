@@ -199,7 +199,7 @@ def network(found: StoredModel) -> Network:
     Raises:
         ModelError: it cannot be looked into.
     """
-    return _network(found.name, found.card["files"]["model.keras"]["sha256"])
+    return _network(found.name, found.digest)
 
 
 def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:

@@ -40,7 +40,7 @@ def formats() -> list[str]:
 
 def file_of(model: StoredModel, form: str) -> Path:
     """Where an export is kept; the name tells which very model it is of."""
-    return paths.home() / "exports" / f"{model.card['files']['model.keras']['sha256'][:24]}{FORMATS[form][1]}"
+    return paths.home() / "exports" / f"{model.digest[:24]}{FORMATS[form][1]}"
 
 
 def is_running(model: StoredModel, form: str) -> bool:

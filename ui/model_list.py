@@ -18,7 +18,7 @@ def table(models: list[StoredModel]) -> None:
         {
             "Model": model_choice.called(model.name),
             "Read right": 100 * model.card["metrics"]["test_accuracy"],
-            "Parameters": model.card["parameters"],
+            "Parameters": model.card["parameters"] or None,
             "LiteRT, MB": model.card["files"]["model.tflite"]["bytes"] / 1e6,
             "A digit here, ms": _milliseconds(model),
             "Trained": model.card["created"][:10],
@@ -95,6 +95,11 @@ def _summary(model: StoredModel) -> str:
             f"{called}, taught by {taught['corrections']} corrections: {taught['own_before']:.0%} of them were read "
             f"right, now {taught['own_after']:.0%}; {metrics['test_accuracy']:.2%} of its test digits."
         )
+    if brought := model.card.get("brought"):
+        data = components.plain(str(brought["measured_on"]))
+        return (
+            f"Brought as a {brought['form']} file; reads {metrics['test_accuracy']:.2%} of {data}'s test digits right."
+        )
     data = components.plain(str(about["name"]))
     return (
         f"{metrics['test_accuracy']:.2%} of its test digits read right, trained on {data} with "
@@ -109,9 +114,11 @@ def _files(model: StoredModel) -> None:
             (model.litert_file, "LiteRT", f"{model.name}.tflite"),
             (model.folder / "model.keras", "Keras", f"{model.name}.keras"),
         ):
+            if label == "Keras" and not model.has_keras:
+                continue
             st.download_button(label, lambda file=file: file.read_bytes(), name, icon=":material/download:",
                                key=f"get_{label}_{model.name}", on_click="ignore")  # fmt: skip
-    if visitor.who() is None:  # an export takes a processor for some seconds
+    if visitor.who() is None and model.has_keras:  # an export takes a processor for some seconds
         busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
         st.fragment(run_every=1 if busy else None)(_exports)(model, busy)
 

@@ -50,7 +50,7 @@ def find(model: StoredModel) -> Index | None:
         made = os.stat(neighbours.file_of(model, data_name())).st_mtime_ns
     except OSError:
         return None
-    return _loaded(model.card["files"]["model.keras"]["sha256"], data_name(), made, model)
+    return _loaded(model.digest, data_name(), made, model)
 
 
 @st.cache_resource(show_spinner=False, max_entries=3)

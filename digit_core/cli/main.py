@@ -21,6 +21,7 @@ import numpy as np
 from tqdm import tqdm
 
 from digit_core import paths
+from digit_core.cli import bring as bring_command
 from digit_core.cli import report as report_command
 from digit_core.cli import teach as teach_command
 from digit_core.cli import train as train_command
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
     inside.set_defaults(run=_inside)
 
+    bring_command.add_parser(commands)
     report_command.add_parser(commands)
 
     models = commands.add_parser("models", help="list the models")

@@ -146,7 +146,7 @@ def keep(model: StoredModel, data: str, on_progress: OnProgress = lambda fractio
 
 def file_of(model: StoredModel, data: str) -> Path:
     """Where a model's index is kept."""
-    key = hashlib.sha256(f"{model.card['files']['model.keras']['sha256']} {data}".encode()).hexdigest()
+    key = hashlib.sha256(f"{model.digest} {data}".encode()).hexdigest()
     return paths.home() / "neighbours" / f"{key[:32]}.npz"
 
 

@@ -54,6 +54,17 @@ class StoredModel:
         return self.folder.parent == paths.SHIPPED_MODELS
 
     @property
+    def digest(self) -> str:
+        """What tells this very network from any other: the digest of its Keras file, or of its LiteRT file alone."""
+        files = self.card["files"]
+        return files.get("model.keras", files["model.tflite"])["sha256"]
+
+    @property
+    def has_keras(self) -> bool:
+        """Whether there is a Keras file beside the LiteRT one; a network that was brought may have none."""
+        return "model.keras" in self.card["files"]
+
+    @property
     def trained_on(self) -> str | None:
         """Digest of its training digits, where the card tells it."""
         return self.card["data"].get("train", {}).get("sha256")
@@ -86,6 +97,8 @@ class StoredModel:
         return keras.models.load_model(self.folder / "model.keras", compile=False)
 
     def _checked(self, file: str) -> bytes:
+        if file not in self.card["files"]:
+            raise ModelError(f"The model {self.name!r} is a LiteRT file alone: this needs a Keras file.")
         try:
             content = (self.folder / file).read_bytes()
         except OSError as error:
@@ -213,6 +226,28 @@ def save(
     return _read(folder)
 
 
+def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel:
+    """Write a LiteRT file that somebody brought, and its card, as `save` does; there is no Keras file then.
+
+    Raises:
+        ModelError: the name will not do, or the folder cannot be written.
+    """
+    folder = check_target(name)
+    try:
+        with paths.replacing_folder(folder) as scratch:
+            (scratch / "model.tflite").write_bytes(content)
+            card = {
+                "name": name,
+                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                **about,
+                "files": {"model.tflite": _fingerprint(scratch / "model.tflite")},
+            }
+            _write_card(card, scratch)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    return _read(folder)
+
+
 def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
     """Add to a model's card how an export of it compared with it.
 
@@ -320,9 +355,11 @@ def _read(folder: Path) -> StoredModel:
 
 def _check_card(card: dict) -> None:
     """Touch all that the program relies on; what is missing or of another type raises an error."""
-    for file in FILES:
-        records.number(card["files"][file]["bytes"])
-        bytes.fromhex(card["files"][file]["sha256"])
+    if not {"model.tflite"} <= set(card["files"]) <= set(FILES):
+        raise ValueError("a LiteRT file is needed")
+    for file in card["files"].values():
+        records.number(file["bytes"])
+        bytes.fromhex(file["sha256"])
     bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
     texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
     if not all(isinstance(text, str) for text in texts):

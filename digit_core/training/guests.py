@@ -1,0 +1,60 @@
+"""A network that somebody brings, made into one of ours: it takes digits as ours do and gives ten probabilities.
+
+Call `models.guests.check_keras` first, and this in a process of its own.
+"""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import layers
+
+from digit_core.data.datasets import Split
+from digit_core.evaluation.metrics import evaluate
+from digit_core.models.guests import MOST_PARAMETERS
+from digit_core.models.store import ModelError
+from digit_core.pictures.normalization import batch
+
+WAYS = {"0 to 1": (1.0, 0.0), "0 to 255": (255.0, 0.0), "-1 to 1": (2.0, -1.0), "black on white": (-1.0, 1.0)}
+
+
+def brought(path: Path, digits: Split) -> tuple[keras.Model, str]:
+    """The network of a `.keras` file, for inputs float32 (n, 28, 28, 1), 0..1; and how it wants its pixels.
+
+    Of the usual ways to give pixels, the one in which it reads these digits with the lowest cross-entropy is built in.
+
+    Raises:
+        ModelError: it is too large, or takes or gives something else.
+    """
+    try:
+        inner = keras.models.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises whatever it likes over damaged files
+        raise ModelError("This network cannot be loaded.") from error
+    if inner.count_params() > MOST_PARAMETERS:
+        raise ModelError(f"The network has more than {MOST_PARAMETERS:,} parameters.")
+    if not hasattr(inner, "input_shape") or not hasattr(inner, "output_shape"):
+        raise ModelError("The network must have one input and one output.")
+    shape, answers = inner.input_shape, inner.output_shape
+    if shape not in ((None, 28, 28, 1), (None, 28, 28), (None, 784)) or answers != (None, 10):
+        raise ModelError(f"The network takes {shape} and gives {answers}: digits of 28x28 and ten classes are needed.")
+    networks = {way: _wrapped(inner, *numbers) for way, numbers in WAYS.items()}
+    losses = {way: _loss(network, digits) for way, network in networks.items()}
+    way = min(losses, key=losses.get)
+    return networks[way], way
+
+
+def _wrapped(inner: keras.Model, scale: float, offset: float) -> keras.Model:
+    digit = x = keras.Input((28, 28, 1), name="digit")
+    if (scale, offset) != (1.0, 0.0):
+        x = layers.Rescaling(scale, offset)(x)
+    if inner.input_shape != (None, 28, 28, 1):
+        x = layers.Reshape(inner.input_shape[1:])(x)
+    x = inner(x)
+    noise = np.random.default_rng(0).random((8, *inner.input_shape[1:]), np.float32)
+    answers = np.asarray(inner(noise, training=False))
+    is_probability = (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)
+    return keras.Model(digit, layers.Activation("linear" if is_probability else "softmax", name="probabilities")(x))
+
+
+def _loss(network: keras.Model, digits: Split) -> float:
+    return evaluate(network.predict(batch(digits.images), verbose=0), digits.labels).log_loss

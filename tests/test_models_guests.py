@@ -1,0 +1,148 @@
+"""Networks that people bring: what is one reads, what holds code or is none is refused in words."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from digit_core import Recognizer
+from digit_core.cli import main as cli
+from digit_core.data import datasets
+from digit_core.models import guests
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
+
+LENET = model_store.find("lenet5")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "home"))
+
+
+def packed(config: object, weights: bytes | None = None, **more: bytes) -> bytes:
+    """A `.keras` file with that description."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("config.json", config if isinstance(config, str) else json.dumps(config))
+        archive.writestr("metadata.json", "{}")
+        archive.writestr("model.weights.h5", weights if weights is not None else hdf5())
+        for name, content in more.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def hdf5(change=lambda file: None) -> bytes:
+    out = io.BytesIO()
+    with h5py.File(out, "w") as file:
+        change(file)
+    return out.getvalue()
+
+
+def layer(name: str, module: str = "keras.layers", **config: object) -> dict:
+    return {"module": module, "class_name": name, "config": config, "registered_name": None}
+
+
+def test_keras_own_layers_are_let_in():
+    with zipfile.ZipFile(io.BytesIO(LENET.keras_bytes())) as archive:
+        weights = archive.read("model.weights.h5")
+    guests.check_keras(packed(layer("Sequential", "keras", layers=[layer("Dense", activation="relu")]), weights))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        layer("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}}),
+        layer("Dense", activation={"class_name": "function", "config": "os.system", "module": "builtins"}),
+        layer("Dense", activation="my_code"),
+        layer("Dense", "os"),
+        layer("TorchModuleWrapper"),
+        layer("TFSMLayer", filepath="/etc"),
+        {**layer("Dense"), "registered_name": "custom>Dense"},
+        {"deep": [[[layer("Lambda")]]]},
+    ],
+    ids=lambda config: str(config)[:60],
+)
+def test_what_may_hold_code_is_refused(config):
+    with pytest.raises(ModelError, match=r"not allowed|not one of"):
+        guests.check_keras(packed(config))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda file: file.__setitem__("x", h5py.ExternalLink("/etc/passwd", "/")),
+        lambda file: file.__setitem__("x", h5py.SoftLink("/y")),
+        lambda file: file.create_dataset("x", (10,), "u1", external=[("/etc/passwd", 0, 10)]),
+    ],
+    ids=["external link", "soft link", "external data"],
+)
+def test_weights_that_point_elsewhere_are_refused(change):
+    with pytest.raises(ModelError, match="somewhere else"):
+        guests.check_keras(packed(layer("Dense"), hdf5(change)))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", b"x" * 1000, packed("[" * 100_000), packed("{}", b"no hdf5"), packed({}, **{"run.py": b"x"})],
+    ids=["empty", "cut", "noise", "nested", "no weights", "more files"],
+)
+def test_what_is_no_network_is_refused(content):
+    with pytest.raises(ModelError, match=r"network|file"):
+        guests.check_keras(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"1234TFL3" + b"\xff" * 200, LENET.litert_bytes()[:3000]], ids=len)
+def test_what_is_no_litert_file_is_refused(content):
+    with pytest.raises(ModelError, match=r"network|file"):
+        guests.check_litert(content)
+
+
+def test_a_litert_file_is_brought_and_reads(tmp_path, monkeypatch, capsys):
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)
+    path = tmp_path / "mine.tflite"
+    path.write_bytes(LENET.litert_bytes())
+    assert cli.main(["bring", str(path), "--name", "mine", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    model = model_store.find("mine")
+    assert said["accuracy"] == model.card["metrics"]["test_accuracy"] > 0.8
+    digits = datasets.load("builtin").test.images[:50]
+    np.testing.assert_allclose(Recognizer.load("mine").classify(digits), Recognizer.load("lenet5").classify(digits))
+    with pytest.raises(ModelError, match="Keras file"):
+        model.keras_bytes()
+    assert cli.main(["bring", str(path), "--name", "mine"]) == 1
+    assert "already" in capsys.readouterr().err
+    assert cli.main(["bring", str(tmp_path / "absent.tflite"), "--name", "other"]) == 1
+
+
+@pytest.mark.slow
+def test_a_keras_file_is_brought_whatever_pixels_it_wants(tmp_path, monkeypatch, capsys):
+    import keras
+
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)
+    digits = datasets.load("builtin").train
+    keras.utils.set_random_seed(0)
+    theirs = keras.Sequential([
+        keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(32, "relu"), keras.layers.Dense(10),
+    ])  # fmt: skip
+    theirs.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    theirs.fit(digits.images.astype("float32"), digits.labels, epochs=12, verbose=0)
+    path = tmp_path / "theirs.keras"
+    theirs.save(path)
+    assert cli.main(["bring", str(path), "--name", "theirs"]) == 0
+    assert model_store.find("theirs").card["brought"]["pixels"] == "0 to 255"
+    probabilities = Recognizer.load("theirs").classify(digits.images[:200])
+    np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-4)
+    assert np.mean(probabilities.argmax(1) == digits.labels[:200]) > 0.9
+    capsys.readouterr()
+    keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]).save(path)
+    assert cli.main(["bring", str(path), "--name", "untaught"]) == 1
+    assert "learnt something else" in capsys.readouterr().err
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(10)]).save(path)
+    assert cli.main(["bring", str(path), "--name", "small"]) == 1
+    assert "28x28" in capsys.readouterr().err
+    assert not Path(model_store.paths.home() / "models" / "small").exists()

@@ -1,0 +1,72 @@
+"""A network of one's own, brought as a file: looked at and run in a process of its own before it is stored."""
+
+import json
+import logging
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import streamlit as st
+
+from digit_core import paths
+from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
+from ui import components, visitor
+
+log = logging.getLogger(__name__)
+
+TYPES = ["keras", "tflite"]
+LARGEST = 50  # megabytes
+LONGEST = 180  # seconds
+
+
+def show() -> None:
+    """A place for the file, a name, and a button; for whoever this host belongs to."""
+    if visitor.who() is not None:
+        return
+    if notice := st.session_state.pop("bring_notice", None):
+        st.success(components.plain(notice), icon=":material/check:")
+    with st.expander("Bring a network of your own", icon=":material/upload_file:", key="bring"):
+        st.markdown(
+            "A `.keras` file of Keras 3, made of its own layers, or a `.tflite` file. It takes digits of 28x28 and "
+            "gives ten classes. It is checked, and read with once, before it is kept."
+        )
+        file = st.file_uploader("Network", TYPES, key="bring_file", max_upload_size=LARGEST)
+        name = st.text_input("Name", key="bring_name", max_chars=64, placeholder="my-network")
+        if st.button("Bring it", key="bring_start", icon=":material/upload:", disabled=not (file and name)):
+            _bring(file, name)
+
+
+def _bring(file, name: str) -> None:
+    try:
+        model_store.check_name(name)
+    except ModelError as error:
+        st.error(components.plain(str(error)), icon=":material/error:")
+        return
+    with tempfile.TemporaryDirectory() as folder, st.spinner("Checking it, and reading test digits with it ..."):
+        path = Path(folder) / f"network{Path(file.name).suffix.lower()}"
+        path.write_bytes(file.getvalue())
+        command = [sys.executable, "-m", "digit_core", "bring", str(path), "--name", name, "--json"]
+        try:
+            done = subprocess.run(command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=LONGEST, check=False)  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            log.warning("A network cannot be brought", exc_info=True)
+            st.error("This network takes too long to check.", icon=":material/error:")
+            return
+    if done.returncode:
+        log.warning("A network was refused (%s): %s", done.returncode, done.stderr[-2000:])
+        st.error(components.plain(_sentence(done)), icon=":material/error:")
+        return
+    said = json.loads(done.stdout.splitlines()[-1])
+    reads = f"{said['accuracy']:.2%} of {said['data']}'s test digits"
+    st.session_state["bring_notice"] = f"{said['name']} reads {reads} right."
+    st.rerun()
+
+
+def _sentence(done: subprocess.CompletedProcess) -> str:
+    """What the command says to people; a crash says nothing of use."""
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    is_said = done.returncode in (1, 2) and lines and not any("Traceback" in line for line in lines)
+    return lines[-1] if is_said else "This network cannot be run."
