@@ -115,10 +115,10 @@ def _mend(found: Sequence) -> None:
     from digit_core.feedback import corrections
 
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.button("They are right", key="corrections_approve", icon=":material/check:", on_click=_do,
+        st.button("The labels are right", key="corrections_approve", icon=":material/check:", on_click=_do,
                   args=(corrections.approve, ids))  # fmt: skip
         truth = st.selectbox("What they are", list(feedback.CHOICES), format_func=feedback.CHOICES.get, index=None,
-                             key="corrections_truth", width=150)  # fmt: skip
+                             key="corrections_truth", width=150, placeholder="Choose")  # fmt: skip
         st.button("Change", key="corrections_change", icon=":material/edit:", disabled=truth is None, on_click=_do,
                   args=(corrections.change, ids, truth))  # fmt: skip
         st.button("Delete", key="corrections_delete", icon=":material/delete:", on_click=_do,

@@ -42,8 +42,9 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   border: 1px solid rgba(128, 136, 156, 0.5); border-radius: 1rem; padding: 0.15rem 0.75rem; min-height: 2rem; }
 .ink-acts button:hover { border-color: currentcolor; }
 .ink-acts button:disabled { opacity: 0.4; cursor: default; }
-.ink-history { display: flex; flex-wrap: wrap; gap: 0.6rem; list-style: none; padding: 0; margin: 0 0 0.6rem; }
-.ink-history li { width: 104px; display: flex; flex-direction: column; margin: 0; line-height: 1.3; }
+.ink-history { display: flex; flex-wrap: wrap; gap: 0.6rem; list-style: none; padding: 0 !important;
+  margin: 0 0 0.6rem; }
+.ink-history li { width: 104px; display: flex; flex-direction: column; margin: 0 !important; line-height: 1.3; }
 .ink-history img { width: 100%; height: 72px; object-fit: contain; background: #fff; border-radius: 0.4rem;
   border: 1px solid rgba(128, 136, 156, 0.35); }
 .ink-history b { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
