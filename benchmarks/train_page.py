@@ -18,7 +18,7 @@ import psutil
 from browser import chromium, open_canvas, serving
 from latency import WATCH, strokes
 
-from digit_core import charts
+from digit_core import training_charts
 from digit_core.runs import events as run_events
 from digit_core.runs import store as runs
 from digit_core.training.events import BatchEnd
@@ -50,8 +50,8 @@ def drawn() -> tuple[str, str]:
             began = time.perf_counter()
             story = run_events.Story(Path(folder)).update()
             for quantity in ("loss", "accuracy"):
-                curves = charts.run_curves(story.curve(), story.epochs, quantity)
-                json.dumps(charts.training_curves(curves, quantity, "run", 20))
+                curves = training_charts.run_curves(story.curve(), story.epochs, quantity)
+                json.dumps(training_charts.training_curves(curves, quantity, "run", 20))
             times.append(time.perf_counter() - began)
     return f"{EVENTS:,} events, read and drawn from nothing", f"{1000 * statistics.median(times):.0f} ms"
 

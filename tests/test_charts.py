@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from digit_core import charts, layer_charts
+from digit_core import charts, layer_charts, training_charts
 
 
 def test_a_run_has_two_curves_and_keeps_its_zoom():
@@ -10,7 +10,9 @@ def test_a_run_has_two_curves_and_keeps_its_zoom():
     told = np.array([[0.5, 2.0, 0.2], [1.0, 1.0, 0.6]])
     epochs = [EpochEnd(1, 3, 1.0, 0.6, 0.9, 0.7)]
     for quantity, column, end in (("loss", 1, 0.9), ("accuracy", 2, 0.7)):
-        figure = charts.training_curves(charts.run_curves(told, epochs, quantity), quantity, "run-1", 3)
+        figure = training_charts.training_curves(
+            training_charts.run_curves(told, epochs, quantity), quantity, "run-1", 3
+        )
         training, validation = figure["data"]
         assert training["y"] == told[:, column].tolist()
         assert (validation["x"], validation["y"]) == ([1], [end])
@@ -19,8 +21,8 @@ def test_a_run_has_two_curves_and_keeps_its_zoom():
 
 def test_several_runs_have_colours_of_their_own():
     told = np.array([[1.0, 1.0, 0.6]])
-    curves = [curve for run in range(3) for curve in charts.run_curves(told, [], "loss", run, f"run {run}")]
-    colours = [trace["line"]["color"] for trace in charts.training_curves(curves, "loss", "x", 1)["data"]]
+    curves = [curve for run in range(3) for curve in training_charts.run_curves(told, [], "loss", run, f"run {run}")]
+    colours = [trace["line"]["color"] for trace in training_charts.training_curves(curves, "loss", "x", 1)["data"]]
     assert len(set(colours)) == 6
 
 
@@ -83,5 +85,5 @@ def test_coverage_and_reliability_and_robustness_are_drawn():
 def test_a_name_from_outside_is_text_and_no_link():
     name = '<a href="https://evil.example">look</a> & more'
     told = np.array([[1.0, 1.0, 0.6]])
-    figure = charts.training_curves(charts.run_curves(told, [], "loss", name=name), "loss", "run", 3)
+    figure = training_charts.training_curves(training_charts.run_curves(told, [], "loss", name=name), "loss", "run", 3)
     assert figure["data"][0]["name"].startswith('&lt;a href="https://evil.example"&gt;look&lt;/a&gt; &amp; more')

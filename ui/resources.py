@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from digit_core import Reading, Recognizer, charts
+from digit_core import Reading, Recognizer, training_charts
 from digit_core.data import datasets, mnist
 from digit_core.data.datasets import DatasetError, Split
 from digit_core.evaluation import cache, robustness
@@ -92,8 +92,8 @@ def figure(told: Story, quantity: str, run: Run) -> dict:
     """A run's curves of loss or accuracy; drawn once for all who watch."""
     newest = _figures(told.folder, quantity)
     if newest.get("version") != told.version:
-        drawn = charts.training_curves(
-            charts.run_curves(told.curve(), told.epochs, quantity), quantity, run.id, run.settings.epochs
+        drawn = training_charts.training_curves(
+            training_charts.run_curves(told.curve(), told.epochs, quantity), quantity, run.id, run.settings.epochs
         )
         newest |= {"figure": drawn, "version": told.version}
     return newest["figure"]

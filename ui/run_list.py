@@ -9,6 +9,7 @@ from digit_core.runs import store as runs
 from digit_core.runs import wording as run_wording
 from digit_core.runs.limits import limits
 from digit_core.runs.store import Run
+from digit_core.training_charts import run_curves, training_curves
 from ui import components, resources, run_view, visitor
 
 EVERY = 5.0  # seconds between looks at the runs while one trains
@@ -105,14 +106,14 @@ def _compare(chosen: Sequence[Run]) -> None:
         curves = [
             curve
             for number, (run, story) in enumerate(zip(chosen, stories, strict=True))
-            for curve in charts.run_curves(story.curve(), story.epochs, quantity, number, run_wording.title(run))
+            for curve in run_curves(story.curve(), story.epochs, quantity, number, run_wording.title(run))
         ]
         said = "; ".join(
             f"{run_wording.title(run)}: {run_wording.curve(story.epochs, quantity)}"
             for run, story in zip(chosen, stories, strict=True)
         )
         place.plotly_chart(
-            charts.training_curves(curves, quantity, "compared", epochs),
+            training_curves(curves, quantity, "compared", epochs),
             key=f"compared_{quantity}",
             config={"displayModeBar": False},
             alt=said,

@@ -8,7 +8,6 @@ and loading need no TensorFlow; only `save` does.
 
 import datetime
 import hashlib
-import json
 import logging
 import os
 import re
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digit_core import paths, records
+from digit_core import paths
+from digit_core.models import card as cards
 from digit_core.models import export
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "inkling"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-FILES = ("model.keras", "model.tflite")
 
 
 class ModelError(Exception):
@@ -217,10 +216,10 @@ def save(
                 "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 **about,
                 "exports": {"litert": asdict(verification)},
-                "versions": _versions(),
-                "files": {file: _fingerprint(scratch / file) for file in FILES},
+                "versions": cards.versions(),
+                "files": {file: cards.fingerprint(scratch / file) for file in cards.FILES},
             }
-            _write_card(card, scratch)
+            cards.write(card, scratch)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return _read(folder)
@@ -240,9 +239,9 @@ def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel
                 "name": name,
                 "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 **about,
-                "files": {"model.tflite": _fingerprint(scratch / "model.tflite")},
+                "files": {"model.tflite": cards.fingerprint(scratch / "model.tflite")},
             }
-            _write_card(card, scratch)
+            cards.write(card, scratch)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return _read(folder)
@@ -257,7 +256,7 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
     card = _read(model.folder).card
     card["exports"] = {**card.get("exports", {}), form: asdict(verification)}
     try:
-        _write_card(card, model.folder)
+        cards.write(card, model.folder)
     except OSError as error:
         raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
 
@@ -284,7 +283,7 @@ def copy(model: StoredModel, name: str) -> StoredModel:
         with paths.replacing_folder(folder) as scratch:
             for file in model.card["files"]:
                 (scratch / file).write_bytes(model._checked(file))
-            _write_card({**model.card, "name": name}, scratch)
+            cards.write({**model.card, "name": name}, scratch)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return _read(folder)
@@ -334,56 +333,13 @@ def _unwritable(folder: Path, error: OSError) -> ModelError:
     return ModelError(f"The model cannot be written: {error.strerror or 'the folder cannot be used'}.")
 
 
-def _write_card(card: dict[str, Any], folder: Path) -> None:
-    """Write it all at once or not at all."""
-    with paths.replacing_file(folder / "card.json") as file:
-        file.write((json.dumps(card, indent=2) + "\n").encode())
-
-
 def _roots() -> tuple[Path, ...]:
     return paths.SHIPPED_MODELS, paths.home() / "models"
 
 
 def _read(folder: Path) -> StoredModel:
     try:
-        card = records.read_json(folder / "card.json")
-        _check_card(card)
+        card = cards.read(folder)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"The card of the model {folder.name!r} cannot be read.") from error
     return StoredModel(folder.name, folder, card)
-
-
-def _check_card(card: dict) -> None:
-    """Touch all that the program relies on; what is missing or of another type raises an error."""
-    if not {"model.tflite"} <= set(card["files"]) <= set(FILES):
-        raise ValueError("a LiteRT file is needed")
-    for file in card["files"].values():
-        records.number(file["bytes"])
-        bytes.fromhex(file["sha256"])
-    bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
-    texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("names are texts")
-    datetime.datetime.fromisoformat(card["created"])
-    records.number(card["parameters"])
-    for value in card["metrics"].values():
-        records.number(value)
-
-
-def _fingerprint(path: Path) -> dict[str, Any]:
-    content = path.read_bytes()
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-
-
-def _versions() -> dict[str, str]:
-    import platform
-
-    import keras
-    import tensorflow as tf
-
-    return {
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-    }

@@ -1,0 +1,68 @@
+"""A model's card, `card.json`: what the program wrote when it made the model. Checked as it is read."""
+
+import datetime
+import hashlib
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from digit_core import paths, records
+
+CARD = "card.json"
+FILES = ("model.keras", "model.tflite")  # of a model; one that was brought may have the latter alone
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """The card in a folder.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError, KeyError, TypeError, AttributeError: something that the program relies on is missing or of another
+            type.
+    """
+    card = records.read_json(folder / CARD)
+    _check(card)
+    return card
+
+
+def write(card: dict[str, Any], folder: Path) -> None:
+    """Write it all at once or not at all."""
+    with paths.replacing_file(folder / "card.json") as file:
+        file.write((json.dumps(card, indent=2) + "\n").encode())
+
+
+def _check(card: dict) -> None:
+    """Touch all that the program relies on; what is missing or of another type raises an error."""
+    if not {"model.tflite"} <= set(card["files"]) <= set(FILES):
+        raise ValueError("a LiteRT file is needed")
+    for file in card["files"].values():
+        records.number(file["bytes"])
+        bytes.fromhex(file["sha256"])
+    bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
+    texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("names are texts")
+    datetime.datetime.fromisoformat(card["created"])
+    records.number(card["parameters"])
+    for value in card["metrics"].values():
+        records.number(value)
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def versions() -> dict[str, str]:
+    import keras
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }
