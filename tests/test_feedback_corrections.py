@@ -54,6 +54,13 @@ def test_nothing_is_saved_twice():
     assert corrections.number() == 3
 
 
+def test_the_same_mark_of_a_session_is_one_correction_and_the_last_word_counts():
+    for truth in (4, 4, 9):
+        corrections.save([corrections.of(digit(), truth, "4", "m", "mine")])
+    corrections.save([corrections.of(digit(), 4, "4", "m", "theirs")])
+    assert sorted((c.session, c.truth) for c in corrections.listed()) == [("mine", 9), ("theirs", 4)]
+
+
 def test_the_most_contradicted_come_first_and_filters_hold():
     saved = [
         Correction(1, 1, EMPTY, probability=0.9, model="a"),
@@ -69,8 +76,8 @@ def test_the_most_contradicted_come_first_and_filters_hold():
 
 
 def test_only_looked_at_digits_teach():
-    sure, held = corrections.of(digit(), 4, "4", "m", "s"), corrections.of(digit(confidence=0.999), 7, "4", "m", "s")
-    none = corrections.of(digit(trusted=False, acceptance=0.3), NO_DIGIT, "?", "m", "s")
+    sure, held = corrections.of(digit(), 4, "4", "m", "s"), corrections.of(digit(1, 0.999), 7, "4", "m", "s")
+    none = corrections.of(digit(5, trusted=False, acceptance=0.3), NO_DIGIT, "?", "m", "s")
     assert (sure.held, held.held, none.held, none.value) == (False, True, False, NO_DIGIT)
     corrections.save([sure, held, none])
     images, labels, ids = corrections.digits()
@@ -101,6 +108,7 @@ def test_how_often_people_agree():
 def test_there_are_limits(monkeypatch):
     monkeypatch.setattr(corrections, "MOST_A_SESSION", 3)
     monkeypatch.setattr(corrections, "MOST", 5)
+    monkeypatch.setattr(corrections, "MOST_OF_ALL", 100)
     corrections.save([Correction(1, 1, EMPTY, session="a") for _ in range(3)])
     with pytest.raises(FeedbackError, match="many"):
         corrections.save([Correction(1, 1, EMPTY, session="a")])
@@ -109,6 +117,9 @@ def test_there_are_limits(monkeypatch):
     with pytest.raises(FeedbackError, match="at once"):
         corrections.save([Correction(1, 1, EMPTY)] * 101)
     assert corrections.number() == 3
+    monkeypatch.setattr(corrections, "MOST_OF_ALL", 3)
+    with pytest.raises(FeedbackError, match="Many people"):
+        corrections.save([Correction(1, 1, EMPTY, session="c")])
 
 
 @pytest.mark.parametrize(
@@ -213,7 +224,7 @@ def test_fifty_sessions_save_at_once_in_postgresql(postgres):
 ENDLESS = """
 import numpy as np
 from digit_core.feedback import corrections
-corrections.MOST_A_SESSION = 1_000_000
+corrections.MOST_A_SESSION = corrections.MOST_OF_ALL = 1_000_000
 while True:
     made = [corrections.Correction(1, 1, np.zeros((28, 28), np.uint8), picture=b"x" * 50_000) for _ in range(3)]
     corrections.save(made)

@@ -86,11 +86,12 @@ def _save(picture: np.ndarray, reading: Reading, truths: dict[int, int], key: st
     from digit_core.feedback import corrections  # the database's library is loaded by the first tap
     from digit_core.feedback.database import FeedbackError
 
-    model = resources.chosen_recognizer().name
-    made = {
-        place: corrections.of(reading.digits[place], truth, reading.text, model, session(), picture)
-        for place, truth in truths.items()
-    }
+    model, usual = resources.chosen_recognizer().name, resources.default_recognizer()
+    made = {}
+    for place, truth in truths.items():
+        digit = reading.digits[place]
+        believed = digit.probabilities if usual.name == model else usual.classify(digit.image[np.newaxis])[0]
+        made[place] = corrections.of(digit, truth, reading.text, model, session(), picture, believed)
     try:
         corrections.save(list(made.values()))
     except FeedbackError as error:

@@ -7,6 +7,7 @@ else, and nobody else sees them. What comes back from the browser is checked, fo
 import base64
 import binascii
 import csv
+import hashlib
 import html
 import io
 import re
@@ -76,6 +77,8 @@ def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: 
             close()
         return
     sheet = state.get("history_sheet")
+    if sheet is None and reading.text == state.get("history_skipped"):
+        return  # what was on the canvas when the history was cleared
     if sheet is None:
         sheet = f"{DRAWN}-{time.time_ns()}"
         state.put("history_sheet", sheet)
@@ -89,12 +92,14 @@ def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: 
 def note_file(name: str, digest: str, picture: np.ndarray, reading: Reading, sentence: str) -> None:
     """Keep what a file says, once for each model."""
     model = resources.chosen_recognizer().name
-    _add(_entry(f"{digest}-{model}"[:MOST_NAME], name, picture, reading, sentence, model))
+    one = hashlib.sha256(f"{digest} {model}".encode()).hexdigest()[:32]
+    _add(_entry(one, name, picture, reading, sentence, model))
 
 
 def close() -> None:
     """What is drawn from now on is another drawing."""
     state.put("history_sheet", None)
+    state.put("history_skipped", None)
 
 
 def keep(key: str) -> None:
@@ -152,10 +157,12 @@ def _tile(entry: Entry) -> str:
 
 
 def _clear() -> None:
+    state.put("history_cleared", time.time())
+    drawn = _find(state.get("history_sheet") or "")
+    close()
+    state.put("history_skipped", drawn.text if drawn else None)
     state.put("history", [])
     state.put("history_new", [])
-    state.put("history_cleared", time.time())
-    close()
 
 
 def to_csv(entries: list[Entry]) -> str:

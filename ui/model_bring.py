@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 TYPES = ["keras", "tflite"]
 LARGEST = 50  # megabytes
 LONGEST = 180  # seconds
+MOST_MEMORY = 12_000  # megabytes of address space; TensorFlow reserves several thousand and uses few
 
 
 def show() -> None:
@@ -46,14 +47,18 @@ def _bring(file, name: str) -> None:
         return
     with tempfile.TemporaryDirectory() as folder, st.spinner("Checking it, and reading test digits with it ..."):
         path = Path(folder) / f"network{Path(file.name).suffix.lower()}"
-        path.write_bytes(file.getvalue())
         command = [sys.executable, "-m", "digit_core", "bring", str(path), "--name", name, "--json"]
+        command += ["--most-memory", str(MOST_MEMORY)]
         try:
+            path.write_bytes(file.getvalue())
             done = subprocess.run(command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL,
                                   capture_output=True, text=True, timeout=LONGEST, check=False)  # fmt: skip
-        except (OSError, subprocess.TimeoutExpired):
-            log.warning("A network cannot be brought", exc_info=True)
+        except subprocess.TimeoutExpired:
             st.error("This network takes too long to check.", icon=":material/error:")
+            return
+        except OSError:
+            log.warning("A network cannot be brought", exc_info=True)
+            st.error("The network cannot be checked at the moment.", icon=":material/error:")
             return
     if done.returncode:
         log.warning("A network was refused (%s): %s", done.returncode, done.stderr[-2000:])

@@ -91,9 +91,10 @@ def _summary(model: StoredModel) -> str:
     about, metrics = model.card["data"], model.card["metrics"]
     if taught := model.card.get("taught"):
         called = components.plain(model_choice.called(str(taught["from"])))
+        measured = f"{taught['kept_apart']} others" if taught["kept_apart"] else "these"
         return (
-            f"{called}, taught by {taught['corrections']} corrections: {taught['own_before']:.0%} of them were read "
-            f"right, now {taught['own_after']:.0%}; {metrics['test_accuracy']:.2%} of its test digits."
+            f"{called}, taught by {taught['corrections']} corrections: {taught['own_before']:.0%} of {measured} were "
+            f"read right, now {taught['own_after']:.0%}; {metrics['test_accuracy']:.2%} of its test digits."
         )
     if brought := model.card.get("brought"):
         data = components.plain(str(brought["measured_on"]))
@@ -183,7 +184,7 @@ def _milliseconds(model: StoredModel) -> float | None:
     """How long a digit takes here, in milliseconds; None for a model that cannot be loaded."""
     try:
         return _timed(model.name, model.card["files"]["model.tflite"]["sha256"])
-    except ModelError:
+    except (ModelError, RuntimeError, ValueError):  # the latter two are LiteRT's
         return None
 
 

@@ -148,7 +148,7 @@ def chosen_model() -> tuple[str | None, str]:
     return name, _files(name)
 
 
-def _default_recognizer() -> Recognizer:
+def default_recognizer() -> Recognizer:
     """The default recognizer.
 
     Where it cannot be loaded, the visitor is told so and the run ends here.
@@ -171,7 +171,7 @@ def chosen_recognizer() -> Recognizer:
             log.warning("A chosen model cannot be loaded: %s", error)
             state.put("model", None)
             st.warning(f"The model {components.plain(name)} is no longer there. The default model is used instead.")
-    return _default_recognizer()
+    return default_recognizer()
 
 
 def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "history_new": [],  # those of them that the browser is given to keep, and how often it was
     "history_known": False,  # the browser has told which ones it kept over a reload
     "history_cleared": 0.0,  # when they were cleared, in seconds since 1970
+    "history_skipped": None,  # what the drawing on the canvas read when the history was cleared
     "history_sheet": None,  # id of the entry of the drawing that is on the canvas
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
 }

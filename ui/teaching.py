@@ -2,10 +2,10 @@
 
 import json
 import logging
+import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,7 @@ from ui import components, feedback, model_choice, state, visitor
 log = logging.getLogger(__name__)
 
 NAME = "my-hand"  # of taught models, with a number from the second on
+STOPPED = (130, 143, -signal.SIGTERM)  # exit statuses of a process that was told to stop
 LONGEST = 900  # seconds that the process may take
 EVERY = 0.5  # seconds between looks at the process
 
@@ -31,18 +32,19 @@ class Teaching:
         done: the fraction that is done, 0..1.
         result: what the command said at the end, or None.
         error: a sentence, if it did not come to its end.
+        watch: the thread that listens to the process; as long as it lives, so does the teaching.
     """
 
     process: subprocess.Popen | None = None
+    watch: threading.Thread | None = None
     done: float = 0.0
     result: dict[str, Any] | None = None
     error: str = ""
-    began: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.watch is not None and self.watch.is_alive()
 
 
 @st.cache_resource(show_spinner=False)
@@ -66,7 +68,7 @@ def show() -> None:
         if teaching.result:
             _gained(teaching.result)
         if teaching.error:
-            st.error(teaching.error, icon=":material/error:")
+            st.error(components.plain(teaching.error), icon=":material/error:")
         _offer(count)
 
 
@@ -76,7 +78,7 @@ def _count() -> int | None:
     from digit_core.feedback.database import FeedbackError, is_there
 
     try:
-        return len(corrections.digits()[1]) if is_there() else 0
+        return len(corrections.lessons()) if is_there() else 0
     except FeedbackError as error:
         log.info("Corrections cannot be counted: %s", error)
         return None
@@ -93,11 +95,22 @@ def _offer(count: int) -> None:
         )
         return
     name = components.plain(model_choice.called(state.get("model") or model_store.default_name()))
+    if not _can_learn():
+        st.markdown(f"{name} is a LiteRT file alone, which cannot learn. Choose another model to teach.")
+        return
     st.markdown(
         f"**{count} corrections** are saved. {name} learns from them in about a minute, and is compared with what it "
         "was before. Nothing changes until you say so."
     )
     st.button("Teach it", key="teach_start", type="primary", icon=":material/school:", on_click=_start)
+
+
+def _can_learn() -> bool:
+    """Whether the model that reads has a Keras file to train."""
+    try:
+        return model_store.find(state.get("model")).has_keras
+    except ModelError:
+        return False
 
 
 def _start() -> None:
@@ -106,7 +119,7 @@ def _start() -> None:
         if teaching.is_running:
             return
         command = [sys.executable, "-m", "digit_core", "teach", "--json", "--model", model, "--name", _free_name()]
-        teaching.done, teaching.result, teaching.error, teaching.began = 0.0, None, "", time.monotonic()
+        teaching.done, teaching.result, teaching.error = 0.0, None, ""
         try:
             teaching.process = subprocess.Popen(
                 command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -116,7 +129,8 @@ def _start() -> None:
             log.exception("The teaching process cannot be started")
             teaching.error = "Teaching cannot be started at the moment."
             return
-        threading.Thread(target=_watch, args=(teaching, teaching.process), daemon=True).start()
+        teaching.watch = threading.Thread(target=_watch, args=(teaching, teaching.process), daemon=True)
+        teaching.watch.start()
 
 
 def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
@@ -135,9 +149,11 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
     code = process.wait()
     timer.cancel()
     reader.join(5)
-    if teaching.result is None and code != 130:
+    if teaching.result is None and code not in STOPPED:
         log.warning("Teaching ended with %s: %s", code, "".join(errors)[-2000:])
-        teaching.error = "Teaching did not come to its end. The server's log says why."
+        said = [line for line in errors if line.strip()]
+        is_sentence = code == 1 and said and not any("Traceback" in line for line in said)
+        teaching.error = said[-1].strip() if is_sentence else "Teaching did not come to its end. The log says why."
 
 
 def _progress() -> None:

@@ -26,6 +26,7 @@ def add_parser(commands) -> None:
     bring = commands.add_parser("bring", help="bring a network of your own, .keras or .tflite, to read with it")
     bring.add_argument("file", type=Path, metavar="FILE", help="a .keras or .tflite file")
     bring.add_argument("--name", required=True, help="what it is called here")
+    bring.add_argument("--most-memory", type=int, metavar="MB", help="end rather than take more memory than this")
     bring.add_argument("--json", action="store_true", help="one JSON object")
     bring.set_defaults(run=run)
 
@@ -36,6 +37,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError: with a sentence for people.
     """
+    if options.most_memory and os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (1_000_000 * options.most_memory,) * 2)
     if options.name in {model.name for model in model_store.list_models()}:
         raise ModelError(f"There is already a model called {options.name!r}. Please choose another name.")
     model_store.check_target(options.name)

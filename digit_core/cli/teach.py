@@ -12,6 +12,7 @@ from digit_core.data import datasets, mnist
 from digit_core.feedback import teaching
 from digit_core.feedback.database import FeedbackError
 from digit_core.models import store as model_store
+from digit_core.models.store import ModelError
 
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError, DatasetError: with a sentence for people.
     """
+    if options.name in {model.name for model in model_store.list_models()}:
+        raise ModelError(f"There is already a model called {options.name!r}. Please choose another name.")
     model_store.check_target(options.name)
     start = model_store.find(options.model)
     try:

@@ -7,9 +7,10 @@ A correction holds nothing about a person but a random tag of the session. Those
 with are held until somebody has looked at them, for they may be wrong, or meant to harm.
 """
 
+import hashlib
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -23,10 +24,12 @@ from digit_core.feedback.database import FeedbackError
 from digit_core.feedback.tables import NAME_LENGTH, SESSION_LENGTH, TEXT_LENGTH, corrections
 from digit_core.pictures import normalization
 
+IMPORTED = "imported"  # the session and model of what came from a file
 NO_DIGIT, TWO_DIGITS = -1, -2  # what a mark may be beside 0..9
 
 MOST = 50_000  # corrections in all
 MOST_A_SESSION = 200  # in `HOUR`
+MOST_OF_ALL = 3000  # likewise, of all sessions together: a session costs nothing
 HOUR = 3600  # seconds
 MOST_AT_ONCE = 100
 MOST_VARIABLES = 500  # of one query
@@ -81,14 +84,24 @@ class Correction:
         return self.value == self.truth
 
 
-def of(digit: Digit, truth: int, text: str, model: str, session: str, picture: np.ndarray | None = None) -> Correction:
-    """What somebody says of a mark.
+def of(
+    digit: Digit,
+    truth: int,
+    text: str,
+    model: str,
+    session: str,
+    picture: np.ndarray | None = None,
+    probabilities: np.ndarray | None = None,
+) -> Correction:
+    """What somebody says of a mark; the same mark of the same session is the same correction.
 
     Args:
         text: the whole reading.
+        probabilities: of the ten digits, by a model that is to be believed where the one that read is not.
         picture: where the mark was read, uint8 (height, width) or (height, width, 3).
     """
-    given = float(digit.probabilities[truth]) * digit.acceptance if truth >= 0 else 1 - digit.acceptance
+    believed = digit.probabilities if probabilities is None else probabilities
+    given = float(believed[truth]) * digit.acceptance if truth >= 0 else 1 - digit.acceptance
     return Correction(
         value=digit.value if digit.trusted else NO_DIGIT,
         truth=truth,
@@ -100,11 +113,13 @@ def of(digit: Digit, truth: int, text: str, model: str, session: str, picture: n
         picture=_close_up(picture, digit.box) if picture is not None else b"",
         session=session[:SESSION_LENGTH],
         held=given < HELD_BELOW,
+        id=hashlib.sha256(session.encode() + digit.image.tobytes()).hexdigest()[:32],
     )
 
 
 def save(some: Sequence[Correction], is_limited: bool = True) -> int:
-    """Save corrections; those that are there already are not saved twice. Returns how many were new.
+    """Save corrections; those that are there already are not saved twice, but say what was said last. Returns how many
+    were new.
 
     Args:
         is_limited: whether they come from a visitor, who may save so many at once and an hour.
@@ -116,9 +131,18 @@ def save(some: Sequence[Correction], is_limited: bool = True) -> int:
         raise FeedbackError(f"At most {MOST_AT_ONCE} corrections can be saved at once.")
     with database.writing() as connection:
         known = _known(connection, [correction.id for correction in some])
+        for correction in some:
+            if known.get(correction.id, correction.truth) != correction.truth:
+                said = {"truth": correction.truth, "held": correction.held, "probability": correction.probability}
+                connection.execute(update(corrections).where(corrections.c.id == correction.id).values(**said))
         new = [correction for correction in some if correction.id not in known]
         if connection.scalar(select(func.count()).select_from(corrections)) + len(new) > MOST:
             raise FeedbackError("There is no room for more corrections.")
+        if is_limited and new:
+            recent = and_(corrections.c.model != IMPORTED, corrections.c.created > time.time() - HOUR)
+            count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
+            if count + len(new) > MOST_OF_ALL:
+                raise FeedbackError("Many people say something at the moment. Please try again later.")
         for session in {correction.session for correction in new} if is_limited else ():
             recent = and_(corrections.c.session == session, corrections.c.created > time.time() - HOUR)
             count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
@@ -183,6 +207,26 @@ def remove_session(session: str, ids: Sequence[str]) -> None:
         connection.execute(delete(corrections).where(corrections.c.id.in_(ids), corrections.c.session == session))
 
 
+def everything() -> Iterator[Correction]:
+    """All corrections, each once, whatever is saved or changed meanwhile."""
+    last = ""
+    while True:
+        query = select(corrections).where(corrections.c.id > last).order_by(corrections.c.id).limit(MOST_VARIABLES)
+        with database.reading() as connection:
+            found = [_correction(row) for row in connection.execute(query).mappings()]
+        if not found:
+            return
+        yield from found
+        last = found[-1].id
+
+
+def lessons() -> list[tuple[str, int]]:
+    """The ids and truths of what `digits` gives, without their pictures."""
+    query = select(corrections.c.id, corrections.c.truth).where(corrections.c.truth >= 0, corrections.c.held.is_(False))
+    with database.reading() as connection:
+        return list(connection.execute(query.order_by(corrections.c.id)).tuples().all())
+
+
 def digits(session: str | None = None) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """What there is to learn from: images uint8 (n, 28, 28), labels uint8 (n,), and their ids; nothing that is held.
 
@@ -208,12 +252,12 @@ def agreement() -> list[dict[str, Any]]:
         return [dict(row) for row in connection.execute(query.group_by(*columns).order_by(*columns)).mappings()]
 
 
-def _known(connection: Connection, ids: Sequence[str]) -> set[str]:
-    """Which of these ids are there."""
-    found: set[str] = set()
+def _known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Which of these ids are there, and what was said of each."""
+    found: dict[str, int] = {}
     for start in range(0, len(ids), MOST_VARIABLES):
-        some = ids[start : start + MOST_VARIABLES]
-        found |= set(connection.scalars(select(corrections.c.id).where(corrections.c.id.in_(some))))
+        some = corrections.c.id.in_(ids[start : start + MOST_VARIABLES])
+        found |= dict(connection.execute(select(corrections.c.id, corrections.c.truth).where(some)).tuples().all())
     return found
 
 

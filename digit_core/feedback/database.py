@@ -14,6 +14,7 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -75,7 +76,7 @@ def writing() -> Iterator[Connection]:
 def _said(what: str) -> Iterator[None]:
     try:
         yield
-    except (SQLAlchemyError, OSError, ImportError) as error:
+    except (SQLAlchemyError, CommandError, OSError, ImportError) as error:
         log.warning("The database of corrections: %s", error)
         raise FeedbackError(f"Corrections {what} at the moment.") from error
 

@@ -7,7 +7,6 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -16,14 +15,12 @@ import numpy as np
 from digit_core.data import file_formats
 from digit_core.data.file_formats import DigitFileError
 from digit_core.feedback import corrections
-from digit_core.feedback.corrections import NO_DIGIT, TWO_DIGITS, Correction
+from digit_core.feedback.corrections import IMPORTED, NO_DIGIT, TWO_DIGITS, Correction
 from digit_core.feedback.database import FeedbackError
 
 FOLDERS = {**{value: str(value) for value in range(10)}, NO_DIGIT: "no digit", TWO_DIGITS: "two digits"}
 COLUMNS = ("file", "truth", "value", "confidence", "probability", "model", "text", "created", "held")
-IMPORTED = "imported"  # the session and model of what came from a file
 MOST_BYTES, MOST_IMPORTED = 60_000_000, 5000
-PAGE = 500  # corrections that are read at a time
 
 
 def to_zip() -> bytes:
@@ -32,7 +29,7 @@ def to_zip() -> bytes:
     rows = csv.writer(table)
     rows.writerow(COLUMNS)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for correction in _all():
+        for correction in corrections.everything():
             name = f"{FOLDERS[correction.truth]}/{correction.id}.png"
             archive.writestr(name, cv2.imencode(".png", correction.image)[1].tobytes())
             values = [getattr(correction, column) for column in COLUMNS[2:]]
@@ -43,7 +40,7 @@ def to_zip() -> bytes:
 
 def to_npz() -> bytes:
     """Arrays: x_train uint8 (n, 28, 28) and y_train (n,) of the digits, as `file_formats` reads them."""
-    found = [correction for correction in _all() if correction.truth >= 0]
+    found = [correction for correction in corrections.everything() if correction.truth >= 0]
     images = np.stack([c.image for c in found]) if found else np.zeros((0, 28, 28), np.uint8)
     packed = io.BytesIO()
     np.savez_compressed(packed, x_train=images, y_train=np.array([c.truth for c in found], np.uint8))
@@ -72,11 +69,6 @@ def from_file(path: Path) -> int:
     ]
     made = list({correction.id: correction for correction in made}.values())
     return corrections.save(made, is_limited=False)
-
-
-def _all() -> Iterator[Correction]:
-    for start in range(0, corrections.number(), PAGE):
-        yield from corrections.listed(start, PAGE)
 
 
 def _digest(image: np.ndarray, label: int) -> str:

@@ -10,7 +10,7 @@ from digit_core.feedback import corrections
 from digit_core.feedback.database import FeedbackError
 
 FEWEST = 5  # corrections from which there is something to learn
-KEPT_APART = 4  # of so many of a digit, one is kept apart
+KEPT_APART = 4  # of so many, about one is kept apart
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Lessons:
 
 
 def lessons(session: str | None = None) -> Lessons:
-    """The corrections, split digit by digit; which are kept apart follows from their ids alone.
+    """The corrections, split; which are kept apart follows from each one's id, so that it stays apart when others come.
 
     Args:
         session: only what this one has saved.
@@ -33,9 +33,8 @@ def lessons(session: str | None = None) -> Lessons:
     images, labels, ids = corrections.digits(session)
     if len(ids) < FEWEST:
         raise FeedbackError(f"There are {len(ids)} corrections to learn from. At least {FEWEST} are needed.")
-    order = np.argsort([hashlib.sha256(name.encode()).digest() for name in ids])
-    apart = np.zeros(len(ids), bool)
-    for value in range(10):
-        own = [place for place in order if labels[place] == value]
-        apart[own[KEPT_APART - 1 :: KEPT_APART]] = True
+    apart = np.array([hashlib.sha256(name.encode()).digest()[0] % KEPT_APART == 0 for name in ids])
+    for value in np.unique(labels[apart]):
+        if not (labels[~apart] == value).any():  # something of each digit is learnt
+            apart[np.flatnonzero(labels == value)[0]] = False
     return Lessons(Split(images[~apart], labels[~apart]), Split(images[apart], labels[apart]))

@@ -18,6 +18,8 @@ from digit_core.models.store import ModelError
 
 LARGEST = 50_000_000  # bytes of a file
 LARGEST_CONFIG = 2_000_000  # bytes of `config.json`
+MOST_GROUPS = 3000  # of a file of weights
+MOST_LAYERS, MOST_UNITS = 120, 8192  # and units or filters of one
 MOST_UNPACKED = 400_000_000  # bytes
 MOST_PARAMETERS = 20_000_000
 LITERT_MARK = b"TFL3"  # bytes 4 to 8 of such a file
@@ -56,16 +58,25 @@ def check_keras(content: bytes) -> None:
         raise
     except Exception as error:  # zipfile and json raise whatever they like over damaged files
         raise ModelError("This is no network of Keras 3 (a .keras file).") from error
-    for value in _objects(config):
+    if not isinstance(config, dict):
+        raise ModelError("This is no network of Keras 3 (a .keras file).")
+    objects = list(_objects({name: value for name, value in config.items() if name not in UNUSED}))
+    for value in objects:
         _check_object(value)
+    if sum("class_name" in value and value["class_name"] in LAYERS for value in objects) > MOST_LAYERS:
+        raise ModelError(f"The network has more than {MOST_LAYERS} layers.")
 
 
 def _check_weights(content: bytes) -> None:
     """Raises ModelError if a file of weights points to other files."""
     with h5py.File(io.BytesIO(content)) as file:
         waiting: list[h5py.Group] = [file]
+        seen: set[int] = set()  # addresses of groups: one may hold itself
         while waiting:
             group = waiting.pop()
+            if (address := h5py.h5o.get_info(group.id).addr) in seen or len(seen) > MOST_GROUPS:
+                raise ModelError("The network's weights are tangled.")
+            seen.add(address)
             for name in group:
                 link = group.get(name, getlink=True)
                 if not isinstance(link, h5py.HardLink):
@@ -84,28 +95,34 @@ def _objects(config: Any) -> Iterator[dict]:
         value = waiting.pop()
         if isinstance(value, dict):
             yield value
-            waiting += [inner for name, inner in value.items() if name not in UNUSED]
+            waiting += value.values()
         elif isinstance(value, list):
             waiting += value
 
 
 def _check_object(value: dict) -> None:
     """Raises ModelError if an object of a description names what is none of Keras' own harmless classes."""
+    if any(value.get(name) for name in UNUSED):
+        raise ModelError("The network's description holds something that is not allowed here.")
+    if any(isinstance(value.get(name), int) and value[name] > MOST_UNITS for name in ("units", "filters")):
+        raise ModelError(f"A layer of the network has more than {MOST_UNITS:,} units.")
     activation = value.get("activation")
     if activation is not None and not (isinstance(activation, str) and activation in ACTIVATIONS):
         raise ModelError("The network uses an activation that is not allowed here.")
     if "class_name" not in value:
         return
     name, module = value["class_name"], value.get("module")
+    if not isinstance(name, str):
+        raise ModelError("The network's description cannot be read.")
     if value.get("registered_name") not in (None, name):
-        raise ModelError(f"The network uses {str(name)[:40]!r}, which is not one of Keras' own layers.")
-    if isinstance(module, str) and (module in HARMLESS or name in KNOWN_ELSEWHERE):
+        raise ModelError(f"The network uses {name[:40]!r}, which is not one of Keras' own layers.")
+    if module in HARMLESS and name != "function" and not name.startswith("__"):
         return
     is_own = module in ("keras.layers", "keras", "keras.models", "keras.src.models.functional",
                         "keras.src.models.sequential", "keras.src.models.model")  # fmt: skip
     if name in KNOWN_ELSEWHERE or (name in LAYERS and is_own):
         return
-    raise ModelError(f"The network uses {str(name)[:40]!r}, which is not allowed here.")
+    raise ModelError(f"The network uses {name[:40]!r}, which is not allowed here.")
 
 
 def check_litert(content: bytes) -> None:
@@ -119,13 +136,14 @@ def check_litert(content: bytes) -> None:
         raise ModelError("This is no LiteRT file (.tflite).")
     from digit_core.models.litert import Network
 
-    digits = np.random.default_rng(0).integers(0, 256, (3, 28, 28), dtype=np.uint8)
+    rng, blank = np.random.default_rng(0), np.zeros((1, 28, 28), np.uint8)
+    tried = blank, blank + 255, *(rng.integers(0, 256, (count, 28, 28), dtype=np.uint8) for count in (3, 250))
     try:
-        outputs = Network(content).run(digits)
+        network = Network(content)
+        answers = np.concatenate([network.run(digits)[0] for digits in tried])
     except Exception as error:  # LiteRT raises ValueError and RuntimeError of many kinds
         raise ModelError(
             "This network does not take digits as Inkling gives them: float32 (n, 28, 28, 1), 0 to 1, white on black."
         ) from error
-    answers = outputs[0]
-    if answers.shape != (3, 10) or not np.allclose(answers.sum(1), 1, atol=1e-3) or (answers < 0).any():
+    if answers.shape != (255, 10) or not np.allclose(answers.sum(1), 1, atol=1e-3) or not (answers >= 0).all():
         raise ModelError("This network does not give ten probabilities for each digit.")

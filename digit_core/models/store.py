@@ -7,6 +7,7 @@ and loading need no TensorFlow; only `save` does.
 """
 
 import datetime
+import functools
 import hashlib
 import logging
 import os
@@ -108,13 +109,31 @@ class StoredModel:
 
 
 def default_name() -> str:
-    """The model that reads where none is named: the one that this host has chosen, else the shipped one."""
+    """The model that reads where none is named: the one that this host has chosen, else the shipped one.
+
+    A choice holds for the very network that was chosen: not for another that took its name, nor for a damaged one.
+    """
     try:
-        name = _choice().read_text()[:100].strip()
+        name, _, digest = _choice().read_text()[:200].strip().partition(" ")
     except (OSError, UnicodeDecodeError):
         return DEFAULT_MODEL
-    is_there = NAME.fullmatch(name) and any(os.path.isfile(root / name / "card.json") for root in _roots())
-    return name if is_there else DEFAULT_MODEL
+    for root in _roots():
+        try:
+            changed = os.stat(root / name / "card.json").st_mtime_ns if NAME.fullmatch(name) else 0
+        except OSError:
+            continue
+        if changed and _digest_of(root / name, changed) == digest:
+            return name
+    return DEFAULT_MODEL
+
+
+@functools.lru_cache(maxsize=8)
+def _digest_of(folder: Path, changed: int) -> str | None:
+    """The digest of the model in a folder whose card changed then; None if its card cannot be read."""
+    try:
+        return _read(folder).digest
+    except ModelError:
+        return None
 
 
 def choose_default(name: str) -> None:
@@ -123,11 +142,11 @@ def choose_default(name: str) -> None:
     Raises:
         ModelError: there is no such model, or the choice cannot be written.
     """
-    find(name)
+    model = find(name)
     try:
         _choice().parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(_choice()) as file:
-            file.write(name.encode())
+            file.write(f"{name} {model.digest}".encode())
     except OSError as error:
         raise ModelError(f"The choice cannot be kept: {error.strerror or error}.") from error
 
@@ -301,7 +320,9 @@ def rename(model: StoredModel, name: str) -> StoredModel:
     check_name(name)
     if name in (known.name for known in list_models()):
         raise ModelError(f"There is a model called {name!r} already. Please choose another name.")
-    renamed = copy(model, name)
+    was_default, renamed = model.is_default, copy(model, name)
+    if was_default:
+        choose_default(name)
     delete(model)
     return renamed
 

@@ -28,9 +28,10 @@ def brought(path: Path, digits: Split) -> tuple[keras.Model, str]:
     """
     try:
         inner = keras.models.load_model(path, compile=False, safe_mode=True)
+        parameters = inner.count_params()
     except Exception as error:  # Keras raises whatever it likes over damaged files
         raise ModelError("This network cannot be loaded.") from error
-    if inner.count_params() > MOST_PARAMETERS:
+    if parameters > MOST_PARAMETERS:
         raise ModelError(f"The network has more than {MOST_PARAMETERS:,} parameters.")
     if not hasattr(inner, "input_shape") or not hasattr(inner, "output_shape"):
         raise ModelError("The network must have one input and one output.")
