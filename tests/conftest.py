@@ -83,11 +83,11 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server of the app; nothing may go wrong in it."""
+def server(request, tmp_path_factory):
+    """A server of the app; nothing may go wrong in it. A module's `SERVER` holds environment variables for it."""
     from browser import serving
 
-    with serving(tmp_path_factory.mktemp("server")) as server:
+    with serving(tmp_path_factory.mktemp("server"), **getattr(request.module, "SERVER", {})) as server:
         yield server
         assert not server.tracebacks()
 

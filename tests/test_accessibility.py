@@ -6,6 +6,7 @@ from browser import draw_with_mouse, open_canvas, wait_for_answer, wait_until_id
 from drawing import number
 
 pytestmark = pytest.mark.browser
+SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are evaluated, and looked up, in seconds
 
 SCREENS = {
     "wide": {"viewport": {"width": 1366, "height": 768}},
@@ -39,6 +40,12 @@ def test_the_first_page(new_page, server, screen, scheme):
     wait_for_answer(page, "20")
     wait_until_idle(page)
     found["drawn"] = serious(page)
+    page.locator(".st-key-drawn_wrong button").click()
+    page.get_by_role("radio", name="two digits").wait_for()
+    page.get_by_text("History", exact=True).click()
+    page.locator(".ink-history li").wait_for()
+    wait_until_idle(page)
+    found["asked"] = serious(page)
     page.get_by_text("Show the steps").click()
     page.get_by_alt_text("Your picture").wait_for()
     wait_until_idle(page)
@@ -61,7 +68,7 @@ def test_the_first_page(new_page, server, screen, scheme):
     ("path", "shown"),
     [
         ("train", ".st-key-train_start"),
-        ("evaluate", ".st-key-confusion"),
+        ("evaluate?data=builtin", ".st-key-confusion"),
         ("inside", ".st-key-inside_other"),
         ("models", ".st-key-model_inkling"),
     ],

@@ -13,6 +13,7 @@ from digit_core.models import store
 from ui import inside_digit
 
 pytestmark = pytest.mark.browser
+SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are looked up in seconds
 
 
 def _open(page, url: str, query: str = "model=lenet5") -> None:

@@ -16,12 +16,13 @@ def mark(x: float, label: int, y: float = 50, height: float = 30, heat: float = 
 
 
 def columns(marks, contrasts=None):
-    return context(marks, np.full(len(marks), 0.5) if contrasts is None else np.array(contrasts)).T
+    digit = np.array([mark.probabilities[:10].sum() for mark in marks])
+    return context(marks, digit, np.full(len(marks), 0.5) if contrasts is None else np.array(contrasts)).T
 
 
 def test_a_mark_alone_has_no_context():
-    np.testing.assert_array_equal(context([mark(20, 3)], np.array([0.4])), np.zeros((1, 4)))
-    assert context([], np.zeros(0)).shape == (0, 4)
+    np.testing.assert_array_equal(context([mark(20, 3)], np.ones(1), np.array([0.4])), np.zeros((1, 4)))
+    assert context([], np.zeros(0), np.zeros(0)).shape == (0, 4)
 
 
 def test_letters_beside_it_speak_against_a_mark_and_digits_for_it():

@@ -10,7 +10,8 @@ from digit_core.models.page_format import CHANNELS, OTHER
 from digit_core.pictures import contrast
 from digit_core.reading import layout, pyramid
 from digit_core.reading.acceptance import Calibration, evidence, is_drawn
-from digit_core.reading.page_network import Answer, Detection, PageNetwork, neighbours, own_ink
+from digit_core.reading.cutouts import cut_out, neighbours
+from digit_core.reading.page_network import Answer, Detection, PageNetwork
 from digit_core.reading.page_reader import PageReader
 from digit_core.reading.pyramid import Level
 from digit_core.reading.settings import ReadingSettings
@@ -110,10 +111,10 @@ def test_ink_belongs_to_the_mark_that_it_points_to():
     answer = Answer(ink, towards, (0, 0), (1.0, 1.0))
     left, right = (mark(x, 16.5, width=14, height=24, answer=answer) for x in (8.5, 24.5))
     grey = np.full((32, 32), 90, np.uint8)
-    own, _ = own_ink(left, [right], grey)
+    own = cut_out([left, right], grey).inks[0]
     columns = np.flatnonzero(own.any(0))
     assert columns.max() < 16
-    assert own_ink(left, [], grey)[0].any(0).sum() > len(columns)
+    assert cut_out([left], grey).inks[0].any(0).sum() > len(columns)
 
 
 @pytest.mark.parametrize("polarity", [1, -1])
@@ -123,7 +124,7 @@ def test_ink_is_as_sharp_as_the_picture(polarity):
     answer = Answer(soft, np.full((10, 20, 2), 20, np.float32), (0, 0), (3.0, 3.0))
     grey = np.full((120, 120), 128 + 100 * polarity, np.uint8)
     grey[30:90, 57:63] = 128 - 100 * polarity
-    own, _ = own_ink(mark(60, 60, width=24, height=72, answer=answer), [], grey)
+    [own] = cut_out([mark(60, 60, width=24, height=72, answer=answer)], grey).inks
     assert (own > 200).sum() == 60 * 6
     assert ((own > 20) & (own < 200)).sum() < 40
 
@@ -132,26 +133,28 @@ def test_ink_that_the_picture_hardly_shows_is_taken_from_the_network():
     soft = np.zeros((40, 40), np.uint8)
     soft[8:32, 16:24] = 200
     answer = Answer(soft, np.full((10, 20, 2), 20, np.float32), (0, 0), (1.0, 1.0))
-    own, _ = own_ink(mark(20, 20, width=8, height=24, answer=answer), [], np.full((40, 40), 77, np.uint8))
+    [own] = cut_out([mark(20, 20, width=8, height=24, answer=answer)], np.full((40, 40), 77, np.uint8)).inks
     assert own.max() == 200
 
 
-def test_both_networks_are_weighed():
-    network, classifier = np.full((1, 13), 0.01), np.full((1, 10), 0.01)
-    network[0, 3], network[0, 8], classifier[0, 8] = 0.5, 0.39, 0.91
-    assert Calibration(1, 0).fused(network, classifier)[0].argmax() == 3
-    both = Calibration(1, 1).fused(network, classifier)
-    assert both[0].argmax() == 8
-    assert both.sum() == pytest.approx(1, abs=1e-5)
+def test_all_networks_are_weighed():
+    network, classifier, look = np.full((1, 13), 0.01), np.full((1, 10), 0.01), np.full((1, 11), 0.01)
+    network[0, 3], network[0, 8], classifier[0, 8], look[0, 6] = 0.5, 0.39, 0.91, 0.9
+    answers = [Calibration(*weights).fused(network, classifier, look) for weights in ((1, 0, 0), (1, 1, 0), (1, 1, 2))]
+    assert [answer[0].argmax() for answer in answers] == [3, 8, 6]
+    assert answers[-1].sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_drawings_and_photographs_have_thresholds_of_their_own():
-    calibration = Calibration(acceptance=(1.0,) + (0.0,) * 7, drawn_threshold=0.95, page_threshold=0.5)
-    columns = evidence(np.array([0.9, 0.97]), np.full((2, 13), 1 / 13), np.full((2, 10), 0.1), np.zeros((2, 4)))
+    calibration = Calibration(
+        acceptance=(1.0,) + (0.0,) * 8, drawn_threshold=0.95, several_threshold=0.7, page_threshold=0.5
+    )
+    looks = (np.full((2, classes), 1 / classes) for classes in (13, 10, 11))
+    columns = evidence(np.array([0.9, 0.97]), *looks, np.zeros((2, 4)))
     probability = calibration.digit_probability(columns)
     np.testing.assert_allclose(probability, [0.9, 0.97], atol=1e-6)
-    assert calibration.accepts(probability, is_drawn=True).tolist() == [False, True]
-    assert calibration.accepts(probability, is_drawn=False).tolist() == [True, True]
+    thresholds = [calibration.threshold(*case) for case in ((True, True), (True, False), (False, True), (False, False))]
+    assert thresholds == [0.95, 0.7, 0.5, 0.5]
 
 
 def test_a_drawing_is_told_from_a_photograph():

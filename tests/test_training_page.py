@@ -1,4 +1,4 @@
-"""Page and line network: losses, training, resuming and export."""
+"""Page, mark and line network: losses, training, resuming and export."""
 
 import functools
 from pathlib import Path
@@ -12,8 +12,13 @@ from digit_core.data.page_targets import Targets, stack, targets
 from digit_core.data.scenes import Scene
 from digit_core.data.synthetic_lines import SyntheticLines
 from digit_core.data.synthetic_pages import SyntheticPages
+from digit_core.models import page_model
 from digit_core.models.line_format import NOTHING
+from digit_core.models.mark_format import SIDE
 from digit_core.models.page_format import CHANNELS, CLASSES, SLOT_CHANNELS, SLOTS, STRIDE
+from digit_core.reading.page_network import PageNetwork
+from digit_core.reading.page_reader import PageReader
+from digit_core.training.mark_examples import MarkExamples
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +104,6 @@ def test_the_rate_rises_stays_and_falls():
 
 
 def test_the_exported_network_answers_as_the_trained_one(tmp_path: Path):
-    from digit_core.reading.page_network import PageNetwork
     from digit_core.training import page_architecture, page_export
 
     model = page_architecture.build()
@@ -146,17 +150,43 @@ def test_the_line_network_learns_and_its_export_answers_as_it_does(tmp_path):
     np.testing.assert_allclose(ours, np.asarray(model(inputs[:1], training=False)), atol=0.3)  # of logits, in 8 bits
 
 
+def found_marks(litert: bytes, seed: int) -> MarkExamples:
+    return MarkExamples(pages(seed), PageReader(PageNetwork(litert, threads=1)), seed, first=300)
+
+
+def test_the_mark_network_learns_from_what_the_page_network_finds(tmp_path):
+    from digit_core.reading.mark_network import MarkNetwork
+    from digit_core.training import endless, page_export
+    from digit_core.training.mark_training import TASK
+
+    supply = functools.partial(found_marks, page_model.find().litert_bytes())
+    accuracies = []
+    settings = endless.Settings(examples=2 * 3200, batch=32, warm_up=20, precision="float32")
+    model, _ = endless.train(TASK, settings, supply, tmp_path, on_event=lambda event: accuracies.append(event.accuracy))
+    assert accuracies[0] < accuracies[1]
+    assert accuracies[1] > 0.6
+    inputs, labels = supply(2).batch(70)
+    assert inputs.shape == (70, SIDE, SIDE, 2)
+    assert 10 in labels
+    assert len(set(labels)) > 5
+    look = MarkNetwork(page_export.to_litert(model))
+    ours = look(np.round(255 * inputs).astype(np.uint8))
+    theirs = np.exp(np.asarray(model(inputs, training=False)))
+    np.testing.assert_allclose(ours, theirs / theirs.sum(1, keepdims=True), atol=0.1)  # in 8 bits
+
+
 def test_the_command_says_when_a_network_has_learnt_too_little(tmp_path, monkeypatch, capsys):
     from digit_core.cli import main, train_page
 
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
     for what in ("PAGES", "SHEETS", "DRAWINGS", "LINES"):
         monkeypatch.setattr(train_page, f"VALIDATION_{what}", 2)
-    assert main.main(["train-page", "--data", "builtin", "--tiles", "24", "--lines", "64"]) == 1
+    command = ["train-page", "--data", "builtin", "--tiles", "24", "--marks", "96", "--lines", "64"]
+    assert main.main([*command, "--only", "page"]) == 1
     assert "needs more training" in capsys.readouterr().err
     assert not (tmp_path / "page").exists()
     assert (tmp_path / "checkpoints" / "page" / "checkpoint.npz").exists()
-    assert main.main(["train-page", "--data", "builtin", "--tiles", "24", "--lines", "64", "--go-on"]) == 2
+    assert main.main([*command, "--go-on"]) == 2
 
 
 def test_the_command_overwrites_nothing_else(tmp_path, monkeypatch, capsys):

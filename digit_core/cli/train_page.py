@@ -1,7 +1,7 @@
-"""The command `train-page`: trains the page network, which finds and reads every mark of a page, and the line network,
-which counts the digits of a drawn line; and writes their card.
+"""The command `train-page`: trains the page network, which finds and reads every mark of a page, the mark network,
+which looks at each once more, and the line network, which counts the digits of a drawn line; and writes their card.
 
-Their states lie under `$DIGIT_HOME/checkpoints/` until both have ended; the same command goes on from there.
+Their states lie under `$DIGIT_HOME/checkpoints/` until all have ended; the same command goes on from there.
 """
 
 import argparse
@@ -23,13 +23,16 @@ from digit_core.data.synthetic_lines import SyntheticLines
 from digit_core.data.synthetic_pages import SyntheticPages
 from digit_core.models import page_model
 from digit_core.models import store as model_store
+from digit_core.reading.page_network import PageNetwork
+from digit_core.reading.page_reader import PageReader
 from digit_core.training import drawing_calibration, page_calibration
+from digit_core.training.mark_examples import MarkExamples
 from digit_core.training.page_calibration import Example
 
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 VALIDATION_PAGES, VALIDATION_SHEETS, VALIDATION_DRAWINGS, VALIDATION_LINES = 1000, 400, 3000, 2000
 VALIDATION_SEED = 7
-NETWORKS = ("page", "line")
+FEW = 10  # pages on which a network that has learnt something finds something
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def add_parser(commands) -> None:
     """Add the command `train-page` to the commands of the program."""
     train = commands.add_parser("train-page", help="train the networks that find digits (hours; may be stopped)")
     train.add_argument("--tiles", type=int, default=4_000_000, help="made-up tiles to train on (about 100 a second)")
+    train.add_argument("--marks", type=int, default=4_000_000, help="found marks to train on (about 600 a second)")
     train.add_argument("--lines", type=int, default=900_000, help="drawn lines to train on (about 250 a second)")
     train.add_argument("--data", default="mnist", help="data set of single digits (default mnist)")
     train.add_argument("--strokes", nargs="*", type=Path, default=[], metavar="PATH", help="pen strokes as JSON lines")
@@ -54,6 +58,10 @@ def add_parser(commands) -> None:
     train.add_argument(
         "--calibrate", action="store_true", help="train nothing: fit how far the networks in use are believed"
     )
+    train.add_argument(
+        "--only", nargs="+", choices=page_model.NETWORKS, default=page_model.NETWORKS, metavar="NETWORK",
+        help="train some of the networks, page, mark and line, and keep the others as they are",
+    )  # fmt: skip
     train.add_argument("--seed", type=int, default=1, help="for weights and tiles")
     train.add_argument("--into", type=Path, help="folder to write to (default $DIGIT_HOME/page)")
     train.set_defaults(run=run)
@@ -69,22 +77,22 @@ def run(options: argparse.Namespace) -> int:
         print("--calibrate trains nothing, and --go-on trains. Choose one.", file=sys.stderr)
         return 2
     page_model.check_target(options.into or page_model.own_folder())
-    if options.go_on and any(_checkpoint(name).exists() for name in NETWORKS):
+    if options.go_on and any(_checkpoint(name).exists() for name in page_model.NETWORKS):
         print(f"There is an unfinished training. Go on without --go-on, or remove {_checkpoints()}.", file=sys.stderr)
         return 2
-    trained = _in_use() if options.calibrate else _trained(options)
-    if trained is None:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        return STOPPED
-    print("Calibrating ...", file=sys.stderr)
     try:
+        trained = _in_use() if options.calibrate else _trained(options)
+        if trained is None:
+            print("Stopped. The same command goes on.", file=sys.stderr)
+            return STOPPED
+        print("Calibrating ...", file=sys.stderr)
         stored = _store(trained, options)
     except page_calibration.CalibrationError as error:
         print(error, file=sys.stderr)
         return 1
     if not options.calibrate:
-        for name in NETWORKS:
-            _checkpoint(name).unlink()
+        for name in options.only:
+            _checkpoint(name).unlink(missing_ok=True)
     print(f"Stored in {stored.folder}")
     return 0
 
@@ -100,28 +108,36 @@ def _checkpoint(name: str) -> Path:
 def _in_use() -> dict[str, Trained]:
     """The networks that read now."""
     found = page_model.find()
-    litert, weights = {"page": found.litert_bytes(), "line": found.line_bytes()}, found.weights()
-    return {name: Trained(litert[name], weights[name], found.card[name]) for name in NETWORKS}
+    litert = found.litert_bytes(), found.mark_bytes(), found.line_bytes()
+    weights = found.weights()
+    return {
+        name: Trained(own, weights[name], found.card[name])
+        for name, own in zip(page_model.NETWORKS, litert, strict=True)
+    }
 
 
 def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
-    """Both networks, trained; None where that was stopped."""
+    """All networks, trained or kept; None where that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     print("Starting TensorFlow ...", file=sys.stderr)
-    from digit_core.training import line_training, page_export, page_training
+    from digit_core.training import line_training, mark_training, page_export, page_training
     from digit_core.training.endless import Settings
 
     shared = {"seed": options.seed, "precision": "mixed_bfloat16" if options.precision == "bfloat16" else "float32"}
     page = Settings(examples=options.tiles, learning_rate=options.learning_rate, **shared)
+    mark = Settings(examples=options.marks, batch=96, decay=0.5, **shared)
     line = Settings(examples=options.lines, batch=64, learning_rate=3e-3, decay=0.3, **shared)
     start = page_model.find().weights() if options.go_on else {}
     source = "train", options.data, tuple(options.strokes)
-    trained = {}
+    trained = _in_use() if set(options.only) < set(page_model.NETWORKS) else {}
     for name, task, settings, supply in (
-        ("page", page_training.TASK, page, functools.partial(_pages, *source)),
-        ("line", line_training.TASK, line, functools.partial(_lines, *source)),
+        ("page", page_training.TASK, page, lambda: functools.partial(_pages, *source)),
+        ("mark", mark_training.TASK, mark, lambda: _supply_of_marks(trained["page"].litert, source)),
+        ("line", line_training.TASK, line, lambda: functools.partial(_lines, *source)),
     ):
-        model, examples = _train(task, settings, supply, _checkpoint(name).parent, start.get(name))
+        if name not in options.only:
+            continue
+        model, examples = _train(task, settings, supply(), _checkpoint(name).parent, start.get(name))
         if examples < settings.examples:
             return None
         about = {"examples": examples, "settings": asdict(settings), "parameters": model.count_params()}
@@ -148,19 +164,35 @@ def _pages(part: str, data: str, strokes: tuple[Path, ...], seed: int) -> Synthe
     return SyntheticPages(page_sources.load(part, strokes, data), photography.load_photos(), seed)
 
 
+def _supply_of_marks(page: bytes, source: tuple) -> functools.partial:
+    """What makes a source of marks that a page network finds.
+
+    Raises:
+        CalibrationError: it finds nothing.
+    """
+    pages = _pages(*source, VALIDATION_SEED)
+    page_calibration.check(PageReader(PageNetwork(page)), [Example(*pages.page()) for _ in range(FEW)])
+    return functools.partial(_marks, page, *source)
+
+
+def _marks(page: bytes, part: str, data: str, strokes: tuple[Path, ...], seed: int) -> MarkExamples:
+    """A source of marks that the page network finds; likewise."""
+    return MarkExamples(_pages(part, data, strokes, seed), PageReader(PageNetwork(page, threads=1)), seed)
+
+
 def _lines(part: str, data: str, strokes: tuple[Path, ...], seed: int) -> SyntheticLines:
     """A source of drawn lines; likewise."""
     return SyntheticLines(page_sources.load(part, strokes, data), seed)
 
 
 def _store(trained: Mapping[str, Trained], options: argparse.Namespace) -> page_model.PageModel:
-    """Write both networks, each with what is known of its training, and what they reach on validation pages."""
+    """Write the networks, each with what is known of its training, and what they reach on validation pages."""
     source = "validation", options.data, tuple(options.strokes), VALIDATION_SEED
     pages, lines = _pages(*source), _lines(*source)
     examples = [Example(*pages.page()) for _ in range(VALIDATION_PAGES)]
     examples += [Example(*pages.sheet()) for _ in range(VALIDATION_SHEETS)]
     drawings = [Example(*pages.drawing()) for _ in range(VALIDATION_DRAWINGS)]
-    classifier, networks = model_store.find(), (trained["page"].litert, trained["line"].litert)
+    classifier, networks = model_store.find(), [trained[name].litert for name in page_model.NETWORKS]
     calibration, figures = drawing_calibration.calibrate(
         classifier.litert_bytes(), *networks, examples, drawings, [lines.drawing() for _ in range(VALIDATION_LINES)]
     )

@@ -1,5 +1,5 @@
-"""The page network on disk: a folder with `page.tflite`, `weights.npz` and `card.json`; and beside it
-`line.tflite`, the line network, which reads what is drawn.
+"""The networks that find digits, on disk: a folder with `page.tflite`, which reads pages, `mark.tflite`, which looks at
+each mark once more, `line.tflite`, which reads drawn lines, their variables in `weights.npz`, and `card.json`.
 
 The shipped one is `models/page/`; one that was trained here, under `$DIGIT_HOME/page/`, takes its place. A file is
 used only if it is, byte for byte, the one its card speaks of.
@@ -19,9 +19,10 @@ import numpy as np
 from digit_core import paths, records
 from digit_core.models.store import ModelError
 
-Weights = Mapping[str, Sequence[np.ndarray]]  # of both networks, by their names
+Weights = Mapping[str, Sequence[np.ndarray]]  # of the networks, by their names
 
-LITERT, LINE, WEIGHTS = "page.tflite", "line.tflite", "weights.npz"
+LITERT, MARK, LINE, WEIGHTS = "page.tflite", "mark.tflite", "line.tflite", "weights.npz"
+NETWORKS = ("page", "mark", "line")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,14 @@ class PageModel:
         """
         return self._checked(LITERT)
 
+    def mark_bytes(self) -> bytes:
+        """The mark network's LiteRT file; see `mark_format` for what goes in and comes out.
+
+        Raises:
+            ModelError: as `litert_bytes`.
+        """
+        return self._checked(MARK)
+
     def line_bytes(self) -> bytes:
         """The line network's LiteRT file; see `line_format` for what goes in and comes out.
 
@@ -48,16 +57,16 @@ class PageModel:
         return self._checked(LINE)
 
     def weights(self) -> Weights:
-        """The variables of "page" and "line", float32, in Keras' order: to go on training from.
+        """The variables of "page", "mark" and "line", float32, in Keras' order: to go on training from.
 
         Raises:
             ModelError: as `litert_bytes`.
         """
-        found: dict[str, list[np.ndarray]] = {"page": [], "line": []}
+        found: dict[str, list[np.ndarray]] = {name: [] for name in NETWORKS}
         with np.load(io.BytesIO(self._checked(WEIGHTS)), allow_pickle=False) as arrays:
             for name in arrays.files:  # in the order in which they were saved
                 found.setdefault(name.split("_")[0], []).append(arrays[name].astype(np.float32))
-        if not found["page"] or not found["line"]:
+        if not all(found[name] for name in NETWORKS):
             raise ModelError(f"The networks in {self.folder} are of an earlier version: train anew, without --go-on.")
         return found
 
@@ -94,8 +103,11 @@ def read(folder: Path) -> PageModel:
     """
     try:
         card = records.read_json(folder / "card.json")
-        for file in (LITERT, LINE, WEIGHTS):
-            card["files"][file]["sha256"], card["files"][file]["bytes"]
+        files = card["files"]
+        if set(files) == {LITERT, LINE, WEIGHTS}:
+            raise ModelError(f"The page network in {folder} is of another version: remove that folder, or train anew.")
+        for file in (LITERT, MARK, LINE, WEIGHTS):
+            files[file]["sha256"], files[file]["bytes"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError("The card of the page network cannot be read.") from error
     return PageModel(folder, card)
@@ -107,8 +119,8 @@ def check_target(folder: Path) -> None:
         raise ModelError(f"{folder} holds something else than a page network: name a folder of its own.")
 
 
-def save(folder: Path, litert: bytes, line: bytes, weights: Weights, about: dict[str, Any]) -> PageModel:
-    """Write page network and line network, all at once or not at all.
+def save(folder: Path, litert: bytes, mark: bytes, line: bytes, weights: Weights, about: dict[str, Any]) -> PageModel:
+    """Write the three networks, all at once or not at all.
 
     Args:
         weights: the networks' variables; they are kept as float16.
@@ -121,7 +133,7 @@ def save(folder: Path, litert: bytes, line: bytes, weights: Weights, about: dict
     arrays = {f"{name}_{i}": array for name, own in weights.items() for i, array in enumerate(own)}
     np.savez(packed, **{name: np.asarray(array).astype(np.float16) for name, array in arrays.items()})
     check_target(folder)
-    contents = {LITERT: litert, LINE: line, WEIGHTS: packed.getvalue()}
+    contents = {LITERT: litert, MARK: mark, LINE: line, WEIGHTS: packed.getvalue()}
     card = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **about,

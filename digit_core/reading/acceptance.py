@@ -1,4 +1,4 @@
-"""How page network and classifier are believed together: a digit's probabilities, and whether it is one at all.
+"""How the networks are believed together: a digit's probabilities, and whether it is one at all.
 
 The weights are fitted on validation pages by `training.page_calibration` and stand in the page network's card.
 Knows no model.
@@ -15,6 +15,7 @@ from digit_core.models.calibration import log_odds
 from digit_core.models.page_format import OTHER
 from digit_core.reading.line_decoding import Weights
 
+COLUMNS = 8  # of `evidence`
 EVEN = 0.5  # fraction of a drawing's pixels that are of exactly one grey
 
 
@@ -23,9 +24,10 @@ class Calibration:
     """Fitted weights.
 
     Attributes:
-        network, classifier: exponents of their probabilities of the ten digits in the product of both.
+        network, classifier, mark: exponents of their probabilities of the ten digits in the product of all.
         acceptance: weights of the columns of `evidence`, the constant last, in a logistic regression.
-        drawn_threshold: the probability of being a digit from which a drawn mark is accepted.
+        drawn_threshold: the probability of being a digit from which a mark that was drawn alone is accepted.
+        several_threshold: the same of marks that were drawn beside others, which may be letters of a word.
         page_threshold: the same on photographs and scans; their grain looks like writing now and then.
         line: what speaks for a drawn line of marks, where several were detected.
         alone: the same where one was detected.
@@ -33,8 +35,10 @@ class Calibration:
 
     network: float = 1.0
     classifier: float = 0.0
-    acceptance: tuple[float, ...] = (0.5, 0.5) + (0.0,) * 6
+    mark: float = 0.0
+    acceptance: tuple[float, ...] = (0.5, 0.5) + (0.0,) * 7
     drawn_threshold: float = 0.5
+    several_threshold: float = 0.5
     page_threshold: float = 0.5
     line: Weights = field(default_factory=Weights)
     alone: Weights = field(default_factory=Weights)
@@ -47,44 +51,50 @@ class Calibration:
             ValueError, KeyError, TypeError: something is missing or of another type.
         """
         weights = tuple(float(records.number(value)) for value in card["acceptance"])
-        if len(weights) != 8:
-            raise ValueError("eight weights are needed")
-        names = ("network", "classifier", "drawn_threshold", "page_threshold")
+        if len(weights) != COLUMNS + 1:
+            raise ValueError(f"{COLUMNS + 1} weights are needed")
+        names = ("network", "classifier", "mark", "drawn_threshold", "several_threshold", "page_threshold")
         lines = {
             which: Weights(**{f.name: float(records.number(card[which][f.name])) for f in fields(Weights)})
             for which in ("line", "alone")
         }
         return cls(acceptance=weights, **lines, **{name: float(records.number(card[name])) for name in names})
 
-    def fused(self, network: np.ndarray, classifier: np.ndarray) -> np.ndarray:
-        """Probabilities of the ten digits, float32 (n, 10), by both: a weighted product (Hinton 2002).
+    def fused(self, network: np.ndarray, classifier: np.ndarray, mark: np.ndarray) -> np.ndarray:
+        """Probabilities of the ten digits, float32 (n, 10), by all: a weighted product (Hinton 2002).
 
         Args:
             network: the page network's, (n, 13).
             classifier: the classifier's, (n, 10).
+            mark: the mark network's, (n, 11).
         """
-        logits = self.network * _log(network[:, :OTHER]) + self.classifier * _log(classifier)
+        logits = self.network * _log(network[:, :OTHER]) + self.mark * _log(mark[:, :OTHER])
+        logits += self.classifier * _log(classifier)
         exponentials = np.exp(logits - logits.max(1, keepdims=True))
         return (exponentials / exponentials.sum(1, keepdims=True)).astype(np.float32)
 
     def digit_probability(self, evidence: np.ndarray) -> np.ndarray:
-        """The probability that a mark is a digit, whichever, float (n,), by its evidence (n, 7)."""
+        """The probability that a mark is a digit, whichever, float (n,), by its evidence (n, 8)."""
         weights = np.asarray(self.acceptance)
         return 1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1])))
 
-    def accepts(self, probability: np.ndarray, is_drawn: bool) -> np.ndarray:
-        """Whether marks of that probability (n,) are accepted, bool (n,)."""
-        return probability >= (self.drawn_threshold if is_drawn else self.page_threshold)
+    def threshold(self, is_drawn: bool, is_alone: bool) -> float:
+        """The probability of being a digit from which a mark is accepted."""
+        if not is_drawn:
+            return self.page_threshold
+        return self.drawn_threshold if is_alone else self.several_threshold
 
 
-def evidence(heat: np.ndarray, network: np.ndarray, classifier: np.ndarray, context: np.ndarray) -> np.ndarray:
-    """What tells digits from other marks, float (n, 7).
+def evidence(
+    heat: np.ndarray, network: np.ndarray, classifier: np.ndarray, mark: np.ndarray, context: np.ndarray
+) -> np.ndarray:
+    """What tells digits from other marks, float (n, 8).
 
-    Columns: the log-odds of the heat, of the page network's probability of a digit, and of the classifier's
-    confidence; then the four of `context.context`.
+    Columns: the log-odds of the heat, of the page network's probability of a digit, of the classifier's confidence,
+    and of the mark network's probability of a digit; then the four of `context.context`.
     """
-    own = [log_odds(heat), log_odds(network[:, :OTHER].sum(1)), log_odds(classifier.max(1))]
-    return np.column_stack([*own, context])
+    own = [heat, network[:, :OTHER].sum(1), classifier.max(1), mark[:, :OTHER].sum(1)]
+    return np.column_stack([*map(log_odds, own), context])
 
 
 def is_drawn(grey: np.ndarray) -> bool:

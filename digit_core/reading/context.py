@@ -19,7 +19,7 @@ SAME_SIZE = 0.4  # lower over higher from which two marks are of one hand
 FAINTEST = 0.02  # contrast below which all marks are as faint
 
 
-def context(marks: Sequence[Detection], contrasts: np.ndarray) -> np.ndarray:
+def context(marks: Sequence[Detection], digit: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     """What surrounds each mark, float (n, 4).
 
     Columns: the mean log-odds that its neighbours in the line are digits; the same of all other marks of the page;
@@ -27,18 +27,19 @@ def context(marks: Sequence[Detection], contrasts: np.ndarray) -> np.ndarray:
     much fainter it is than the page's digits: grain, and what shows through from behind, is fainter than writing.
 
     Args:
-        contrasts: of the marks, (n,), as `page_network.cut_out` gives them.
+        digit: the probability that each is a digit, (n,), by itself.
+        contrasts: of the marks, (n,), as `cutouts.cut_out` gives them.
     """
     if not marks:
         return np.zeros((0, 4))
-    return np.column_stack([*_company(marks), _covered(marks), _faintness(marks, contrasts)])
+    return np.column_stack([*_company(marks, digit), _covered(marks), _faintness(marks, digit, contrasts)])
 
 
-def _company(marks: Sequence[Detection]) -> tuple[np.ndarray, np.ndarray]:
+def _company(marks: Sequence[Detection], digit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean log-odds of the neighbours and of the page's other marks, each (n,); 0 where there are none."""
     x, y, width, height = np.array([(mark.x, mark.y, mark.width, mark.height) for mark in marks]).T
     says = np.array([mark.heat * (mark.label <= OTHER) for mark in marks])  # points and minus signs say nothing
-    opinion = np.clip(log_odds(np.array([mark.probabilities[:OTHER].sum() for mark in marks])), -SUREST, SUREST)
+    opinion = np.clip(log_odds(digit), -SUREST, SUREST)
     taller = np.maximum(height[:, np.newaxis], height)
     gap = np.abs(x[:, np.newaxis] - x) - (width[:, np.newaxis] + width) / 2
     is_beside = gap > -np.minimum(width[:, np.newaxis], width) / 2
@@ -59,10 +60,10 @@ def _covered(marks: Sequence[Detection]) -> np.ndarray:
     return (shared * (score > score[:, np.newaxis])).max(1)
 
 
-def _faintness(marks: Sequence[Detection], contrasts: np.ndarray) -> np.ndarray:
+def _faintness(marks: Sequence[Detection], digit: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
     """The logarithm of each contrast over the usual one, at most 0, (n,); large marks and likely digits count more."""
     logs = np.log(np.maximum(contrasts, FAINTEST))
-    weights = np.array([mark.digit_probability * mark.height for mark in marks]) + 1e-9
+    weights = np.array([mark.heat * mark.height for mark in marks]) * digit + 1e-9
     order = np.argsort(logs)
     usual = logs[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)]
     return np.minimum(logs - usual, 0)

@@ -164,7 +164,8 @@ def _is_seen(line: DrawnLine, seen: np.ndarray, shape: tuple[int, int], settings
     matrix = np.array([[line.scale, 0, line.corner[0]], [0, line.scale, line.corner[1]]]) * scale
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     known = cv2.warpAffine(seen, matrix, line.ink.shape[::-1], flags=flags)
-    return bool(np.mean(known[line.ink > INKED_WELL] > SEEN) >= settings.covered)
+    inked = line.ink > INKED_WELL
+    return bool(inked.any() and np.mean(known[inked] > SEEN) >= settings.covered)
 
 
 def _ink(grey: np.ndarray, scale: float) -> np.ndarray:

@@ -1,8 +1,8 @@
 """`Recognizer`: a picture -> a `Reading`. Runs on LiteRT and never loads TensorFlow.
 
-The page network says where marks are and whether they are digits; the classifier reads each mark's own ink, cut out
-and normalised as MNIST's digits were; in a drawing the line network says how many digits stand in a line. For the
-model that the page network was calibrated with, what they say is fused.
+The page network says where marks are; the mark network looks at each once more, and says which are digits; the
+classifier reads each mark's own ink, cut out and normalised as MNIST's digits were; in a drawing the line network
+says how many digits stand in a line. For the model that they were calibrated with, what all say is fused.
 """
 
 import functools
@@ -23,9 +23,11 @@ from digit_core.pictures import image_files
 from digit_core.reading import drawn_lines, layout
 from digit_core.reading.acceptance import Calibration, evidence, is_drawn
 from digit_core.reading.context import context
+from digit_core.reading.cutouts import Cutouts, cut_out
 from digit_core.reading.drawn_lines import Candidate
 from digit_core.reading.line_network import LineNetwork
-from digit_core.reading.page_network import Detection, PageNetwork, cut_out
+from digit_core.reading.mark_network import MarkNetwork
+from digit_core.reading.page_network import Detection, PageNetwork
 from digit_core.reading.page_reader import Page, PageReader
 from digit_core.reading.result import Digit, Reading
 from digit_core.reading.settings import ReadingSettings
@@ -76,6 +78,7 @@ class Recognizer:
     Args:
         litert: the classifier's LiteRT file.
         page: reads pages.
+        marks: looks at each mark once more.
         lines: reads drawn lines; without it the page network alone says what is in a drawing.
         calibration: how these are believed.
         is_fused: whether the classifier is the one that this was fitted for; else it reads alone, and the others
@@ -86,6 +89,7 @@ class Recognizer:
         self,
         litert: bytes,
         page: PageReader,
+        marks: MarkNetwork,
         lines: LineNetwork | None,
         calibration: Calibration,
         is_fused: bool = True,
@@ -93,7 +97,7 @@ class Recognizer:
     ):
         self.name = name
         self.settings = page.settings
-        self._network, self._page, self._lines = Network(litert), page, lines
+        self._network, self._page, self._look, self._lines = Network(litert), page, marks, lines
         self._calibration, self._is_fused = calibration, is_fused
 
     @classmethod
@@ -111,12 +115,14 @@ class Recognizer:
                 f"The page network in {page.folder} is of another version: remove that folder, or train it anew."
             ) from error
         try:
-            page_network, line_network = _networks(page.litert_bytes(), page.line_bytes())
+            page_network, mark_network, line_network = _networks(
+                page.litert_bytes(), page.mark_bytes(), page.line_bytes()
+            )
         except (ValueError, RuntimeError) as error:
             raise ModelError("The page network is damaged: its file holds no network.") from error
         reader, is_fused = PageReader(page_network, settings), model.name == fused_with
         try:
-            return cls(model.litert_bytes(), reader, line_network, calibration, is_fused, model.name)
+            return cls(model.litert_bytes(), reader, mark_network, line_network, calibration, is_fused, model.name)
         except (ValueError, RuntimeError) as error:  # the file is the one of the card, and yet no network
             raise ModelError(f"The model {model.name!r} is damaged: its file holds no network.") from error
 
@@ -159,11 +165,11 @@ class Recognizer:
         if not detections:
             return []
         upright = np.ascontiguousarray(np.rot90(grey, page.turns))
-        inks, images, contrasts = cut_out(detections, upright)
-        probabilities, digit = self._judged(detections, images, context(detections, contrasts))
+        cut = cut_out(detections, upright)
+        probabilities, digit = self._judged(detections, cut)
         found = [
             Candidate(d.x, d.y, d.width, d.height, d.label, d.heat, float(own), classes, image, ink)
-            for d, own, classes, image, ink in zip(detections, digit, probabilities, images, inks, strict=True)
+            for d, own, classes, image, ink in zip(detections, digit, probabilities, cut.images, cut.inks, strict=True)
         ]
         if self._lines is None or not drawn:
             return found
@@ -171,30 +177,30 @@ class Recognizer:
         weights = self._calibration.line, self._calibration.alone
         return drawn_lines.decided(found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fused)
 
-    def _judged(
-        self, detections: Sequence[Detection], images: np.ndarray, around: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _judged(self, detections: Sequence[Detection], cut: Cutouts) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities of the ten digits (n, 10), and that each is a digit at all (n,)."""
         heat = np.array([mark.heat for mark in detections])
         network = np.stack([mark.probabilities for mark in detections])
-        own = self.classify(images)
+        look, own = self._look(cut.views), self.classify(cut.images)
+        around = context(detections, look[:, :OTHER].sum(1), cut.contrasts)
         if self._is_fused:
-            seen = evidence(heat, network, own, around)
-            return self._calibration.fused(network, own), self._calibration.digit_probability(seen)
+            seen = evidence(heat, network, own, look, around)
+            return self._calibration.fused(network, own, look), self._calibration.digit_probability(seen)
         alone = network[:, :OTHER] / network[:, :OTHER].sum(1, keepdims=True)
-        return own, self._calibration.digit_probability(evidence(heat, network, alone, around))
+        return own, self._calibration.digit_probability(evidence(heat, network, alone, look, around))
 
     def _marks(self, candidates: Sequence[Candidate], drawn: bool) -> list[_Mark]:
         """Every candidate that is accepted as a digit, is a sign, or is seen clearly."""
-        accepted = self._calibration.accepts(np.array([c.digit for c in candidates]), drawn)
-        marks = [_Mark(c, bool(yes) and c.label not in SIGNS) for c, yes in zip(candidates, accepted, strict=True)]
+        seen = sum(c.heat >= self.settings.seen and c.label not in SIGNS for c in candidates)
+        threshold = self._calibration.threshold(drawn, is_alone=seen < 2)
+        marks = [_Mark(c, c.digit >= threshold and c.label not in SIGNS) for c in candidates]
         return [m for m in marks if m.accepted or m.is_sign or m.candidate.heat >= self.settings.seen]
 
 
 @functools.lru_cache(maxsize=2)
-def _networks(page: bytes, line: bytes) -> tuple[PageNetwork, LineNetwork]:
+def _networks(page: bytes, mark: bytes, line: bytes) -> tuple[PageNetwork, MarkNetwork, LineNetwork]:
     """Shared by all recognizers: every model reads with the same ones."""
-    return PageNetwork(page), LineNetwork(line)
+    return PageNetwork(page), MarkNetwork(mark), LineNetwork(line)
 
 
 def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> list[list[_Mark]]:

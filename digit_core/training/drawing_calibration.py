@@ -12,10 +12,11 @@ from scipy.optimize import minimize
 from digit_core.models.litert import Network
 from digit_core.models.page_format import OTHER
 from digit_core.reading import line_decoding
-from digit_core.reading.acceptance import Calibration
+from digit_core.reading.acceptance import Calibration, is_drawn
 from digit_core.reading.drawn_lines import Candidate, text_lines
 from digit_core.reading.line_decoding import Weights
 from digit_core.reading.line_network import LineNetwork, Marks
+from digit_core.reading.mark_network import MarkNetwork
 from digit_core.reading.page_network import PageNetwork
 from digit_core.reading.page_reader import Page, PageReader
 from digit_core.reading.recognizer import Recognizer
@@ -34,23 +35,26 @@ Line = tuple[np.ndarray, list[int]]  # a drawing, uint8 (height, width), and its
 def calibrate(
     classifier: bytes,
     page: bytes,
+    mark: bytes,
     line: bytes,
     pages: Sequence[Example],
     drawings: Sequence[Example],
     lines: Sequence[Line],
 ) -> tuple[Calibration, dict[str, dict[str, float]]]:
     """How far all networks, given as LiteRT files, are to be believed, and what they reach on these examples."""
-    reader, network, classify = PageReader(PageNetwork(page)), LineNetwork(line), Network(classifier)
+    reader, look, network = PageReader(PageNetwork(page)), MarkNetwork(mark), LineNetwork(line)
+    own = Network(classifier)
     sets = pages, drawings
-    found, drawn = (page_calibration.find(reader, lambda digits: classify.run(digits)[0], some) for some in sets)
+    found, drawn = (page_calibration.find(reader, look, lambda digits: own.run(digits)[0], some) for some in sets)
     calibration = page_calibration.fit(found, drawn)
-    alone = Recognizer(classifier, reader, None, calibration)
+    alone = Recognizer(classifier, reader, look, None, calibration)
     marks = [(e.picture, [min(m.label, OTHER) for m in e.marks]) for e in drawings if not e.doubtful]
     line, one = fit_weights(alone, reader, network, [*lines, *marks])
     calibration = replace(calibration, line=line, alone=one)
-    both = Recognizer(classifier, reader, network, calibration)
-    calibration = replace(calibration, drawn_threshold=threshold(both, reader, drawings))
-    both = Recognizer(classifier, reader, network, calibration)
+    both = Recognizer(classifier, reader, look, network, calibration)
+    several = several_threshold(both, reader, pages)
+    calibration = replace(calibration, drawn_threshold=threshold(both, reader, drawings), several_threshold=several)
+    both = Recognizer(classifier, reader, look, network, calibration)
     reached = {"pages": page_calibration.figures(found, calibration), "drawings": figures(both, drawings, lines)}
     return calibration, reached
 
@@ -107,11 +111,29 @@ def _hypotheses(
 
 def threshold(recognizer: Recognizer, page: PageReader, drawings: Sequence[Example]) -> float:
     """The probability of being a digit from which `ACCEPTED` of the drawn digits are accepted."""
-    found = [match for example in drawings for match in _matched(recognizer, page, example)]
+    found = [match for example in drawings for match in _matched(_candidates(recognizer, page, example), example)]
     digits = [mark.digit for mark, label in found if label < OTHER and mark is not None]
     if len({label for mark, label in found if label < OTHER and mark is not None}) < 10:
         raise CalibrationError("The networks do not find all ten digits: they need more training.")
     return round(float(np.quantile(digits, 1 - ACCEPTED)), 4)
+
+
+def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[Example]) -> float:
+    """The probability of being a digit at which least goes wrong with marks that were drawn beside others."""
+    probability, is_digit = [], []
+    for example in pages:
+        if len(example.marks) < 2 or not is_drawn(example.picture):
+            continue
+        candidates = _candidates(recognizer, page, example)
+        digits = {id(mark) for mark, label in _matched(candidates, example) if label < OTHER and mark is not None}
+        doubtful = [example.marks[index] for index in example.doubtful]
+        for candidate in candidates:
+            if candidate.label <= OTHER and not any(overlap(candidate, mark) > 0 for mark in doubtful):
+                probability.append(candidate.digit)
+                is_digit.append(id(candidate) in digits)
+    if not any(is_digit):
+        raise CalibrationError("The networks find too little on drawn pages: they need more training.")
+    return page_calibration.best_threshold(np.array(probability), np.array(is_digit))
 
 
 def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:
@@ -129,11 +151,13 @@ def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence
     return {"drawings": len(drawings), "lines": len(numbers), **{k: round(float(v), 4) for k, v in shares.items()}}
 
 
-def _matched(recognizer: Recognizer, page: PageReader, example: Example) -> list[tuple[Candidate | None, int]]:
+def _candidates(recognizer: Recognizer, page: PageReader, example: Example) -> list[Candidate]:
+    read = Page(page.marks(example.picture), 0, example.picture.shape)
+    return recognizer.candidates(read, example.picture, True)
+
+
+def _matched(candidates: Sequence[Candidate], example: Example) -> list[tuple[Candidate | None, int]]:
     """For each mark that can be read the candidate that lies on it, or None, and its label."""
-    candidates = recognizer.candidates(
-        Page(page.marks(example.picture), 0, example.picture.shape), example.picture, True
-    )
     found = []
     for index, mark in enumerate(example.marks):
         if index in example.doubtful:

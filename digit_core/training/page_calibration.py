@@ -14,12 +14,16 @@ from digit_core.models.calibration import fit_logistic
 from digit_core.models.page_format import OTHER
 from digit_core.reading.acceptance import Calibration, evidence, is_drawn
 from digit_core.reading.context import context
+from digit_core.reading.cutouts import cut_out
 from digit_core.reading.drawn_lines import Candidate
-from digit_core.reading.page_network import Detection, cut_out
+from digit_core.reading.mark_network import MarkNetwork
+from digit_core.reading.page_network import Detection
 from digit_core.reading.page_reader import PageReader
 
 Classifier = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
 SAME = 0.35  # intersection over union from which a detection is that mark
+NOTHING_FOUND = "The page network finds nothing at all: it needs more training."
+INVENTED = 2  # digits refused that one digit invented is as bad as
 UNKNOWN = -2  # truth of a detection that may be a digit or not: half hidden, or too small
 
 
@@ -41,7 +45,7 @@ class Findings:
     """The detections of all examples: their evidence, and what they really are.
 
     Attributes:
-        heat: (n,); `network` (n, 13) and `classifier` (n, 10) are probabilities.
+        heat: (n,); `network` (n, 13), `classifier` (n, 10) and `mark` (n, 11) are probabilities.
         context: (n, 4), what surrounds each.
         drawn: (n,), whether its picture was drawn on a screen.
         truth: (n,), the digit, or -1 for none.
@@ -51,6 +55,7 @@ class Findings:
     heat: np.ndarray
     network: np.ndarray
     classifier: np.ndarray
+    mark: np.ndarray
     context: np.ndarray
     drawn: np.ndarray
     truth: np.ndarray
@@ -59,28 +64,36 @@ class Findings:
 
     @property
     def evidence(self) -> np.ndarray:
-        return evidence(self.heat, self.network, self.classifier, self.context)
+        return evidence(self.heat, self.network, self.classifier, self.mark, self.context)
 
 
-def find(reader: PageReader, classify: Classifier, examples: Sequence[Example]) -> Findings:
+def check(reader: PageReader, examples: Sequence[Example]) -> None:
+    """Raises CalibrationError if nothing is found on any of the examples."""
+    if not any(reader.marks(example.picture) for example in examples):
+        raise CalibrationError(NOTHING_FOUND)
+
+
+def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: Sequence[Example]) -> Findings:
     """Read every example, and compare what was detected with what is there."""
     rows, missed, digits = [], 0, 0
     for example in examples:
         marks = reader.marks(example.picture)
-        truth, found = _matched(marks, example)
+        truth, found = matched(marks, example)
         readable = [i for i, m in enumerate(example.marks) if m.label < OTHER and i not in example.doubtful]
         digits += len(readable)
         missed += len(set(readable) - found)
-        _, images, contrasts = cut_out(marks, example.picture)
-        drawn = is_drawn(example.picture)
-        seen = classify(images) if len(images) else np.zeros((0, 10))
+        if not marks:
+            continue
+        cut, drawn = cut_out(marks, example.picture), is_drawn(example.picture)
+        looks, classes = look(cut.views), classify(cut.images)
+        around = context(marks, looks[:, :OTHER].sum(1), cut.contrasts)
         rows += [
-            (mark.heat, mark.probabilities, probabilities, around, drawn, value)
-            for mark, probabilities, around, value in zip(marks, seen, context(marks, contrasts), truth, strict=True)
+            (mark.heat, mark.probabilities, *own, drawn, value)
+            for mark, value, *own in zip(marks, truth, classes, looks, around, strict=True)
             if value != UNKNOWN and mark.label <= OTHER  # points and minus signs are read by a rule of their own
         ]
     if not rows:
-        raise CalibrationError("The page network finds nothing at all: it needs more training.")
+        raise CalibrationError(NOTHING_FOUND)
     return Findings(*(np.array(column) for column in zip(*rows, strict=True)), missed, digits)
 
 
@@ -93,45 +106,56 @@ def fit(pages: Findings, drawings: Findings) -> Calibration:
     """
     both = _joined(pages, drawings)
     is_digit = both.truth >= 0
-    network, classifier = _fit_fusion(both, is_digit)
+    exponents = _fit_fusion(both, is_digit)
     weights = np.full(len(is_digit), 1 / len(is_digit))
     acceptance = tuple(fit_logistic(both.evidence, is_digit, weights))
-    calibration = Calibration(network, classifier, acceptance)
+    calibration = Calibration(*exponents, acceptance)
     if len(np.unique(drawings.truth[drawings.truth >= 0])) < 10 or is_digit.all():
         raise CalibrationError("The page network does not find all ten digits and other marks: it needs more training.")
-    return Calibration(network, classifier, acceptance, page_threshold=_page_threshold(pages, calibration))
+    return Calibration(*exponents, acceptance, page_threshold=_page_threshold(pages, calibration))
 
 
 def _page_threshold(pages: Findings, calibration: Calibration) -> float:
-    """The probability at which fewest digits of the photographed validation pages are refused or invented."""
+    """The probability at which least goes wrong on the photographed validation pages.
+
+    An invented digit spoils a number that a "?" would only leave open; a page holds much that is no number.
+    """
     seen = ~pages.drawn
-    probability, is_digit = calibration.digit_probability(pages.evidence)[seen], pages.truth[seen] >= 0
+    return best_threshold(calibration.digit_probability(pages.evidence)[seen], pages.truth[seen] >= 0, INVENTED)
+
+
+def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: float = 1.0) -> float:
+    """The probability (n,) at which least goes wrong; an invented digit is as bad as so many that are refused."""
     candidates = np.linspace(0.05, 0.95, 91)
-    wrong = [np.count_nonzero((probability >= candidate) != is_digit) for candidate in candidates]
+    wrong = [
+        np.count_nonzero(is_digit & (probability < candidate))
+        + invented * np.count_nonzero(~is_digit & (probability >= candidate))
+        for candidate in candidates
+    ]
     return round(float(candidates[int(np.argmin(wrong))]), 2)
 
 
 def _joined(a: Findings, b: Findings) -> Findings:
-    names = ("heat", "network", "classifier", "context", "drawn", "truth")
+    names = ("heat", "network", "classifier", "mark", "context", "drawn", "truth")
     arrays = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in names)
     return Findings(*arrays, a.missed + b.missed, a.digits + b.digits)
 
 
-def _fit_fusion(findings: Findings, is_digit: np.ndarray) -> tuple[float, float]:
-    """Exponents of both probabilities with the lowest cross-entropy; none is below 0."""
+def _fit_fusion(findings: Findings, is_digit: np.ndarray) -> tuple[float, float, float]:
+    """Exponents of the networks' probabilities with the lowest cross-entropy; none is below 0."""
     truth = findings.truth[is_digit]
     rows = np.arange(len(truth))
 
     def cross_entropy(exponents: np.ndarray) -> float:
         calibration = Calibration(*np.maximum(exponents, 0))
-        fused = calibration.fused(findings.network[is_digit], findings.classifier[is_digit])
+        fused = calibration.fused(*(own[is_digit] for own in (findings.network, findings.classifier, findings.mark)))
         return float(-np.log(np.maximum(fused[rows, truth], 1e-9)).mean())
 
-    found = minimize(cross_entropy, (0.6, 0.4), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
+    found = minimize(cross_entropy, (0.4, 0.3, 0.3), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
     return tuple(float(value) for value in np.maximum(found.x, 0))
 
 
-def _matched(marks: Sequence[Detection], example: Example) -> tuple[list[int], set[int]]:
+def matched(marks: Sequence[Detection], example: Example) -> tuple[list[int], set[int]]:
     """The truth of each detection, the best first to choose; and the indices of the marks that were found."""
     truth, found = [-1] * len(marks), set()
     for place in sorted(range(len(marks)), key=lambda i: -marks[i].score):
@@ -159,10 +183,10 @@ def overlap(detection: Detection | Candidate, mark: Mark) -> float:
 def figures(findings: Findings, calibration: Calibration) -> dict[str, float]:
     """What is reached on pages: the number of "digits", of these the fractions that are "found" and "right", and of
     everything else that was detected the fraction "refused"."""
-    value = calibration.fused(findings.network, findings.classifier).argmax(1)
+    value = calibration.fused(findings.network, findings.classifier, findings.mark).argmax(1)
     probability = calibration.digit_probability(findings.evidence)
-    drawn, seen = (calibration.accepts(probability, is_drawn) for is_drawn in (True, False))
-    accepted = np.where(findings.drawn, drawn, seen)
+    drawn, seen = (calibration.threshold(is_drawn, is_alone=False) for is_drawn in (True, False))
+    accepted = probability >= np.where(findings.drawn, drawn, seen)
     is_digit = findings.truth >= 0
     right = accepted & (value == findings.truth)
     figures = {
