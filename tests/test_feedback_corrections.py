@@ -148,12 +148,12 @@ def test_a_database_that_cannot_be_had_is_said_in_words(monkeypatch, address):
 
 def test_a_damaged_file_is_said_in_words():
     corrections.save([Correction(1, 1, EMPTY)])
-    database._engine.cache_clear()
+    database._opened.cache_clear()
     for file in Path(os.environ["DIGIT_HOME"]).glob("corrections.sqlite3*"):
         file.write_bytes(b"no database at all" * 1000)
     with pytest.raises(FeedbackError, match="cannot be read"):
         corrections.listed()
-    database._engine.cache_clear()
+    database._opened.cache_clear()
 
 
 PROCESSES, THREADS, EACH = 5, 10, 12
@@ -210,7 +210,7 @@ def postgres(tmp_path, monkeypatch):
         subprocess.run([*become, *start, "start"], check=True, stdout=subprocess.DEVNULL)
         monkeypatch.setenv("DIGIT_DATABASE_URL", f"postgresql://postgres@127.0.0.1:{port}/postgres")
         yield
-        database._engine.cache_clear()
+        database._opened.cache_clear()
         subprocess.run([*become, *start, "-m", "immediate", "stop"], check=True, stdout=subprocess.DEVNULL)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

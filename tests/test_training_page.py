@@ -168,7 +168,7 @@ def test_the_mark_network_learns_from_what_the_page_network_finds(tmp_path):
     inputs, labels = supply(2).batch(70)
     assert inputs.shape == (70, SIDE, SIDE, 2)
     assert 10 in labels
-    assert len(set(labels)) > 5
+    assert len(set(labels)) > 3
     look = MarkNetwork(page_export.to_litert(model))
     ours = look(np.round(255 * inputs).astype(np.uint8))
     theirs = np.exp(np.asarray(model(inputs, training=False)))

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import logging
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,8 +82,17 @@ def _said(what: str) -> Iterator[None]:
         raise FeedbackError(f"Corrections {what} at the moment.") from error
 
 
-@functools.lru_cache(maxsize=4)
+_opening = threading.Lock()
+
+
 def _engine(address: str) -> Engine:
+    """The engine of a database, opened once, by one thread: neither SQLAlchemy's imports nor Alembic bear several."""
+    with _opening:
+        return _opened(address)
+
+
+@functools.lru_cache(maxsize=4)
+def _opened(address: str) -> Engine:
     is_sqlite = address.startswith("sqlite")
     if is_sqlite:
         paths.home().mkdir(parents=True, exist_ok=True)

@@ -51,7 +51,8 @@ class PageReader:
     def read(self, grey: np.ndarray) -> Page:
         """The marks of a picture, uint8 (height, width), any polarity."""
         upright = Page(self.marks(grey), 0, grey.shape)
-        if len(upright.marks) < self.settings.fewest or self._reads_well(upright.marks):
+        count = len(upright.marks)
+        if not self.settings.fewest <= count <= self.settings.most or self._reads_well(upright.marks):
             return upright
         turned = [self._turned(grey, turns) for turns in (1, 2, 3)]
         best = max(turned, key=lambda page: _digits(page.marks))

@@ -34,6 +34,7 @@ from digit_core.reading.settings import ReadingSettings
 
 SIGNS = {POINT: ".", MINUS: "-"}
 
+MOST_LOOKED = 600  # marks of a picture that are looked at one by one: bounds time
 SMALL = 1_000_000  # pixels of a picture that takes little memory and time
 _small = threading.Lock()  # one at a time: of several, each waits longer for Python's lock than reading takes
 _large = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # bounds memory
@@ -181,13 +182,20 @@ class Recognizer:
         """Probabilities of the ten digits (n, 10), and that each is a digit at all (n,)."""
         heat = np.array([mark.heat for mark in detections])
         network = np.stack([mark.probabilities for mark in detections])
-        look, own = self._look(cut.views), self.classify(cut.images)
+        look, own = self._looks(heat, network, cut), self.classify(cut.images)
         around = context(detections, look[:, :OTHER].sum(1), cut.contrasts)
         if self._is_fused:
             seen = evidence(heat, network, own, look, around)
             return self._calibration.fused(network, own, look), self._calibration.digit_probability(seen)
         alone = network[:, :OTHER] / network[:, :OTHER].sum(1, keepdims=True)
         return own, self._calibration.digit_probability(evidence(heat, network, alone, look, around))
+
+    def _looks(self, heat: np.ndarray, network: np.ndarray, cut: Cutouts) -> np.ndarray:
+        """What the mark network says, (n, 11); of marks beyond `MOST_LOOKED`, what the page network says of them."""
+        looks = network[:, : OTHER + 1] / network[:, : OTHER + 1].sum(1, keepdims=True)
+        clearest = np.argsort(-heat, kind="stable")[:MOST_LOOKED]
+        looks[clearest] = self._look(cut.views[clearest])
+        return looks
 
     def _marks(self, candidates: Sequence[Candidate], drawn: bool) -> list[_Mark]:
         """Every candidate that is accepted as a digit, is a sign, or is seen clearly."""

@@ -15,6 +15,7 @@ class ReadingSettings:
         evenness: grey levels within 3 x 3 pixels up to which a place is even, and not looked at.
         upright: fraction of a page's marks that are digits from which it is not turned.
         fewest: marks below which a page is not turned.
+        most: marks above which it is not turned either, since reading it three more times takes too long.
         gain: times more digits that a turned page must show.
         within_level: intersection over union from which two detections of one level are the same mark.
         between_levels: the same for two levels.
@@ -38,6 +39,7 @@ class ReadingSettings:
     evenness: int = 10
     upright: float = 0.6
     fewest: int = 5
+    most: int = 400
     gain: float = 1.5
     within_level: float = 0.5
     between_levels: float = 0.42
