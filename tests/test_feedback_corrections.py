@@ -72,7 +72,7 @@ def test_the_most_contradicted_come_first_and_filters_hold():
     assert [c.truth for c in corrections.listed()] == [4, 7, TWO_DIGITS, 1]
     assert [c.truth for c in corrections.listed(1, 2)] == [7, TWO_DIGITS]
     assert [c.truth for c in corrections.listed(wrong=True, held=False)] == [7, TWO_DIGITS]
-    assert (corrections.number(model="a"), corrections.number(truth=7), corrections.number(held=True)) == (1, 1, 1)
+    assert (corrections.number(), corrections.number(wrong=True), corrections.number(held=True)) == (4, 3, 1)
 
 
 def test_only_looked_at_digits_teach():
@@ -118,7 +118,7 @@ def test_there_are_limits(monkeypatch):
         corrections.save([Correction(1, 1, EMPTY)] * 101)
     assert corrections.number() == 3
     monkeypatch.setattr(corrections, "MOST_OF_ALL", 3)
-    with pytest.raises(FeedbackError, match="Many people"):
+    with pytest.raises(FeedbackError, match="Too many"):
         corrections.save([Correction(1, 1, EMPTY, session="c")])
 
 

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from digit_core.models.store import ModelError
 from digit_core.pictures import image_files
-from ui import components, resources, samples, shared_drawing, tables, uploads
+from digit_core.spreadsheets import safe_cell
+from ui import components, resources, samples, shared_drawing, uploads
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
@@ -223,8 +224,8 @@ def test_a_page_opened_alone_brings_the_frame():
 
 
 def test_a_file_name_cannot_become_a_formula_or_markup():
-    assert tables.safe_cell("=1+1") == "'=1+1"
-    assert tables.safe_cell("7.png") == "7.png"
+    assert safe_cell("=1+1") == "'=1+1"
+    assert safe_cell("7.png") == "7.png"
     assert components.plain("*[x](y)*") == "\\*\\[x\\]\\(y\\)\\*"
 
 

@@ -21,7 +21,8 @@ import streamlit as st
 from digit_core import Reading, records
 from digit_core.pictures import image_files
 from digit_core.reading import overlay
-from ui import resources, state, tables
+from digit_core.spreadsheets import safe_cell
+from ui import resources, state
 
 MOST = 60  # readings
 SIDE = 96  # pixels of a small picture
@@ -172,7 +173,7 @@ def to_csv(entries: list[Entry]) -> str:
     rows.writerow(["time", "what", "reads", "remark", "model"])
     for entry in entries:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when))
-        rows.writerow([when, *map(tables.safe_cell, (entry.name, entry.text, entry.sentence, entry.model))])
+        rows.writerow([when, *map(safe_cell, (entry.name, entry.text, entry.sentence, entry.model))])
     return text.getvalue()
 
 

@@ -17,7 +17,8 @@ import streamlit as st
 from digit_core import Digit, Reading, UnreadableImageError
 from digit_core.pictures import image_files
 from digit_core.reading import overlay, wording
-from ui import boxes, components, feedback, history, resources, state, tables, why
+from digit_core.spreadsheets import safe_cell
+from ui import boxes, components, feedback, history, resources, state, why
 
 log = logging.getLogger(__name__)
 
@@ -272,7 +273,7 @@ def _table(files: list, summaries: list[Summary]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]))
     writer.writeheader()
-    writer.writerows({column: tables.safe_cell(value) for column, value in row.items()} for row in rows)
+    writer.writerows({column: safe_cell(value) for column, value in row.items()} for row in rows)
     st.download_button(
         "Download as CSV", text.getvalue(), "readings.csv", "text/csv", key="csv", icon=":material/download:"
     )

@@ -1,4 +1,4 @@
-"""The command `teach`: fine-tunes a model on people's corrections, so that it learns their hand and forgets nothing."""
+"""The command `teach`: fine-tunes a model on people's corrections, to read their hand, held to what it read before."""
 
 import argparse
 import json

@@ -142,41 +142,33 @@ def save(some: Sequence[Correction], is_limited: bool = True) -> int:
             recent = and_(corrections.c.model != IMPORTED, corrections.c.created > time.time() - HOUR)
             count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
             if count + len(new) > MOST_OF_ALL:
-                raise FeedbackError("Many people say something at the moment. Please try again later.")
+                raise FeedbackError("Too many corrections are coming in at the moment. Please try again later.")
         for session in {correction.session for correction in new} if is_limited else ():
             recent = and_(corrections.c.session == session, corrections.c.created > time.time() - HOUR)
             count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
             if count + sum(c.session == session for c in new) > MOST_A_SESSION:
-                raise FeedbackError("That were many corrections within an hour. Please go on later.")
+                raise FeedbackError("These are many corrections for one hour. Please go on later.")
         if new:
             connection.execute(insert(corrections), [_row(correction) for correction in new])
     return len(new)
 
 
-def listed(
-    offset: int = 0,
-    count: int = 50,
-    *,
-    truth: int | None = None,
-    model: str | None = None,
-    held: bool | None = None,
-    wrong: bool = False,
-) -> list[Correction]:
+def listed(offset: int = 0, count: int = 50, *, held: bool | None = None, wrong: bool = False) -> list[Correction]:
     """Corrections, those that the model contradicts most first.
 
     Args:
-        truth, model, held: only these.
+        held: only those that are, or are not.
         wrong: only those that were read wrong.
     """
-    query = select(corrections).where(*_only(truth, model, held, wrong))
+    query = select(corrections).where(*_only(held, wrong))
     query = query.order_by(corrections.c.held.desc(), corrections.c.probability, corrections.c.id)
     with database.reading() as connection:
         return [_correction(row) for row in connection.execute(query.offset(offset).limit(count)).mappings()]
 
 
-def number(*, truth: int | None = None, model: str | None = None, held: bool | None = None, wrong: bool = False) -> int:
+def number(*, held: bool | None = None, wrong: bool = False) -> int:
     """How many there are; arguments as for `listed`."""
-    query = select(func.count()).select_from(corrections).where(*_only(truth, model, held, wrong))
+    query = select(func.count()).select_from(corrections).where(*_only(held, wrong))
     with database.reading() as connection:
         return int(connection.scalar(query) or 0)
 
@@ -261,12 +253,8 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _only(truth: int | None, model: str | None, held: bool | None, wrong: bool) -> list[ColumnElement[bool]]:
+def _only(held: bool | None, wrong: bool) -> list[ColumnElement[bool]]:
     found = []
-    if truth is not None:
-        found.append(corrections.c.truth == truth)
-    if model is not None:
-        found.append(corrections.c.model == model)
     if held is not None:
         found.append(corrections.c.held.is_(held))
     if wrong:

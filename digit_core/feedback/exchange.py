@@ -17,6 +17,7 @@ from digit_core.data.file_formats import DigitFileError
 from digit_core.feedback import corrections
 from digit_core.feedback.corrections import IMPORTED, NO_DIGIT, TWO_DIGITS, Correction
 from digit_core.feedback.database import FeedbackError
+from digit_core.spreadsheets import safe_cell
 
 FOLDERS = {**{value: str(value) for value in range(10)}, NO_DIGIT: "no digit", TWO_DIGITS: "two digits"}
 COLUMNS = ("file", "truth", "value", "confidence", "probability", "model", "text", "created", "held")
@@ -33,7 +34,7 @@ def to_zip() -> bytes:
             name = f"{FOLDERS[correction.truth]}/{correction.id}.png"
             archive.writestr(name, cv2.imencode(".png", correction.image)[1].tobytes())
             values = [getattr(correction, column) for column in COLUMNS[2:]]
-            rows.writerow([name, FOLDERS[correction.truth], *map(_safe, values)])
+            rows.writerow([name, FOLDERS[correction.truth], *map(_cell, values)])
         archive.writestr("corrections.csv", table.getvalue())
     return packed.getvalue()
 
@@ -75,15 +76,5 @@ def _digest(image: np.ndarray, label: int) -> str:
     return hashlib.sha256(image.tobytes() + bytes([int(label)])).hexdigest()[:32]
 
 
-def _safe(value) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) and not _is_number(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _cell(value) -> object:
+    return safe_cell(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Tables that people download."""
+"""Tables that people open in a spreadsheet."""
 
 
 def safe_cell(value: str) -> str:
