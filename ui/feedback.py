@@ -34,7 +34,8 @@ def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str, is_busy:
     place = next(place for place, other in enumerate(reading.digits) if other is digit)
     said, name = state.get("feedback").get(key, {}), _name(reading)
     if said.get("name") != name:
-        said = {"name": name, "marks": {}, "asks": False, "error": None}
+        asks = said.get("asks", False) and said["text"] == reading.text  # the last picture of a stroke closes nothing
+        said = {"name": name, "text": reading.text, "marks": {}, "asks": asks, "error": None}
         _remember(key, said)
     with st.container(key="feedback" if key == "drawn" else f"feedback_{key}", gap="xsmall"):
         if said["error"]:

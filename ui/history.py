@@ -140,9 +140,9 @@ def _list() -> None:
     tiles = "".join(_tile(entry) for entry in reversed(entries))
     st.html(f'<ul class="ink-history">{tiles}</ul>')
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.download_button("Download as CSV", lambda: to_csv(entries), "history.csv", "text/csv", key="history_csv",
+        st.download_button("Download as CSV", to_csv(entries), "history.csv", "text/csv", key="history_csv",
                            icon=":material/download:", on_click="ignore")  # fmt: skip
-        st.download_button("With the pictures", lambda: to_zip(entries), "history.zip", "application/zip",
+        st.download_button("With the pictures", to_zip(entries), "history.zip", "application/zip",
                            key="history_zip", icon=":material/download:", on_click="ignore")  # fmt: skip
         if st.button("Clear the history", key="history_clear", icon=":material/delete:"):
             _clear()
@@ -178,13 +178,15 @@ def to_csv(entries: list[Entry]) -> str:
 
 
 def to_zip(entries: list[Entry]) -> bytes:
-    """The table and the small pictures."""
+    """The table and the small pictures; the same entries give the same bytes, so that a link to them stays good."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("history.csv", to_csv(entries))
+        archive.writestr(zipfile.ZipInfo("history.csv"), to_csv(entries))
         for number, entry in enumerate(entries, 1):
             ending = "png" if "image/png" in entry.picture[:20] else "jpg"
-            archive.writestr(f"{number:02d}.{ending}", base64.b64decode(entry.picture.partition(",")[2]))
+            archive.writestr(
+                zipfile.ZipInfo(f"{number:02d}.{ending}"), base64.b64decode(entry.picture.partition(",")[2])
+            )
     return packed.getvalue()
 
 

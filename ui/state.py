@@ -31,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "photo_first": False,  # it is shown even where there are uploads, until there are new ones
     "photo": None,  # name of the example photograph that is read
     "tag": None,  # a random name of this session, which corrections are saved under
-    "feedback": {},  # where a reading is shown -> its "name", what was said: {place: (id, truth)}, "asks", "error"
+    "feedback": {},  # where a reading is shown -> its "name" and "text", {place: (id, truth)}, "asks", "error"
     "history": [],  # ui.history.Entry of the last readings, the newest last
     "history_new": [],  # those of them that the browser is given to keep, and how often it was
     "history_known": False,  # the browser has told which ones it kept over a reload
