@@ -99,7 +99,7 @@ def _offer(count: int) -> None:
         st.markdown(f"{name} is a LiteRT file alone, which cannot learn. Choose another model to teach.")
         return
     st.markdown(
-        f"**{count} corrections** are saved. {name} learns from them in about a minute, and is compared with what it "
+        f"**{count} corrections** are saved. {name} learns from them in a minute or two, and is compared with what it "
         "was before. Nothing changes until you say so."
     )
     st.button("Teach it", key="teach_start", type="primary", icon=":material/school:", on_click=_start)
