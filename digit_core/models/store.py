@@ -7,7 +7,6 @@ and loading need no TensorFlow; only `save` does.
 """
 
 import datetime
-import functools
 import hashlib
 import logging
 import os
@@ -115,25 +114,10 @@ def default_name() -> str:
     """
     try:
         name, _, digest = _choice().read_text()[:200].strip().partition(" ")
-    except (OSError, UnicodeDecodeError):
+        folder = _folder(name)
+        return name if folder is not None and read(folder).digest == digest else DEFAULT_MODEL
+    except (OSError, UnicodeDecodeError, ModelError):
         return DEFAULT_MODEL
-    for root in _roots():
-        try:
-            changed = os.stat(root / name / "card.json").st_mtime_ns if NAME.fullmatch(name) else 0
-        except OSError:
-            continue
-        if changed and _digest_of(root / name, changed) == digest:
-            return name
-    return DEFAULT_MODEL
-
-
-@functools.lru_cache(maxsize=8)
-def _digest_of(folder: Path, changed: int) -> str | None:
-    """The digest of the model in a folder whose card changed then; None if its card cannot be read."""
-    try:
-        return _read(folder).digest
-    except ModelError:
-        return None
 
 
 def choose_default(name: str) -> None:
@@ -163,9 +147,8 @@ def find(name: str | None = None) -> StoredModel:
     """
     name = default_name() if name is None else name
     paths.recover_folders(paths.home() / "models")
-    for folder in _roots():
-        if NAME.fullmatch(name) and os.path.isfile(folder / name / "card.json"):
-            return _read(folder / name)
+    if (folder := _folder(name)) is not None:
+        return read(folder)
     known = ", ".join(model.name for model in list_models()) or "none yet"
     raise ModelError(f"There is no model called {name!r}. Known models: {known}.")
 
@@ -178,7 +161,7 @@ def list_models() -> list[StoredModel]:
         for folder in sorted(root.iterdir()) if os.access(root, os.R_OK | os.X_OK) and root.is_dir() else ():
             try:
                 if NAME.fullmatch(folder.name):
-                    found.setdefault(folder.name, _read(folder))
+                    found.setdefault(folder.name, read(folder))
             except ModelError as error:  # one broken folder hides itself, not the others
                 log.info("%s", error, exc_info=True)
     return sorted(found.values(), key=lambda model: (not model.is_default, model.name))
@@ -230,18 +213,11 @@ def save(
         with paths.replacing_folder(folder) as scratch:
             model.save(scratch / "model.keras")
             verification = export.export(model, "litert", scratch / "model.tflite", digits)
-            card = {
-                "name": name,
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                **about,
-                "exports": {"litert": asdict(verification)},
-                "versions": cards.versions(),
-                "files": {file: cards.fingerprint(scratch / file) for file in cards.FILES},
-            }
-            cards.write(card, scratch)
+            more = {"exports": {"litert": asdict(verification)}, "versions": cards.versions()}
+            _write_card(scratch, name, {**about, **more})
     except OSError as error:
         raise _unwritable(folder, error) from error
-    return _read(folder)
+    return read(folder)
 
 
 def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel:
@@ -254,16 +230,10 @@ def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel
     try:
         with paths.replacing_folder(folder) as scratch:
             (scratch / "model.tflite").write_bytes(content)
-            card = {
-                "name": name,
-                "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-                **about,
-                "files": {"model.tflite": cards.fingerprint(scratch / "model.tflite")},
-            }
-            cards.write(card, scratch)
+            _write_card(scratch, name, about)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    return _read(folder)
+    return read(folder)
 
 
 def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
@@ -272,7 +242,7 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
     Raises:
         ModelError: the card cannot be read or written.
     """
-    card = _read(model.folder).card
+    card = read(model.folder).card
     card["exports"] = {**card.get("exports", {}), form: asdict(verification)}
     try:
         cards.write(card, model.folder)
@@ -281,12 +251,16 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
 
 
 def read(folder: Path) -> StoredModel:
-    """The model in a folder that is not one of the stored ones, such as a run's.
+    """The model in a folder, which need not be one of the stored ones: a run's, for example.
 
     Raises:
         ModelError: its card cannot be read.
     """
-    return _read(folder)
+    try:
+        card = cards.read(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"The card of the model {folder.name!r} cannot be read.") from error
+    return StoredModel(folder.name, folder, card)
 
 
 def copy(model: StoredModel, name: str) -> StoredModel:
@@ -296,8 +270,8 @@ def copy(model: StoredModel, name: str) -> StoredModel:
         ModelError: the name will not do, the model is damaged, or the folder cannot be written.
     """
     folder = check_target(name)
-    if os.path.isfile(folder / "card.json") and _read(folder).card["files"] == model.card["files"]:
-        return _read(folder)
+    if os.path.isfile(folder / "card.json") and read(folder).card["files"] == model.card["files"]:
+        return read(folder)
     try:
         with paths.replacing_folder(folder) as scratch:
             for file in model.card["files"]:
@@ -305,7 +279,7 @@ def copy(model: StoredModel, name: str) -> StoredModel:
             cards.write({**model.card, "name": name}, scratch)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    return _read(folder)
+    return read(folder)
 
 
 def rename(model: StoredModel, name: str) -> StoredModel:
@@ -358,9 +332,14 @@ def _roots() -> tuple[Path, ...]:
     return paths.SHIPPED_MODELS, paths.home() / "models"
 
 
-def _read(folder: Path) -> StoredModel:
-    try:
-        card = cards.read(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"The card of the model {folder.name!r} cannot be read.") from error
-    return StoredModel(folder.name, folder, card)
+def _folder(name: str) -> Path | None:
+    """Where the model of that name lies; None where there is none."""
+    folders = [root / name for root in _roots()] if NAME.fullmatch(name) else []
+    return next((folder for folder in folders if os.path.isfile(folder / "card.json")), None)
+
+
+def _write_card(folder: Path, name: str, about: dict[str, Any]) -> None:
+    """The card of a model whose files lie in a folder."""
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    files = {file.name: cards.fingerprint(file) for file in sorted(folder.iterdir())}
+    cards.write({"name": name, "created": created, **about, "files": files}, folder)
