@@ -1,5 +1,13 @@
-"""Inkling's entry: `streamlit run streamlit_app.py`."""
+"""Inkling's entry: `streamlit run streamlit_app.py`.
 
-from ui import frame
+Streamlit imports this file once, for its server, and runs it for every visitor.
+"""
 
-frame.show()
+import streamlit as st
+
+from ui import frame, server
+
+if __name__ == "__main__":
+    frame.show()
+elif __name__ == "streamlit_app":
+    app = st.App(__file__, **server.ADDITIONS)

@@ -1,7 +1,7 @@
 """Pictures of the running app for README: `make screenshots`.
 
-Writes docs/inkling.webp, which moves, and docs/train.png, docs/evaluate.png and docs/inside.png. Needs
-requirements-dev.txt and MNIST.
+Writes docs/inkling.webp, which moves, docs/train.png, docs/evaluate.png and docs/inside.png, and what a link to the app
+shows, ui/preview.png. Needs requirements-dev.txt and MNIST.
 """
 
 import io
@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
-sys.path.insert(0, str(DOCS.parent / "tests"))
+sys.path[:0] = [str(DOCS.parent / "tests"), str(DOCS.parent)]
 
-from browser import canvas_box, chromium, open_canvas, serving, wait_until_idle
+from browser import canvas_box, chromium, draw_with_mouse, open_canvas, serving, wait_for_answer, wait_until_idle
 from drawing import number
 from PIL import Image
+
+from ui.server import PICTURE, SIZE
 
 SCREEN = {"viewport": {"width": 1160, "height": 640}, "reduced_motion": "reduce"}
 SHOWN = "2026"
@@ -29,6 +31,7 @@ def main() -> None:
         open_canvas(page, server.url)
         wait_until_idle(page)
         _save_moving(_frames(page), DOCS / "inkling.webp")
+        _save_preview(browser, server.url)
         page.goto(f"{server.url}/evaluate")
         page.wait_for_selector(".st-key-confusion .js-plotly-plot", timeout=60_000)
         _save(page, DOCS / "evaluate.png")
@@ -58,6 +61,14 @@ def _frames(page) -> list[Image.Image]:
     wait_until_idle(page)
     time.sleep(1)
     return [*frames, _shot(page)]
+
+
+def _save_preview(browser, url: str) -> None:
+    page = browser.new_context(viewport=dict(zip(("width", "height"), SIZE, strict=True))).new_page()
+    open_canvas(page, url)
+    draw_with_mouse(page, number(SHOWN, 40, 90, 130))
+    wait_for_answer(page, SHOWN)
+    _save(page, PICTURE)
 
 
 def _shot(page) -> Image.Image:

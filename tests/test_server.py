@@ -1,0 +1,82 @@
+"""What a link to the app shows in messengers and search engines."""
+
+import asyncio
+import io
+import re
+import urllib.request
+
+import pytest
+from PIL import Image
+
+from ui import server as link
+from ui.frame import TITLES
+
+PAGE = b"<html><head><title>Streamlit</title></head><body></body></html>"
+
+
+def _asked(path: str, headers=((b"host", b"digits.example"),), method="GET", page=PAGE):
+    """What `LinkPreview` makes of a page that comes in two parts: headers and body; and the headers it asked with."""
+    sent, seen = [], {}
+
+    async def app(scope, receive, send):
+        seen.update(scope)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(page))]})
+        await send({"type": "http.response.body", "body": page[:20], "more_body": True})
+        await send({"type": "http.response.body", "body": page[20:]})
+
+    async def send(message):
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers), "scheme": "http"}
+    asyncio.run(link.LinkPreview(app)(scope, None, send))
+    return dict(sent[0]["headers"]), b"".join(message["body"] for message in sent[1:]), dict(seen["headers"])
+
+
+@pytest.mark.parametrize("name", TITLES)
+def test_each_page_says_what_it_is(name):
+    headers, body, _ = _asked(f"/{name}")
+    assert f"<title>{TITLES[name]}</title>".encode() in body
+    assert link.DESCRIPTIONS[name].encode() in body
+    assert b'content="http://digits.example/preview.png"' in body
+    assert int(headers[b"content-length"]) == len(body)
+    assert body.startswith(b"<html><head>")
+    assert body.endswith(b"</head><body></body></html>")
+
+
+def test_the_page_is_asked_for_plain_since_it_is_written_into():
+    assert b"accept-encoding" not in _asked("/", [(b"host", b"a"), (b"accept-encoding", b"gzip")])[2]
+    assert b"accept-encoding" in _asked("/static/a.js", [(b"host", b"a"), (b"accept-encoding", b"gzip")])[2]
+
+
+@pytest.mark.parametrize(("path", "method"), [("/static/index.js", "GET"), ("/_stcore/health", "GET"), ("/", "HEAD")])
+def test_all_else_passes_as_it_is(path, method):
+    assert _asked(path, method=method)[1] == PAGE
+
+
+def test_a_page_without_that_title_stays_as_it_is():
+    assert _asked("/", page=b"<html></html>" * 3)[1] == b"<html></html>" * 3
+
+
+@pytest.mark.parametrize("host", [b'a"><script>alert(1)</script>', b"a b", b"", b"a/b", b"\xff", b"x" * 300])
+def test_a_host_that_is_none_names_no_picture(host):
+    body = _asked("/", [(b"host", host)])[1]
+    assert b"og:image" not in body
+    assert b"og:title" in body
+    assert b"<script" not in body
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_visitors_see():
+    seen = [(b"host", b"127.0.0.1:8501"), (b"x-forwarded-host", b"digits.example"), (b"x-forwarded-proto", b"https")]
+    assert b'content="https://digits.example/preview.png"' in _asked("/", seen)[1]
+
+
+@pytest.mark.slow
+def test_the_running_app_sends_title_and_picture(server):
+    with urllib.request.urlopen(f"{server.url}/train") as answer:
+        page = answer.read().decode()
+    assert f"<title>{TITLES['train']}</title>" in page
+    address = re.search(r'og:image" content="([^"]+)"', page)[1]
+    assert address.startswith(server.url)
+    with urllib.request.urlopen(address) as answer:
+        assert answer.headers["Content-Type"] == "image/png"
+        assert Image.open(io.BytesIO(answer.read())).size == link.SIZE
