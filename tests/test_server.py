@@ -1,4 +1,4 @@
-"""What a link to the app shows in messengers and search engines."""
+"""What a link to the app shows in messengers and search engines; how much a visitor may upload."""
 
 import asyncio
 import io
@@ -68,6 +68,57 @@ def test_a_host_that_is_none_names_no_picture(host):
 def test_behind_a_proxy_the_address_is_the_one_that_visitors_see():
     seen = [(b"host", b"127.0.0.1:8501"), (b"x-forwarded-host", b"digits.example"), (b"x-forwarded-proto", b"https")]
     assert b'content="https://digits.example/preview.png"' in _asked("/", seen)[1]
+
+
+async def _put(limit: link.BoundedUploads, size: bytes | None, session="one") -> int | None:
+    """The status of an upload; None if it came through."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-length", size)] if size is not None else []
+    path = f"/_stcore/upload_file/{session}/file"
+    await limit({"type": "http", "method": "PUT", "path": path, "headers": headers}, None, send)
+    return sent[0]["status"] if sent else None
+
+
+def _upload(limit, *what) -> int | None:
+    return asyncio.run(_put(limit, *what))
+
+
+@pytest.fixture
+def limit(monkeypatch):
+    monkeypatch.setattr(link, "MOST_HELD", 100)
+    monkeypatch.setattr(link, "held", {"one": 60, "other": 0}.get)
+
+    async def app(scope, receive, send):
+        pass
+
+    return link.BoundedUploads(app)
+
+
+def test_a_session_uploads_as_much_as_there_is_room_for(limit):
+    assert _upload(limit, b"40") is None
+    assert _upload(limit, b"41") == 413
+    assert _upload(limit, b"41", "other") is None
+    assert _upload(limit, b"40") is None  # what was refused, or has come, is not counted again
+
+
+def test_what_comes_at_the_same_time_counts(limit):
+    second = []
+
+    async def app(scope, receive, send):
+        second.append(await _put(limit, b"30"))
+
+    limit.app = app
+    assert _upload(limit, b"30") is None
+    assert second == [413]
+
+
+@pytest.mark.parametrize("size", [None, b"", b"-1", b"many", b"9" * 20])
+def test_an_upload_that_does_not_say_its_size_is_refused(limit, size):
+    assert _upload(limit, size, "other") == 413
 
 
 @pytest.mark.slow

@@ -1,18 +1,23 @@
-"""What the server says of a page to those who do not run it: messengers and search engines, which show it as a link.
+"""What is added to Streamlit's server: what a link to a page shows elsewhere, and a limit on a visitor's uploads.
 
 Streamlit sends every visitor the same bare page and fills it by a script. `LinkPreview` writes a title, a description
-and the address of a picture into it (Open Graph, https://ogp.me).
+and the address of a picture into it (Open Graph, https://ogp.me), for messengers and search engines, which run none.
 """
 
 import html
+import logging
 import re
+from collections import Counter
 from pathlib import Path
 
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import Route
+from streamlit import runtime
 
 from ui.frame import TITLES
+
+log = logging.getLogger(__name__)
 
 PICTURE = Path(__file__).with_name("preview.png")  # made by `make screenshots`
 SIZE = 1200, 630  # its pixels
@@ -23,6 +28,8 @@ DESCRIPTIONS = {
     "inside": "Follow a digit through every layer of a network, and see why it answered so.",
     "models": "Every network with its card: accuracy, size, speed, and how it was trained.",
 }
+MOST_HELD = 200_000_000  # bytes of a visitor's uploads, which Streamlit keeps in memory until the visitor leaves
+UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 PLACE = b"<title>Streamlit</title>"
 HOST = re.compile(r"[A-Za-z0-9.-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
@@ -82,4 +89,43 @@ def tags(name: str, headers: dict[bytes, bytes], scheme: str) -> str:
     return "\n    ".join([f"<title>{html.escape(TITLES[name])}</title>", *lines])
 
 
-ADDITIONS = {"middleware": [Middleware(LinkPreview)], "routes": [Route("/preview.png", _picture)]}  # to `st.App`
+class BoundedUploads:
+    """ASGI middleware: refuses a file that a session has no room for; those on their way count as well."""
+
+    def __init__(self, app):
+        self.app, self._coming = app, Counter()
+
+    async def __call__(self, scope, receive, send) -> None:
+        found = UPLOAD.search(scope["path"]) if scope["type"] == "http" and scope["method"] == "PUT" else None
+        if found is None:
+            await self.app(scope, receive, send)
+            return
+        session, size = found[1], _length(scope)
+        if size is None or held(session) + self._coming[session] + size > MOST_HELD:
+            log.warning("An upload of %s bytes was refused: the session holds %s", size, held(session))
+            await PlainTextResponse("Too many files. Remove some first.", 413)(scope, receive, send)
+            return
+        self._coming[session] += size
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._coming[session] -= size
+            self._coming += Counter()  # forgets sessions of which nothing is coming
+
+
+def _length(scope) -> int | None:
+    """Bytes of a request's body; None if it does not say."""
+    said = dict(scope["headers"]).get(b"content-length", b"")
+    return int(said) if re.fullmatch(rb"\d{1,15}", said) else None
+
+
+def held(session: str) -> int:
+    """Bytes of a session's uploads in memory."""
+    files = runtime.get_instance().uploaded_file_mgr.file_storage.get(session, {})
+    return sum(len(file.data) for file in list(files.values()))
+
+
+ADDITIONS = {  # to `st.App`
+    "middleware": [Middleware(LinkPreview), Middleware(BoundedUploads)],
+    "routes": [Route("/preview.png", _picture)],
+}
