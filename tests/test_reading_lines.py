@@ -125,3 +125,12 @@ def test_marks_that_hang_on_a_frame_are_no_line():
     picture[5:395, [10, 11, 12]] = picture[[5, 6, 7], 10:390] = 0  # touches the mark
     picture[60:160, 10:60] = 0
     assert drawn_lines.drawn_lines([[candidate(35, 110)]], picture, SETTINGS) == [None]
+
+
+def test_of_a_line_in_boxes_the_page_networks_answer_stands():
+    picture = draw(number("12", 30, 40, 100), width=260, height=180, pen=8)
+    found = [candidate(60, 90), candidate(160, 90)]
+    [line] = drawn_lines.text_lines(found, picture, SETTINGS)
+    assert line.drawn is not None
+    picture[[18, 19, 20, 159, 160, 161], 10:250] = picture[18:162, [10, 11, 12, 109, 110, 111, 247, 248, 249]] = 0
+    assert [line.drawn for line in drawn_lines.text_lines(found, picture, SETTINGS)] == [None]

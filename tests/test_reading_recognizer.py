@@ -30,6 +30,19 @@ def test_whole_numbers_are_read(recognizer, text):
     assert reading.lines == [text]
 
 
+@pytest.mark.parametrize("rule", [1, 2, 4])
+def test_digits_in_boxes_on_even_paper_are_read_as_without_them(recognizer, rule):
+    """A scanned form: ink and boxes are black, and paper is of one grey, as in a drawing."""
+    text, side = "06112059", 90
+    strokes = [s for place, digit in enumerate(text) for s in placed(DIGITS[int(digit)], 40 + place * side, 42, 46)]
+    picture = draw(strokes, 2 * 15 + side * len(text), 130, pen=4)
+    for place in range(len(text)):
+        corner = 15 + place * side
+        cv2.rectangle(picture, (corner, 15), (corner + side, 115), 20, rule)
+    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert recognizer.read(np.where(small > 150, 255, 0).astype(np.uint8)).text == text
+
+
 def test_rows_are_joined_by_a_slash(recognizer):
     strokes = number("12", 40, 30, 120) + number("345", 30, 230, 120)
     reading = recognizer.read(draw(strokes, pen=12))

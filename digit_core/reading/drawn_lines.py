@@ -17,8 +17,7 @@ from digit_core.reading.line_network import LineNetwork
 from digit_core.reading.settings import ReadingSettings
 
 INKED = 40  # grey levels from the paper's from which a pixel is ink
-INKED_WELL = 60  # grey level of ink that is no soft edge
-SEEN = 100  # the page network's grey level of ink, 0.4 as a probability
+ROUND = 0.1  # heights round a mark's box that count as within it
 MOST = 24  # marks of a line that the line network is asked about
 TALL = 64  # pixels to which marks are made smaller
 LARGEST = 4_000_000  # pixels of a picture that is looked at
@@ -77,19 +76,12 @@ class TextLine:
     drawn: DrawnLine | None
 
 
-def text_lines(
-    candidates: Sequence[Candidate], grey: np.ndarray, seen: np.ndarray, settings: ReadingSettings
-) -> list[TextLine]:
-    """The text lines of a drawing, without points and minus signs.
-
-    Args:
-        grey: the drawing, uint8 (height, width).
-        seen: the ink that the page network saw in it, uint8, of any size.
-    """
+def text_lines(candidates: Sequence[Candidate], grey: np.ndarray, settings: ReadingSettings) -> list[TextLine]:
+    """The text lines of a drawing, uint8 (height, width), without points and minus signs."""
     lines = layout.lines([c for c in candidates if c.label <= OTHER], settings)
     inks = drawn_lines(lines, grey, settings)
     return [
-        TextLine(marks, ink if ink is not None and _is_seen(ink, seen, grey.shape, settings) else None)
+        TextLine(marks, ink if ink is not None and _is_writing(ink, marks, settings) else None)
         for marks, ink in zip(lines, inks, strict=True)
     ]
 
@@ -158,14 +150,16 @@ def drawn_lines(
     return found
 
 
-def _is_seen(line: DrawnLine, seen: np.ndarray, shape: tuple[int, int], settings: ReadingSettings) -> bool:
-    """Whether the page network saw nearly all of a line's ink as ink; frames and printed lines it does not."""
-    scale = seen.shape[1] / shape[1]
-    matrix = np.array([[line.scale, 0, line.corner[0]], [0, line.scale, line.corner[1]]]) * scale
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    known = cv2.warpAffine(seen, matrix, line.ink.shape[::-1], flags=flags)
-    inked = line.ink > INKED_WELL
-    return bool(inked.any() and np.mean(known[inked] > SEEN) >= settings.covered)
+def _is_writing(line: DrawnLine, marks: Sequence[Candidate], settings: ReadingSettings) -> bool:
+    """Whether enough of a line's ink lies where its marks are; of frames and printed lines it does not."""
+    within = np.zeros(line.ink.shape, bool)
+    for mark in marks:
+        if mark.heat >= settings.seen:
+            low, high = np.array(mark.box).reshape(2, 2) + mark.height * ROUND * np.array([[-1], [1]]) - line.corner
+            (left, top), (right, bottom) = np.maximum(np.round([low / line.scale, high / line.scale]), 0).astype(int)
+            within[top : bottom + 1, left : right + 1] = True
+    inked = line.ink > INKED
+    return bool(inked.any() and np.mean(within[inked]) >= settings.covered)
 
 
 def _ink(grey: np.ndarray, scale: float) -> np.ndarray:

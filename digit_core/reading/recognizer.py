@@ -174,7 +174,7 @@ class Recognizer:
         ]
         if self._lines is None or not drawn:
             return found
-        lines = drawn_lines.text_lines(found, upright, page.ink, self.settings)
+        lines = drawn_lines.text_lines(found, upright, self.settings)
         weights = self._calibration.line, self._calibration.alone
         return drawn_lines.decided(found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fused)
 

@@ -29,7 +29,7 @@ class ReadingSettings:
         fine: pixels of a level's longer side on which the thinnest pen is seen; if nothing is unexplained there, no
             finer level is looked at.
         highest: heights of its marks that a drawn line may have; what is higher hangs on a frame or a drawing.
-        covered: fraction of a drawn line's ink that the page network must see as ink for the line network to read it.
+        covered: fraction of a drawn line's ink that must lie where marks were found for the line network to read it.
     """
 
     least_heat: float = 0.2
@@ -52,4 +52,4 @@ class ReadingSettings:
     off: float = 2.0
     fine: int = 300
     highest: float = 2.5
-    covered: float = 0.85
+    covered: float = 0.5

@@ -98,7 +98,7 @@ def _hypotheses(
     """For each line how many marks were detected, the features of all hypotheses, (k, 7), and which is true."""
     for picture, marks in lines:
         read = Page(page.marks(picture), 0, picture.shape)
-        found = text_lines(recognizer.candidates(read, picture, True), picture, read.ink, page.settings)
+        found = text_lines(recognizer.candidates(read, picture, True), picture, page.settings)
         is_line = len(found) == 1 and found[0].drawn is not None
         steps = network(found[0].drawn.ink) if is_line else None
         if steps is None:
