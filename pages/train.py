@@ -44,7 +44,7 @@ if notice := st.session_state.pop("train_notice", None):
 
 if run:
     other = running[0] if running and run.id != running[0].id else None
-    if other and st.button(f"{components.plain(run_wording.title(other))} is training: watch it"):
+    if other and st.button(f"{components.plain(run_wording.title(other, visitor.zone()))} is training: watch it"):
         st.query_params["run"] = other.id
         st.rerun()
     run_view.show(run)

@@ -169,6 +169,12 @@ def kept(*path) -> str:
     return json.dumps({"raw": {"objects": [{"path": list(path)}]}, "data": DATA, "width": 300})
 
 
+def test_a_picture_that_no_canvas_has_is_none():
+    for side, is_taken in ((600, True), (5000, False)):
+        url = overlay.data_url(np.zeros((side, side), np.uint8))
+        assert (sent_drawing.decoded(url) is not None) == is_taken
+
+
 def test_a_kept_drawing_is_one_of_moves_curves_and_lines():
     assert sent_drawing.unpacked(kept(["M", 1, 2], ["Q", 1, 2, 3, 4], ["L", 5, 6]))
 

@@ -157,7 +157,7 @@ def test_without_mnist_and_network_the_card_speaks(monkeypatch):
     assert f"{accuracy:.2%}" in app.info[0].value
     _button(app, "fetch_mnist").click().run()
     assert not app.exception
-    assert "could not be fetched" in app.warning[0].value
+    assert "could not be downloaded" in app.warning[0].value
     app.selectbox(key="evaluated_data").set_value("builtin").run()
     assert app.metric or app.info
 

@@ -54,6 +54,12 @@ def test_nothing_is_saved_twice():
     assert corrections.number() == 3
 
 
+def test_two_marks_of_the_same_pixels_are_one_correction():
+    twins = [corrections.of(digit(), 4, "44", "m", "mine") for _ in range(2)]
+    assert corrections.save(twins) == 1
+    assert corrections.number() == 1
+
+
 def test_the_same_mark_of_a_session_is_one_correction_and_the_last_word_counts():
     for truth in (4, 4, 9):
         corrections.save([corrections.of(digit(), truth, "4", "m", "mine")])

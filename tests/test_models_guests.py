@@ -122,6 +122,8 @@ def test_a_litert_file_is_brought_and_reads(tmp_path, monkeypatch, capsys):
         model.keras_bytes()
     assert cli.main(["bring", str(path), "--name", "mine"]) == 1
     assert "already" in capsys.readouterr().err
+    assert cli.main(["report", "--model", "mine", "--data", "builtin", "--out", str(tmp_path / "r.html")]) == 0
+    assert "what it was trained on is not recorded" in (tmp_path / "r.html").read_text()
     assert cli.main(["bring", str(tmp_path / "absent.tflite"), "--name", "other"]) == 1
 
 

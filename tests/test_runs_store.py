@@ -121,6 +121,17 @@ def test_limits_that_cannot_be_stay_as_they_were(monkeypatch):
     assert limits() == dataclasses.replace(Limits(), minutes=7)
 
 
+@pytest.mark.parametrize(
+    ("text", "training", "public"),
+    [("true", True, True), (" Off ", False, False), ("1", True, True), ("no", False, False), ("ture", False, True)],
+)
+def test_a_word_that_is_neither_yes_nor_no_is_taken_with_care(monkeypatch, text, training, public):
+    for name in ("DIGIT_ALLOW_TRAINING", "DIGIT_ALLOW_FEEDBACK", "DIGIT_PUBLIC"):
+        monkeypatch.setenv(name, text)
+    found = limits()
+    assert (found.training, found.feedback, found.public) == (training, training, public)
+
+
 def test_the_oldest_without_a_star_go_first(worker, monkeypatch):
     monkeypatch.setenv("DIGIT_MOST_RUNS", "2")
     ids = []

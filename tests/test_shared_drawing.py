@@ -43,6 +43,9 @@ def test_a_long_drawing_has_no_link():
     rng = np.random.default_rng(0)
     objects = [samples.path(rng.uniform(0, 500, (300, 2)).tolist(), INK, 18) for _ in range(30)]
     assert shared_drawing.pack(objects, 560) is None
+    dots = [samples.path([(5, 5), (6, 6)], INK, 18)] * (shared_drawing.MOST_STROKES + 1)
+    assert shared_drawing.pack(dots, 560) is None
+    assert shared_drawing.unpack(shared_drawing.pack(dots[1:], 560), INK) is not None
     assert shared_drawing.pack([], 560) is None
     assert shared_drawing.pack([{"type": "Circle"}], 560) is None
 

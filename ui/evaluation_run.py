@@ -59,7 +59,7 @@ def choose() -> tuple[str, str]:
 def digits(model: str, data: str) -> Split:
     """The test digits; where they cannot be had the visitor is told, and the run ends here."""
     if data == "mnist" and not mnist.is_at_hand() and not st.session_state.get("mnist_asked"):
-        _offer_mnist()
+        _offer_mnist(model)
     try:
         with st.spinner("Loading the digits ..."):
             return resources.test_digits(datasets.at_hand()[data], model)
@@ -69,23 +69,23 @@ def digits(model: str, data: str) -> Split:
             st.error(components.plain(str(error).replace(datasets.at_hand()[data], data)), icon=":material/error:")
             st.stop()
         st.session_state["mnist_asked"] = False
-        st.warning("MNIST could not be fetched. Is there no network?")
-        _offer_mnist()
+        st.warning("MNIST could not be downloaded. Are you online?")
+        _offer_mnist(model)
 
 
-def _offer_mnist() -> None:
-    """MNIST is not on this machine: fetch it, or look at what the card recorded."""
-    model = st.query_params.get("model")
+def _offer_mnist(model: str) -> None:
+    """MNIST is not on this machine: download it, or look at what the card recorded."""
     try:
-        metrics = model_store.find(model).card["metrics"]
+        card = model_store.find(model).card
+        data = card.get("brought", {}).get("measured_on", card["data"]["name"])
         st.info(
             f"MNIST is not on this machine. When {components.plain(model_choice.called(model))} was made, it read "
-            f"**{metrics['test_accuracy']:.2%}** of its test digits right (log loss {metrics['test_loss']:.4f}). "
-            "To look closer, fetch MNIST, or choose the built-in set above."
+            f"**{card['metrics']['test_accuracy']:.2%}** of {components.plain(data)}'s test digits right (log loss "
+            f"{card['metrics']['test_loss']:.4f}). To look closer, download MNIST, or choose the built-in set above."
         )
     except ModelError as error:
         st.error(components.plain(str(error)))
-    if st.button("Fetch MNIST, 11 MB", icon=":material/download:", key="fetch_mnist"):
+    if st.button("Download MNIST, 11 MB", icon=":material/download:", key="fetch_mnist"):
         st.session_state["mnist_asked"] = True
         st.rerun()
     st.stop()

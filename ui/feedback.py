@@ -1,7 +1,6 @@
 """ "Right?" under a reading: one tap for yes, and for no what each mark really is. Nothing is saved without a tap."""
 
 import hashlib
-import os
 import secrets
 
 import numpy as np
@@ -9,6 +8,7 @@ import streamlit as st
 
 from digit_core import Digit, Reading
 from digit_core.reading import wording
+from digit_core.runs.limits import limits
 from ui import resources, state
 
 CHOICES = {**{value: str(value) for value in range(10)}, -1: "no digit", -2: "two digits"}
@@ -17,8 +17,8 @@ KEPT = "Saved: this mark's picture, what was read, and your answer. Nothing abou
 
 
 def is_allowed() -> bool:
-    """Whether this host takes corrections: all do but where `$DIGIT_ALLOW_FEEDBACK` is "false"."""
-    return os.environ.get("DIGIT_ALLOW_FEEDBACK", "").strip().lower() not in ("false", "0", "no")
+    """Whether this host takes corrections."""
+    return limits().feedback
 
 
 def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str, is_busy: bool = False) -> None:
@@ -93,8 +93,10 @@ def _save(picture: np.ndarray, reading: Reading, truths: dict[int, int], key: st
         digit = reading.digits[place]
         believed = digit.probabilities if usual.name == model else usual.classify(digit.image[np.newaxis])[0]
         made[place] = corrections.of(digit, truth, reading.text, model, session(), picture, believed)
+    some = list(made.values())
     try:
-        corrections.save(list(made.values()))
+        for start in range(0, len(some), corrections.MOST_AT_ONCE):
+            corrections.save(some[start : start + corrections.MOST_AT_ONCE])
     except FeedbackError as error:
         _change(key, error=str(error))
         return

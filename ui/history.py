@@ -7,6 +7,7 @@ else, and nobody else sees them. What comes back from the browser is checked, fo
 import base64
 import binascii
 import csv
+import datetime
 import hashlib
 import html
 import io
@@ -22,7 +23,7 @@ from digit_core import Reading, records
 from digit_core.pictures import image_files
 from digit_core.reading import overlay
 from digit_core.spreadsheets import safe_cell
-from ui import resources, state
+from ui import resources, state, visitor
 
 MOST = 60  # readings
 SIDE = 96  # pixels of a small picture
@@ -137,12 +138,13 @@ def _list() -> None:
     if not entries:
         st.caption("What is read in this tab is listed here. It stays in your browser until you close the tab.")
         return
-    tiles = "".join(_tile(entry) for entry in reversed(entries))
+    zone = visitor.zone()
+    tiles = "".join(_tile(entry, zone) for entry in reversed(entries))
     st.html(f'<ul class="ink-history">{tiles}</ul>')
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.download_button("Download as CSV", to_csv(entries), "history.csv", "text/csv", key="history_csv",
-                           icon=":material/download:", on_click="ignore")  # fmt: skip
-        st.download_button("With the pictures", to_zip(entries), "history.zip", "application/zip",
+        st.download_button("Download as CSV", lambda: to_csv(entries, zone), "history.csv", "text/csv",
+                           key="history_csv", icon=":material/download:", on_click="ignore")  # fmt: skip
+        st.download_button("With the pictures", lambda: to_zip(entries, zone), "history.zip", "application/zip",
                            key="history_zip", icon=":material/download:", on_click="ignore")  # fmt: skip
         if st.button("Clear the history", key="history_clear", icon=":material/delete:"):
             _clear()
@@ -150,8 +152,8 @@ def _list() -> None:
     st.caption("It stays in this tab of your browser, and is gone when you close it.")
 
 
-def _tile(entry: Entry) -> str:
-    when = time.strftime("%H:%M", time.localtime(entry.when))
+def _tile(entry: Entry, zone: datetime.tzinfo | None) -> str:
+    when = f"{datetime.datetime.fromtimestamp(entry.when, zone):%H:%M}"
     said = html.escape(entry.text.replace("/", " / ") or "nothing")
     title = html.escape(f"{entry.name}, {when}: {entry.sentence}", quote=True)
     return f'<li title="{title}"><img src="{entry.picture}" alt=""><b>{said}</b><small>{when}</small></li>'
@@ -166,22 +168,22 @@ def _clear() -> None:
     state.put("history_new", [])
 
 
-def to_csv(entries: list[Entry]) -> str:
-    """The readings as a table."""
+def to_csv(entries: list[Entry], zone: datetime.tzinfo | None = None) -> str:
+    """The readings as a table; times are in that zone, or the machine's."""
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["time", "what", "reads", "remark", "model"])
     for entry in entries:
-        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(entry.when))
+        when = f"{datetime.datetime.fromtimestamp(entry.when, zone):%Y-%m-%d %H:%M:%S}"
         rows.writerow([when, *map(safe_cell, (entry.name, entry.text, entry.sentence, entry.model))])
     return text.getvalue()
 
 
-def to_zip(entries: list[Entry]) -> bytes:
+def to_zip(entries: list[Entry], zone: datetime.tzinfo | None = None) -> bytes:
     """The table and the small pictures; the same entries give the same bytes, so that a link to them stays good."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(zipfile.ZipInfo("history.csv"), to_csv(entries))
+        archive.writestr(zipfile.ZipInfo("history.csv"), to_csv(entries, zone))
         for number, entry in enumerate(entries, 1):
             ending = "png" if "image/png" in entry.picture[:20] else "jpg"
             archive.writestr(

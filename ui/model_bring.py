@@ -17,7 +17,7 @@ from ui import components, visitor
 log = logging.getLogger(__name__)
 
 TYPES = ["keras", "tflite"]
-LARGEST = 50  # megabytes
+LARGEST = 10  # megabytes, as much as the server takes of any file (.streamlit/config.toml)
 LONGEST = 180  # seconds
 MOST_MEMORY = 12_000  # megabytes of address space; TensorFlow reserves several thousand and uses few
 

@@ -59,7 +59,8 @@ def card(model: StoredModel) -> None:
             _host_choice(model)
             parameters = {"model": model.name}
             st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=parameters)
-            st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
+            if "brought" not in model.card:  # its layers may be of any kind, in any order
+                st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
         with st.expander(
             "Card and files", icon=":material/description:", key=f"card_{model.name}", on_change="rerun"
         ) as more:

@@ -46,14 +46,21 @@ def show() -> None:
     if len(chosen) == 1:
         _one(chosen[0])
     elif chosen:
-        _compare(chosen[: len(charts.PALETTE) // 2])
+        most = len(charts.PALETTE) // 2
+        if len(chosen) > most:
+            st.caption(f"Only the first {most} are compared.")
+        _compare(chosen[:most])
+
+
+def _title(run: Run) -> str:
+    return run_wording.title(run, visitor.zone())
 
 
 def _row(run: Run) -> dict:
     status = run.status
     return {
         "★": "★" if run.starred else "",
-        "Run": run_wording.title(run),
+        "Run": _title(run),
         "State": run.state,
         "Best validation": status.get("best_validation_accuracy"),
         "Test": (run.result or {}).get("test"),
@@ -86,7 +93,7 @@ def _delete(run: Run) -> None:
     if run.is_running:
         return
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{run.id}"):
-        st.write(f"Delete **{components.plain(run_wording.title(run))}** with its curves and its model?")
+        st.write(f"Delete **{components.plain(_title(run))}** with its curves and its model?")
         if st.button("Yes, delete it", key=f"really_{run.id}", type="primary"):
             if st.query_params.get("run") == run.id:
                 del st.query_params["run"]
@@ -106,10 +113,10 @@ def _compare(chosen: Sequence[Run]) -> None:
         curves = [
             curve
             for number, (run, story) in enumerate(zip(chosen, stories, strict=True))
-            for curve in run_curves(story.curve(), story.epochs, quantity, number, run_wording.title(run))
+            for curve in run_curves(story.curve(), story.epochs, quantity, number, _title(run))
         ]
         said = "; ".join(
-            f"{run_wording.title(run)}: {run_wording.curve(story.epochs, quantity)}"
+            f"{_title(run)}: {run_wording.curve(story.epochs, quantity)}"
             for run, story in zip(chosen, stories, strict=True)
         )
         place.plotly_chart(

@@ -8,6 +8,7 @@ import streamlit as st
 
 from digit_core import charts
 from digit_core.explanation import pictures
+from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from digit_core.reading import overlay
 from digit_core.runs import filters
@@ -25,7 +26,7 @@ ICONS = {"finished": ":material/check_circle:", "stopped": ":material/pause_circ
 
 def show(run: Run) -> None:
     """The run, anew every second as long as it trains."""
-    st.subheader(components.plain(run_wording.title(run)), anchor=False)
+    st.subheader(components.plain(run_wording.title(run, visitor.zone())), anchor=False)
     st.caption(run_wording.settings(run.settings))
     watching = st.fragment(run_every=EVERY if run.is_running else None)(_live)
     watching(run.id, run.state)
@@ -208,6 +209,10 @@ def _download(path, label: str, name: str) -> None:
 
 def _use(run: Run, page: str) -> None:
     """Keep the model beyond the run, and read with it, or look at how it reads."""
+    own = [model.name for model in model_store.list_models() if not model.is_shipped]
+    if visitor.who() is not None and run.model_name not in own and len(own) >= limits().runs:
+        st.error("This server keeps as many models as it can.", icon=":material/error:")
+        return
     try:
         name = runs.keep_model(run).name
     except (RunError, ModelError) as error:

@@ -15,6 +15,7 @@ from digit_core.pictures import image_files
 log = logging.getLogger(__name__)
 
 LARGEST_PNG = 8_000_000  # characters of a data URL
+LARGEST_PICTURE = 15_000_000  # numbers of a picture: a canvas as wide as the page has fewer, on the finest screens too
 FARTHEST = 100_000  # pixels
 NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
 INKED = 128  # grey levels; the pen is darker
@@ -47,10 +48,11 @@ def decoded(url: str | None) -> np.ndarray | None:
     if not url:
         return None
     try:
-        return image_files.decode(binascii.a2b_base64(url.partition(";base64,")[2]))
+        picture = image_files.decode(binascii.a2b_base64(url.partition(";base64,")[2]))
     except (binascii.Error, UnreadableImageError):  # not from our canvas: nothing drawn
         log.warning("The canvas sent a picture that cannot be read", exc_info=True)
         return None
+    return picture if picture.size <= LARGEST_PICTURE else None
 
 
 def shows(url: str, points: list[tuple[float, float]]) -> bool:

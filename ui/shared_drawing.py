@@ -29,7 +29,7 @@ def pack(objects: list[dict], width: int) -> str | None:
         return None
     content = json.dumps({"width": width, "strokes": strokes}, separators=(",", ":")).encode()
     text = base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
-    return text if strokes and len(text) <= LONGEST else None
+    return text if unpack(text, "") else None
 
 
 def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:

@@ -1,6 +1,5 @@
 """A model that learns from people's corrections: taught in a process of its own, used only when somebody says so."""
 
-import json
 import logging
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from digit_core import paths
+from digit_core import paths, records
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from ui import components, feedback, model_choice, state, visitor
@@ -141,7 +140,7 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
     reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
     reader.start()
     for line in process.stdout:
-        said = json.loads(line) if line.startswith("{") else {}
+        said = _parsed(line)
         if "of" in said:
             teaching.done = said["done"] / said["of"]
         elif "name" in said:
@@ -154,6 +153,14 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
         said = [line for line in errors if line.strip()]
         is_sentence = code == 1 and said and not any("Traceback" in line for line in said)
         teaching.error = said[-1].strip() if is_sentence else "Teaching did not come to its end. The log says why."
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """What the process says of its progress or result; other lines say nothing."""
+    try:
+        return records.parse(line)
+    except ValueError:
+        return {}
 
 
 def _progress() -> None:

@@ -4,14 +4,20 @@ A visitor is a random token that the browser makes and keeps in its own storage.
 token. On one's own machine, where `DIGIT_PUBLIC` is not set, everything belongs to whoever opens the page.
 """
 
+import datetime
 import hashlib
 import hmac
+import logging
 import re
+import time
+import zoneinfo
 
 import streamlit as st
 
 from digit_core.runs.limits import limits
 from digit_core.runs.store import Run
+
+log = logging.getLogger(__name__)
 
 TOKEN = re.compile(r"[0-9a-f]{64}")
 
@@ -75,7 +81,17 @@ def ask_for_password() -> None:
             st.session_state["is_owner"] = True
             st.rerun()
         elif said:
+            time.sleep(1)  # guessing takes long
+            log.warning("Somebody tried a wrong password")
             st.error("That is not the password.")
+
+
+def zone() -> datetime.tzinfo | None:
+    """The visitor's time zone; None, which means the server's, if the browser does not tell it."""
+    try:
+        return zoneinfo.ZoneInfo(st.context.timezone) if st.context.timezone else None
+    except (ValueError, OSError):  # an unknown name
+        return None
 
 
 def _password() -> str:

@@ -330,7 +330,7 @@ def model_row(model: model_store.StoredModel) -> dict:
         "litert_bytes": card["files"]["model.tflite"]["bytes"],
         "architecture": card["settings"]["architecture"],
         "parameters": card["parameters"],
-        "data": card["data"]["name"],
+        "data": card.get("brought", {}).get("measured_on", card["data"]["name"]),
         "accuracy": card["metrics"]["test_accuracy"],
         "created": card["created"],
     }

@@ -84,6 +84,8 @@ def blocks(model: StoredModel, data: str, test: Split, result: Evaluation) -> li
 
 def _data(model: StoredModel, test: Split) -> list[Block]:
     about = model.card["data"]
+    if "brought" in model.card:
+        return [Heading("The data"), Paragraph("It was added as a file: what it was trained on is not recorded.")]
     parts = [(name, f"{about[name]['digits']:,}") for name in ("train", "validation", "test") if name in about]
     first = slice(0, SHOWN)
     return [
@@ -119,7 +121,8 @@ def _training(model: StoredModel) -> list[Block]:
         for name, value in model.card["settings"].items()
         if value not in ("", None)
     ]
-    return [Heading("The training"), Paragraph(f"{said}."), Table(settings, ("setting", "value"))]
+    blocks = [Paragraph(f"{said}.")] if said else []
+    return [Heading("The training"), *blocks, Table(settings, ("setting", "value"))]
 
 
 def _results(result: Evaluation, test: Split) -> list[Block]:

@@ -21,6 +21,8 @@ from digit_core.reading.recognizer import Recognizer
 
 log = logging.getLogger(__name__)
 
+MOST_KEPT = 200  # files
+
 CHUNK = 250  # digits between two reports of how far it is
 OnProgress = Callable[[float], None]  # told the share that is done, 0..1; what it raises ends the work
 
@@ -86,5 +88,6 @@ def _keep(file: Path, probabilities: np.ndarray) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(file) as open_file:
             np.savez(open_file, probabilities=probabilities)
+        paths.keep_newest(file.parent, MOST_KEPT)
     except OSError:
         log.warning("An evaluation cannot be kept", exc_info=True)

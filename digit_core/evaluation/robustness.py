@@ -247,5 +247,6 @@ def _keep(file: Path, curves: Sequence[Curve]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(file) as open_file:
             open_file.write(json.dumps([vars(curve) for curve in curves]).encode())
+        paths.keep_newest(file.parent, cache.MOST_KEPT)
     except OSError:
         log.warning("Robustness cannot be kept", exc_info=True)

@@ -119,7 +119,7 @@ def of(
 
 def save(some: Sequence[Correction], is_limited: bool = True) -> int:
     """Save corrections; those that are there already are not saved twice, but say what was said last. Returns how many
-    were new.
+    were new. Two marks of the same pixels are one correction.
 
     Args:
         is_limited: whether they come from a visitor, who may save so many at once and an hour.
@@ -135,7 +135,7 @@ def save(some: Sequence[Correction], is_limited: bool = True) -> int:
             if known.get(correction.id, correction.truth) != correction.truth:
                 said = {"truth": correction.truth, "held": correction.held, "probability": correction.probability}
                 connection.execute(update(corrections).where(corrections.c.id == correction.id).values(**said))
-        new = [correction for correction in some if correction.id not in known]
+        new = [*{correction.id: correction for correction in some if correction.id not in known}.values()]
         if connection.scalar(select(func.count()).select_from(corrections)) + len(new) > MOST:
             raise FeedbackError("There is no room for more corrections.")
         if is_limited and new:

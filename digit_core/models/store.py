@@ -164,7 +164,8 @@ def list_models() -> list[StoredModel]:
                     found.setdefault(folder.name, read(folder))
             except ModelError as error:  # one broken folder hides itself, not the others
                 log.info("%s", error, exc_info=True)
-    return sorted(found.values(), key=lambda model: (not model.is_default, model.name))
+    default = default_name()
+    return sorted(found.values(), key=lambda model: (model.name != default, model.name))
 
 
 def check_name(name: str) -> None:

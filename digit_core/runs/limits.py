@@ -15,10 +15,11 @@ NO, YES = {"false", "no", "off", "0"}, {"true", "yes", "on", "1"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What trainings started from a page may do.
+    """What visitors may do: train, within these bounds, and correct.
 
     Attributes:
-        training: whether there are any (`DIGIT_ALLOW_TRAINING`).
+        training: whether there are trainings (`DIGIT_ALLOW_TRAINING`).
+        feedback: whether visitors are asked if an answer is right (`DIGIT_ALLOW_FEEDBACK`).
         at_once: runs side by side (`DIGIT_RUNS_AT_ONCE`).
         epochs: most of one run (`DIGIT_MOST_EPOCHS`).
         minutes: longest of one run (`DIGIT_MOST_MINUTES`).
@@ -30,6 +31,7 @@ class Limits:
     """
 
     training: bool = True
+    feedback: bool = True
     at_once: int = 1
     epochs: int = 60
     minutes: int = 240
@@ -44,16 +46,28 @@ def limits() -> Limits:
     """The limits of this host."""
     default = Limits()
     return Limits(
-        training=os.environ.get("DIGIT_ALLOW_TRAINING", "true").strip().lower() not in NO,
+        training=_flag("DIGIT_ALLOW_TRAINING", default.training, careful=False),
+        feedback=_flag("DIGIT_ALLOW_FEEDBACK", default.feedback, careful=False),
         at_once=_number("DIGIT_RUNS_AT_ONCE", default.at_once),
         epochs=_number("DIGIT_MOST_EPOCHS", default.epochs),
         minutes=_number("DIGIT_MOST_MINUTES", default.minutes),
         runs=_number("DIGIT_MOST_RUNS", default.runs),
-        public=os.environ.get("DIGIT_PUBLIC", "").strip().lower() in YES,
+        public=_flag("DIGIT_PUBLIC", default.public, careful=True),
         runs_each=_number("DIGIT_RUNS_EACH", default.runs_each),
         stars_each=_number("DIGIT_STARS_EACH", default.stars_each),
         upload=min(_number("DIGIT_LARGEST_UPLOAD", default.upload), default.upload),
     )
+
+
+def _flag(name: str, default: bool, careful: bool) -> bool:
+    """Yes or no; a word that is neither is taken as the careful one."""
+    text = os.environ.get(name, "").strip().lower()
+    if not text:
+        return default
+    if text in NO | YES:
+        return text in YES
+    log.warning("%s is %r, which is neither true nor false: taken as %s", name, text, str(careful).lower())
+    return careful
 
 
 def _number(name: str, default: int) -> int:

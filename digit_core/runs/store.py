@@ -287,7 +287,10 @@ def _one_at_a_time() -> Iterator[None]:
     with _told_if_unwritable():
         folder_of_all().mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder_of_all() / ".starting")
-        lock.acquire(timeout=2 * WORKER_STARTS)
+        try:
+            lock.acquire(timeout=2 * WORKER_STARTS)
+        except filelock.Timeout as error:
+            raise RunError("Another training is just starting. Please try again.") from error
     try:
         yield
     finally:

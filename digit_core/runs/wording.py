@@ -1,5 +1,6 @@
 """What is known about a run, in words for people."""
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,9 @@ OWN = "an uploaded file"
 DATA = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
-def title(run: Run) -> str:
-    """Its name, or where it has none its network and the time it was started."""
-    return run.title or f"{NETWORKS[run.settings.architecture]}, {run.created.astimezone():%d %b %H:%M}"
+def title(run: Run, zone: datetime.tzinfo | None = None) -> str:
+    """Its name, or where it has none its network and the time it was started, in that time zone or the machine's."""
+    return run.title or f"{NETWORKS[run.settings.architecture]}, {run.created.astimezone(zone):%d %b %H:%M}"
 
 
 def settings(chosen: TrainingSettings, digits: str | None = None) -> str:
