@@ -26,7 +26,7 @@ with st.container(key="inside"):
             rubbed = grid.show(subject.image, 28, 28, "The digit", "inside_picture", width=330, paint=True)
             if rubbed:
                 inside_others.rub_out(subject, rubbed)
-            st.caption("This is all that the network sees: 28 × 28 pixels. Rub ink out with the mouse or a finger.")
+            st.caption("This is all that the network sees: 28 × 28 pixels. Drag over it to erase ink.")
     if not (subject.image >= occlusion.INKED).any():
         answer.info("There is no ink left. Draw a digit on the Predict page, or take another one.")
         st.stop()

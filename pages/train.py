@@ -53,8 +53,8 @@ if allowed.training and len(running) < allowed.at_once:
         st.subheader("New training", anchor=False)
         training_form.show(allowed)
 elif allowed.training:
-    many = "One training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
-    st.caption(f"{many} at a time: the next can start when one has ended.")
+    many = "one training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
+    st.caption(f"Only {many} can run at a time. The next can start when one has finished.")
 teaching.show()
 st.session_state["running"] = {run.id for run in running}
 st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()

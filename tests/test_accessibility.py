@@ -50,7 +50,7 @@ def test_the_first_page(new_page, server, screen, scheme):
     page.get_by_alt_text("Your picture").wait_for()
     wait_until_idle(page)
     page.get_by_text("Why?").click()
-    page.get_by_text("speaks most for").wait_for()
+    page.get_by_text("is the main reason for").wait_for()
     wait_until_idle(page)
     found["steps"] = serious(page)
     page.get_by_role("tab", name="Upload").click()

@@ -68,14 +68,14 @@ def test_ten_own_digits_are_read_as_they_are_drawn(page):
 
 
 def test_digits_of_real_writers_are_read(page, handwriting):
-    """12 digits of UNIPEN's writers, replayed with the mouse; two may be missed: some are hard for people too."""
+    """8 digits of UNIPEN's writers, replayed with the mouse; one may be missed: some are hard for people too."""
     rng = np.random.default_rng(11)
     right = 0
-    for strokes, label in real_strokes(handwriting, "unipen", 12):
+    for strokes, label in real_strokes(handwriting, "unipen", 8):
         draw_with_mouse(page, _on_canvas(page, strokes, rng))
         right += wait_for_answer(page, label, seconds=3) == label
         _clear(page)
-    assert right >= 10
+    assert right >= 7
 
 
 def test_the_answer_changes_after_every_stroke(page):
@@ -279,7 +279,7 @@ def test_good_and_bad_files_are_uploaded_together(page, tmp_path):
     with page.expect_download() as download:
         page.locator(".st-key-csv button").click()
     lines = Path(download.value.path()).read_text().splitlines()
-    assert lines[0] == "File,Reads,Least sure,Remark"
+    assert lines[0] == "File,Answer,Lowest confidence,Note"
     assert [line.split(",")[:2] for line in lines[1:]] == [["number.png", "314"], ["eight.png", "8"], ["text.png", ""]]
 
 

@@ -46,7 +46,7 @@ def test_every_station_is_there():
     assert not app.exception
     titles = re.findall(r'ink-station"><b>(\d)</b>([^<]*)', _html(app))
     assert [title for _, title in titles] == [
-        "The picture", "The layers", "One pixel", "The evidence", "Ten sums, ten shares", "Digits like yours",
+        "The picture", "The layers", "One pixel", "The evidence", "Ten sums, ten probabilities", "Digits like yours",
         "Through other eyes",
     ]  # fmt: skip
 

@@ -271,8 +271,8 @@ def test_why_names_the_ink_and_the_next_likely_digit(app):
     app.session_state["drawn_why"] = True
     _draw(app, draw(placed(DIGITS[7], 100, 60, 250)))
     assert not app.exception
-    [said] = [element.value for element in app.markdown if "speaks most for" in element.value]
-    assert re.match(r"The ink (at|on|in) the [a-z ]+ speaks most for a 7 rather than an? \d\.", said)
+    [said] = [element.value for element in app.markdown if "is the main reason for" in element.value]
+    assert re.match(r"The ink (at|on|in) the [a-z ]+ is the main reason for a 7 rather than an? \d\.", said)
 
 
 def test_other_models_say_what_they_read_and_can_be_chosen(app):

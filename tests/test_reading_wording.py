@@ -47,14 +47,14 @@ def test_the_sentence_says_how_sure_it_is(digits, expected):
 
 def test_marks_that_are_left_out_are_mentioned():
     digits = [_digit(1, 0.99)]
-    assert wording.sentence(Reading(["1"], digits, None, left_out=1)) == "Sure it's a 1. Another mark is left out."
-    assert wording.sentence(Reading(["1"], digits, None, left_out=3)) == "Sure it's a 1. Other marks are left out."
+    assert wording.sentence(Reading(["1"], digits, None, left_out=1)) == "Sure it's a 1. One other mark was ignored."
+    assert wording.sentence(Reading(["1"], digits, None, left_out=3)) == "Sure it's a 1. Other marks were ignored."
     assert wording.sentence(Reading(["?"], [_digit(1, 0.9, trusted=False)], None, left_out=2)) == wording.NOT_A_DIGIT
 
 
 def test_a_page_that_was_turned_is_mentioned():
     reading = Reading(["12"], [_digit(1, 0.99), _digit(2, 0.99)], None, 90)
-    assert wording.sentence(reading) == "Sure of both digits. The page lay on its side."
+    assert wording.sentence(reading) == "Sure of both digits. The page was sideways."
 
 
 @pytest.mark.parametrize(("acceptance", "share"), [(0.995, "over 99%"), (0.42, "42%"), (0.001, "under 1%")])
@@ -68,10 +68,10 @@ def test_acceptance_is_said_in_a_sentence(acceptance, share):
     [
         (["123"], 2, "the third digit"),
         (["1" * 25], 19, "digit 20"),
-        (["12", "3?4"], 1, "row 1, second digit"),
-        (["12", "3?4"], 4, "row 2, third digit"),
-        (["3.7", "-5"], 1, "row 1, second digit"),
-        (["3.7", "-5"], 2, "row 2, first digit"),
+        (["12", "3?4"], 1, "the second digit in row 1"),
+        (["12", "3?4"], 4, "the third digit in row 2"),
+        (["3.7", "-5"], 1, "the second digit in row 1"),
+        (["3.7", "-5"], 2, "the first digit in row 2"),
     ],
 )
 def test_a_place_is_named_by_row_and_order(lines, index, said):

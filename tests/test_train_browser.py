@@ -68,9 +68,10 @@ def _says(page, text, seconds):
     page.get_by_text(text).first.wait_for(timeout=1000 * seconds)
 
 
-def test_quick_on_mnist_from_the_click_to_the_first_page(mnist, home, open_page):
+def test_a_training_from_the_click_to_the_first_page(home, open_page):
     with serving(home) as server:
         page = open_page(f"{server.url}/train")
+        _choose(page, 20, "Built-in")
         began = time.monotonic()
         _start(page)
         page.wait_for_function(f"{POINTS} > 0", timeout=30_000)
@@ -88,11 +89,11 @@ def test_quick_on_mnist_from_the_click_to_the_first_page(mnist, home, open_page)
         )
         assert first < 60  # alone on two cores: under 10
         reached = page.get_by_test_id("stMetricValue").first.inner_text()
-        assert float(reached.rstrip("%")) >= 98.5
+        assert float(reached.rstrip("%")) >= 90
         page.locator(".st-key-train_use button").click()
         page.wait_for_url(re.compile(r"model=resnet"), timeout=20_000)
         page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
-        _says(page, "Read by resnet", 10)
+        _says(page, "You are using resnet", 10)
         time.sleep(1)
         draw_with_mouse(page, placed(DIGITS[3], 60, 40, 250))
         assert wait_for_answer(page, "3") == "3"
@@ -154,7 +155,7 @@ def test_two_visitors_who_press_start_at_once_share_one_run(home, open_page):
             page.wait_for_url(re.compile(r"run="), timeout=30_000)
         assert pages[0].url == pages[1].url
         assert len(_workers(home)) == 1
-        _says(pages[0], "Stop and keep", 20)
+        _says(pages[0], "Stop and save", 20)
 
 
 def test_a_run_is_renamed_and_deleted_asked_twice(home, open_page):

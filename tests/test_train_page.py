@@ -196,7 +196,7 @@ def test_whoever_comes_sees_the_run_that_trains(training):
     [progress] = app.get("progress")
     assert progress.proto.text == "Epoch 2 of 2 · 1,234 digits a second · 65 s left"
     html = "\n".join(element.proto.body for element in app.get("html"))
-    assert "9 of 10 digits" in html
+    assert "9 of 10 correct" in html
     assert html.count('class="ink-glimpse wrong"') == 1
     _button(app, "train_stop").click().run()
     assert (training.folder / "stop").exists()

@@ -60,9 +60,9 @@ def verdict(found: metrics.Comparison, first: str, second: str) -> str:
     if len(found.only_first) == len(found.only_second):
         return "On these digits they are equally good (McNemar's exact test, p = 1)."
     if found.p_value >= 0.05:
-        return f"Such a difference may well be chance (McNemar's exact test, {said})."
+        return f"A difference this small could easily be chance (McNemar's exact test, {said})."
     better = first if len(found.only_first) > len(found.only_second) else second
-    return f"{components.plain(better)} is better, and hardly by chance (McNemar's exact test, {said})."
+    return f"{components.plain(better)} is better, and this is unlikely to be chance (McNemar's exact test, {said})."
 
 
 def _digits(title: str, places: np.ndarray, first: Subject, second: Subject, key: str) -> None:

@@ -112,7 +112,7 @@ def details(
         if digit.trusted:
             bars.show(digit.probabilities)
         else:
-            st.markdown(f"The closest digit would be {wording.with_article(digit.value)}.")
+            st.markdown(f"If it is a digit, it is most likely {wording.with_article(digit.value)}.")
     with seen, st.container(key=f"pixels_{key}"):
         st.image(enlarged(digit.image), width="stretch", alt=f"What the network saw, read as {digit.text}")
         st.caption("What the network saw")
@@ -148,10 +148,10 @@ def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
 def _steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
     """The stages from the picture to the network's 28x28, each with its caption."""
     stages = {"Your picture": picture}
-    stages["Ink that was found" + (f", turned by {reading.turned}°" if reading.turned else "")] = reading.ink
+    stages["The ink it found" + (f", turned by {reading.turned}°" if reading.turned else "")] = reading.ink
     if len(reading.digits) > 1:
-        stages["Its marks"] = overlay.draw_boxes(picture, reading.digits, close_up=True)
-    stages["This mark's own ink"] = digit.ink
+        stages["Everything it found"] = overlay.draw_boxes(picture, reading.digits, close_up=True)
+    stages["The ink of this digit"] = digit.ink
     stages |= normalization.steps(digit.ink)
     with st.container(horizontal=True, gap="small"):
         for caption, stage in stages.items():

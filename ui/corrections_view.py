@@ -9,7 +9,7 @@ import streamlit as st
 from ui import components, feedback, label_errors_view, model_choice, visitor
 
 PAGE = 24  # corrections a page
-WHICH = {"held": "Waiting for a look", "wrong": "Read wrong", "all": "All"}
+WHICH = {"held": "Needs review", "wrong": "Read wrong", "all": "All"}
 IMPORT_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
 LARGEST_IMPORT = 40  # megabytes
 
@@ -42,7 +42,7 @@ def _all() -> None:
         _browse()
         _downloads(number)
     else:
-        st.markdown('Nobody has said yet whether an answer was right. The question stands under every answer: "Right?"')
+        st.markdown('No corrections yet. They come from "Right?" under each answer.')
     _import()
     label_errors_view.show()
 
@@ -57,7 +57,7 @@ def _agreement() -> None:
     for row in rows:
         told = models.setdefault(row["model"], {"Model": model_choice.called(row["model"])})
         told[str(names.get(row["truth"], row["truth"]))] = f"{row['agreed']} of {row['count']}"
-    st.markdown("How often people agreed, by what the mark is:")
+    st.markdown("How often people agreed with the answer, by the true digit:")
     columns = [*map(str, range(10)), *names.values()]
     table = [{"Model": told["Model"], **{c: told.get(c, "") for c in columns}} for told in models.values()]
     st.dataframe(table, hide_index=True, width="stretch", height="content")
@@ -104,7 +104,7 @@ def _mend(found: Sequence) -> None:
     kinds = {(c.value, c.truth) for c in chosen}
     alike = [c for c in found if (c.value, c.truth) in kinds]
     if not chosen:
-        st.caption("Choose some to mend them.")
+        st.caption("Select some to fix them.")
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.markdown(f"{len(chosen)} chosen", width="content")
@@ -170,7 +170,7 @@ def _import() -> None:
         except FeedbackError as error:
             st.error(components.plain(str(error)), icon=":material/error:")
             return
-    st.session_state["corrections_notice"] = f"{new:,} digits were added." if new else "All of them are here already."
+    st.session_state["corrections_notice"] = f"{new:,} digits were added." if new else "These were already saved."
     st.rerun()
 
 

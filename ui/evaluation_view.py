@@ -43,9 +43,9 @@ def headline(subject: Subject) -> None:
     low, high = result.interval
     on = f"on {_measured_on(subject)}"
     numbers = [
-        ("Read right", f"{result.accuracy:.2%}", f"Between {low:.2%} and {high:.2%} in 95 of 100 cases (Wilson), {on}"),
+        ("Read right", f"{result.accuracy:.2%}", f"95 % confidence interval: {low:.2%} to {high:.2%} (Wilson), {on}"),
         ("Misread", f"{result.errors:,}", f"Of {result.digits:,} digits, {on}"),
-        ("Right in two tries", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
+        ("Right within two guesses", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
         ("Log loss", f"{result.log_loss:.4f}", f"Mean surprise in nats: 0 is perfect, {on}"),
         ("Confidence off by", f"{result.calibration_error:.2%}", f"Expected calibration error, 15 bands, {on}"),
     ]
@@ -199,7 +199,7 @@ def _grid(subject: Subject, places: Sequence[int]) -> None:
                 runner_up = int(np.argsort(-result.probabilities[place])[1])
                 st.caption(f"{result.confidence[place]:.0%}, then {runner_up}")
     if any(_is_disputed(subject, place) for place in places):
-        st.caption("\\* The label itself is disputed: at most two of five annotators gave it.")
+        st.caption("\\* The label is disputed: at most two of five people agreed with it.")
 
 
 def _is_disputed(subject: Subject, place: int) -> bool:
@@ -243,7 +243,7 @@ def _closer(subject: Subject, place: int) -> None:
             f"Number {place:,} of {subject.data_name}'s test digits."
         )
         if _is_disputed(subject, place):
-            st.caption("Its label is disputed: at most two of five annotators gave it.")
+            st.caption("The label is disputed: at most two of five people agreed with it.")
         bars.show(shares)
         inside_digit.link(subject.digits.images[place], "Why? Look inside", subject.model)
         if st.button("Close", key="opened_close", icon=":material/close:", type="tertiary"):
@@ -298,10 +298,10 @@ def confidence(subject: Subject) -> None:
         )
     unread, misread = result.coverage()
     with right:
-        st.markdown("**What if it left the least sure ones unread?**")
+        st.markdown("**What if it skipped the digits it is least sure about?**")
         place = min(int(np.searchsorted(unread, 0.01)), len(unread) - 1)
         all_read = 1 - result.accuracy
-        left_out = f"With {unread[place]:.0%} left unread, {misread[place]:.2%} of the rest are misread"
-        said = f"{left_out}; with none, {all_read:.2%}."
+        skipped = f"If it skips the least certain {unread[place]:.0%}, {misread[place]:.2%} of the rest are misread"
+        said = f"{skipped}; if it reads everything, {all_read:.2%}."
         st.plotly_chart(charts.coverage(unread, misread), key="coverage", config=PLAIN, alt=said)
         st.caption(said)

@@ -93,7 +93,7 @@ def model() -> StoredModel:
     known = {found.name: found for found in model_store.list_models()}
     asked = address.text("model")
     if asked and asked not in known:
-        st.warning(f"There is no model called {components.plain(asked)} here. Another one is looked into.")
+        st.warning(f"There is no model called {components.plain(asked)} here. Another one is shown.")
     usual = state.get("model") if state.get("model") in known else model_store.default_name()
     chosen = address.choose("inside_model", "model", known, usual)
     if not is_presented():

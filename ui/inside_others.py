@@ -119,8 +119,8 @@ def quality_table(subject: Subject) -> None:
         found = neighbour_index.quality_of(subject.model)
         if found is None:
             failed = neighbour_index.has_failed(subject.model)
-            st.caption("It could not be measured." if failed else "It is being measured, once for each network. Look "
-                       "again in a minute.")  # fmt: skip
+            st.caption("It could not be measured." if failed else "Still measuring; this happens once per network. "
+                       "Check back in a minute.")  # fmt: skip
             return
         st.dataframe(
             [

@@ -56,17 +56,17 @@ LEAST_CELL = 40  # pixels on the screen of a map that a finger can choose
 STATIONS = {
     1: (
         "The picture",
-        "Every picture is made like MNIST's: white ink on black, 20 pixels high, its weight in the middle. A pixel is "
-        "a number from 0 to 1.",
+        "Every picture is made like MNIST's: white ink on black, its longer side 20 pixels, its weight in the middle. "
+        "A pixel is a number from 0 to 1.",
     ),
     2: (
         "The layers",
         "Each layer looks at the maps before it through small filters. Blue pixels are above 0: there the filter found "
-        "what it looks for. A bias can lift a whole map, and its paper with it.",
+        "what it looks for. A bias can brighten a whole map, background included.",
     ),
     3: (
         "One pixel",
-        "Click a pixel of the map, and see the very sum behind it. Rows and columns count from 0.",
+        "Click a pixel of the map to see exactly how its value was calculated. Rows and columns count from 0.",
     ),
     4: (
         "The evidence",
@@ -74,11 +74,11 @@ STATIONS = {
         "and at random. Grad-CAM weighs the last maps by how much each of them moves the answer.",
     ),
     5: (
-        "Ten sums, ten shares",
-        "The last layer adds up what speaks for each digit and against it. The softmax turns the ten sums into shares "
-        "of 1.",
+        "Ten sums, ten probabilities",
+        "The last layer adds up what speaks for each digit and against it. The softmax turns the ten sums into "
+        "probabilities that add up to 1.",
     ),
-    6: ("Digits like yours", "These training digits lie nearest to yours in the network's own eyes."),
+    6: ("Digits like yours", "The training digits that this network finds most similar to yours."),
     7: (
         "The map of all digits",
         "Every number is a test digit. Digits that the network finds alike lie near each other; the star is yours, "
@@ -130,7 +130,7 @@ def tips(found: list[Tip]) -> None:
     for digit in dict.fromkeys(tip.digit for tip in found):
         settings = [f"{SLIDERS[tip.name][0]} {_setting(tip)}" for tip in found if tip.digit == digit]
         lines.append(f"- **{digit}** at {', '.join(settings)}")
-    st.caption("The answer tips over to\n" + "\n".join(lines))
+    st.caption("The answer changes to\n" + "\n".join(lines))
 
 
 def _setting(tip: Tip) -> str:
@@ -200,8 +200,8 @@ def the_sum(found: Sum, station: Station, channel: int, pixel: grid.Cell) -> Non
     st.html(f'<div class="ink-grids">{"".join(_figure(*part) for part in parts)}</div>')
     if len(each) > 1:
         st.caption(
-            f"This is map {before} of the {len(each)} maps before, the one that counts most: its products make "
-            f"{stations.written(each[before])}; those of all the others {stations.written(each.sum() - each[before])}."
+            f"Shown: map {before} of the {len(each)} before. It contributes most, {stations.written(each[before])}. "
+            f"The others together contribute {stations.written(each.sum() - each[before])}."
         )
     lines = [f"{html.escape(step.said)}: <b>{stations.written(step.value)}</b>" for step in found.steps]
     st.html('<ol class="ink-sum-steps"><li>' + "</li><li>".join(lines) + "</li></ol>")
@@ -307,8 +307,12 @@ def alike(subject: Subject) -> None:
     )
     st.html(f'<div class="ink-alike">{figures}</div>')
     counts = np.bincount(index.labels[places], minlength=10)
-    said = ", ".join(f"{counts[digit]} are a {digit}" for digit in np.argsort(-counts, kind="stable") if counts[digit])
-    st.caption(f"Of these {len(places)}, {said}. Distance 1 is what lies between two training digits on average.")
+    said = ", ".join(
+        f"one is {wording.with_article(digit)}" if counts[digit] == 1 else f"{counts[digit]} are {digit}s"
+        for digit in np.argsort(-counts, kind="stable").tolist()
+        if counts[digit]
+    )
+    st.caption(f"Of these {len(places)}, {said}. Distance 1 is the average distance between two training digits.")
     title(7)
     x, y = index.place(feature)
     st.plotly_chart(
@@ -334,6 +338,6 @@ def _make_index(name: str) -> None:
     neighbour_index.make(model)
     st.info(
         "The network looks at many digits first, to know which are like yours. This takes about 20 seconds, once; "
-        "longer where another network is before it.",
+        "longer if another network comes first.",
         icon=":material/hourglass:",
     )

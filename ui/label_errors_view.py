@@ -15,8 +15,8 @@ from ui import components, resources
 CORRECTIONS = "corrections"
 MOST = 48  # suspects that are shown
 WORDS = (
-    "Found by confident learning: the chosen model is surer of another digit than it usually is of that digit's own. "
-    "Labels that it was trained on it may have learnt by heart; so a training part shows fewer than it holds."
+    "The model is confident that these digits are something other than their label (confident learning). It may have "
+    "memorised labels it was trained on, so a training part shows fewer errors than it has."
 )
 
 

@@ -28,14 +28,14 @@ def show() -> None:
         return
     if notice := st.session_state.pop("bring_notice", None):
         st.success(components.plain(notice), icon=":material/check:")
-    with st.expander("Bring a network of your own", icon=":material/upload_file:", key="bring"):
+    with st.expander("Add your own network", icon=":material/upload_file:", key="bring"):
         st.markdown(
-            "A `.keras` file of Keras 3, made of its own layers, or a `.tflite` file. It takes digits of 28x28 and "
-            "gives ten classes. It is checked, and read with once, before it is kept."
+            "A `.keras` file of Keras 3, made of its own layers, or a `.tflite` file. It must take digits of "
+            "28x28 and return ten classes. Inkling tests it before saving it."
         )
         file = st.file_uploader("Network", TYPES, key="bring_file", max_upload_size=LARGEST)
         name = st.text_input("Name", key="bring_name", max_chars=64, placeholder="my-network")
-        if st.button("Bring it", key="bring_start", icon=":material/upload:", disabled=not (file and name)):
+        if st.button("Add it", key="bring_start", icon=":material/upload:", disabled=not (file and name)):
             _bring(file, name)
 
 
@@ -58,7 +58,7 @@ def _bring(file, name: str) -> None:
             return
         except OSError:
             log.warning("A network cannot be brought", exc_info=True)
-            st.error("The network cannot be checked at the moment.", icon=":material/error:")
+            st.error("The network can't be checked at the moment.", icon=":material/error:")
             return
     if done.returncode:
         log.warning("A network was refused (%s): %s", done.returncode, done.stderr[-2000:])

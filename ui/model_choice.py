@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 NAMES = {
     "inkling": "Inkling",
-    "inkling-mnist": "Inkling, taught by MNIST alone",
+    "inkling-mnist": "Inkling, trained on MNIST only",
     "lenet5": "LeNet-5 (1998)",
     "resnet": "Small ResNet",
     "simple_cnn": "Simple CNN",
@@ -48,7 +48,7 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
                 st.markdown(f"**{components.plain(reading.text)}**", width=90)
                 accuracy = model.card["metrics"]["test_accuracy"]
                 st.caption(
-                    f"{components.plain(called(model.name))}, {accuracy:.2%} right on test digits", width="stretch"
+                    f"{components.plain(called(model.name))}, {accuracy:.2%} correct on test digits", width="stretch"
                 )
                 st.button(
                     "In use" if model.name == chosen else "Use this model",
@@ -81,7 +81,7 @@ def show() -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         accuracy = model.card["metrics"]["test_accuracy"]
         st.caption(
-            f"Read by **{components.plain(called(model.name))}**, {accuracy:.2%} right on its test digits.",
+            f"You are using **{components.plain(called(model.name))}** ({accuracy:.2%} correct on its test digits).",
             width="content",
         )
         if st.button("Back to the default model", key="model_default", type="tertiary", icon=":material/undo:"):

@@ -49,7 +49,7 @@ def card(model: StoredModel) -> None:
         st.caption(_summary(model))
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             if st.button(
-                "Reads for you now" if chosen else "Read with it",
+                "In use" if chosen else "Use this model",
                 key=f"read_with_{model.name}",
                 icon=":material/draw:",
                 disabled=chosen,
@@ -92,19 +92,17 @@ def _summary(model: StoredModel) -> str:
     about, metrics = model.card["data"], model.card["metrics"]
     if taught := model.card.get("taught"):
         called = components.plain(model_choice.called(str(taught["from"])))
-        measured = f"{taught['kept_apart']} others" if taught["kept_apart"] else "these"
+        measured = f"{taught['kept_apart']} it had not seen" if taught["kept_apart"] else "these"
         return (
-            f"{called}, taught by {taught['corrections']} corrections: {taught['own_before']:.0%} of {measured} were "
-            f"read right, now {taught['own_after']:.0%}; {metrics['test_accuracy']:.2%} of its test digits."
+            f"{called}, taught with {taught['corrections']} corrections: {taught['own_after']:.0%} correct on "
+            f"{measured} ({taught['own_before']:.0%} before), {metrics['test_accuracy']:.2%} on its test digits."
         )
     if brought := model.card.get("brought"):
         data = components.plain(str(brought["measured_on"]))
-        return (
-            f"Brought as a {brought['form']} file; reads {metrics['test_accuracy']:.2%} of {data}'s test digits right."
-        )
+        return f"Added as a {brought['form']} file: {metrics['test_accuracy']:.2%} correct on {data}'s test digits."
     data = components.plain(str(about["name"]))
     return (
-        f"{metrics['test_accuracy']:.2%} of its test digits read right, trained on {data} with "
+        f"{metrics['test_accuracy']:.2%} correct on its test digits, trained on {data} with "
         f"{model.card['settings']['architecture']}, {model.card['parameters']:,} parameters."
     )
 
@@ -164,7 +162,7 @@ def _own(model: StoredModel) -> None:
         if st.button("Rename", key=f"rename_{model.name}", icon=":material/edit:", disabled=name == model.name):
             _change(model, lambda: model_store.rename(model, name).name)
         with st.popover("Delete", icon=":material/delete:", key=f"delete_{model.name}"):
-            st.markdown("Delete this model? It cannot be brought back.")
+            st.markdown("Delete this model? This cannot be undone.")
             if st.button("Yes, delete it", key=f"delete_yes_{model.name}", type="primary"):
                 _change(model, lambda: model_store.delete(model))
 

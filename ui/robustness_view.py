@@ -22,7 +22,7 @@ def show(subject: Subject) -> None:
     if not curves:
         return
     st.caption(
-        f"The same {min(robustness.SAMPLE, subject.result.digits):,} digits each time. Nothing straightens them first. "
+        f"Each point uses the same {min(robustness.SAMPLE, subject.result.digits):,} digits, not straightened first. "
         "The thin lines show how far chance could move each point (95 % intervals)."
     )
     places = st.columns(3, gap="medium")
@@ -74,7 +74,7 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
 
 def offer_report(subject: Subject) -> None:
     """One HTML file with all of it."""
-    st.write("One HTML file with everything on this page: numbers, charts, misread digits. It needs no network.")
+    st.write("One HTML file with everything on this page: numbers, charts, misread digits. It opens offline.")
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept:
         st.caption("Robustness has not been measured yet, so the report lacks it. You can measure it under Robustness.")

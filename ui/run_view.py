@@ -79,7 +79,7 @@ def _buttons(run: Run) -> None:
     if run.is_running:
         asked = runs.is_stopping(run)
         st.button(
-            "Stopping ..." if asked else "Stop and keep what was learnt",
+            "Stopping ..." if asked else "Stop and save progress",
             key="train_stop",
             icon=":material/stop:",
             disabled=asked or run.state == "storing",
@@ -138,9 +138,9 @@ def _watched(run: Run, story: Story) -> None:
             f'<img alt="a handwritten {label}" src="{overlay.data_url(image)}">'
             f"<b>{guess}</b><span>{shares[guess]:.0%}</span></div>"
         )
-    title = "Watch it learn" if run.is_running else "In the end"
+    title = "Watch it learn" if run.is_running else "Result"
     st.html(
-        f'<div class="ink-watch-title">{title}: {count} of {len(cells)} digits that it never trains on</div>'
+        f'<div class="ink-watch-title">{title}: {count} of {len(cells)} correct, on digits it never trains on</div>'
         f'<div class="ink-watch">{"".join(cells)}</div>'
     )
 
@@ -154,7 +154,7 @@ def _filters(run: Run) -> None:
     rows = moments.transpose(1, 2, 0, 3).reshape(side, side, len(moments) * count)
     picture = pictures.montage(rows, count)
     st.html(
-        '<div class="ink-watch-title">What the first layer looks for: from its beginning (above) to now (below)</div>'
+        '<div class="ink-watch-title">What the first layer looks for, from the start (top) to now (bottom)</div>'
         f'<img class="ink-filters" src="{overlay.data_url(picture)}" '
         f'alt="{count} filters at {len(moments)} moments of the training">'
     )

@@ -59,7 +59,7 @@ def show() -> None:
     if count is None:
         return
     with st.container(border=True, key="teaching"):
-        st.subheader("Teach it my hand", anchor=False)
+        st.subheader("Teach it my handwriting", anchor=False)
         teaching = _teaching()
         if teaching.is_running:
             st.fragment(run_every=EVERY)(_progress)()
@@ -88,14 +88,13 @@ def _offer(count: int) -> None:
 
     if count < FEWEST:
         st.markdown(
-            "When an answer is wrong, say so under it on the first page. "
-            f"From {FEWEST} corrections on, a network can learn your hand here. So far there "
-            + ("is 1." if count == 1 else f"are {count}.")
+            "When an answer is wrong, say so under it on the first page. After "
+            f"{FEWEST} corrections, a network can learn your handwriting here. So far you have {count}."
         )
         return
     name = components.plain(model_choice.called(state.get("model") or model_store.default_name()))
     if not _can_learn():
-        st.markdown(f"{name} is a LiteRT file alone, which cannot learn. Choose another model to teach.")
+        st.markdown(f"{name} exists only as a LiteRT file, which can't be trained further. Choose another model.")
         return
     st.markdown(
         f"**{count} corrections** are saved. {name} learns from them in a minute or two, and is compared with what it "
@@ -152,7 +151,7 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
         log.warning("Teaching ended with %s: %s", code, "".join(errors)[-2000:])
         said = [line for line in errors if line.strip()]
         is_sentence = code == 1 and said and not any("Traceback" in line for line in said)
-        teaching.error = said[-1].strip() if is_sentence else "Teaching did not come to its end. The log says why."
+        teaching.error = said[-1].strip() if is_sentence else "Teaching failed. The server's log has the details."
 
 
 def _parsed(line: str) -> dict[str, Any]:
@@ -180,19 +179,19 @@ def _gained(result: dict[str, Any]) -> None:
     except ModelError:  # deleted meanwhile
         return
     own, base = st.columns(2)
-    apart = f"{result['kept_apart']} corrections kept apart" if result["kept_apart"] else "your corrections"
+    apart = f"{result['kept_apart']} corrections kept for testing" if result["kept_apart"] else "your corrections"
     for place, label, kind in ((own, apart, "own"), (base, f"{result['base'].upper()}'s test digits", "base")):
         before, after = result[f"{kind}_before"], result[f"{kind}_after"]
         place.metric(
-            f"Of {label}, read right", f"{after:.2%}", f"{100 * (after - before):+.2f} points, {before:.2%} before"
+            f"Correct on {label}", f"{after:.2%}", f"{100 * (after - before):+.2f} points, {before:.2%} before"
         )
     used = state.get("model") == model.name
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         if used:
-            st.caption("It reads for you now.", width="content")
+            st.caption("In use.", width="content")
             st.button("Undo", key="teach_undo", icon=":material/undo:", on_click=_use, args=(result["from"],))
         else:
-            st.button("Read with it", key="teach_use", icon=":material/draw:", on_click=_use, args=(model.name,))
+            st.button("Use this model", key="teach_use", icon=":material/draw:", on_click=_use, args=(model.name,))
         st.page_link("pages/models.py", label="All models", icon=":material/deployed_code:")
 
 

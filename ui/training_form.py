@@ -32,8 +32,8 @@ from ui import components, resources, visitor
 PRESET_NAMES = {"quick": "Quick look", "standard": "Standard", "best": "Best"}
 PRESET_WORDS = {
     "quick": "A small network, two passes over the digits: about a minute.",
-    "standard": "The usual network of first courses, trained with care: some minutes.",
-    "best": "Inkling's own network, as it was made: an hour or more.",
+    "standard": "A classic beginner's network, trained thoroughly: a few minutes.",
+    "best": "The network behind Inkling, trained the same way: an hour or more.",
 }
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "The built-in set, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
@@ -163,11 +163,11 @@ def _numbers(places, key: Callable, was: TrainingSettings, architecture: str, al
             "Epochs", 1, allowed.epochs, key=key("epochs", was.epochs), help="How often every digit is seen"
         ),
         "batch_size": second.number_input(
-            "Batch size", 8, 1024, step=8, key=key("batch", was.batch_size), help="Digits a step"
+            "Batch size", 8, 1024, step=8, key=key("batch", was.batch_size), help="Digits per training step"
         ),
         "learning_rate": third.number_input(
             "Learning rate", 0.00001, 1.0, step=0.0005, format="%.5f", key=key("rate", was.learning_rate),
-            help="How far a step goes at most",
+            help="The largest one used",
         ),
         "optimizer": first.selectbox("Optimizer", OPTIMIZERS, key=key("optimizer", was.optimizer)),
         "schedule": second.selectbox(
@@ -175,18 +175,18 @@ def _numbers(places, key: Callable, was: TrainingSettings, architecture: str, al
             help="cosine: steps get smaller towards the end",
         ),
         "dropout": third.number_input(
-            "Dropout", 0.0, 0.9, step=0.05, placeholder=f"{DROPOUT[architecture]:g}, its own",
+            "Dropout", 0.0, 0.9, step=0.05, placeholder=f"{DROPOUT[architecture]:g} (default)",
             key=key(f"dropout_{architecture}", was.dropout if architecture == was.architecture else None),
-            help="Share of the activations that are dropped before dense layers while training",
+            help="Fraction of the activations dropped before dense layers during training",
         ),
         "validation_share": first.number_input(
-            "Validation share", 0.01, 0.5, step=0.01, placeholder="as usual",
+            "Validation share", 0.01, 0.5, step=0.01, placeholder="default",
             key=key("validation", was.validation_share),
-            help="Share of the training digits that are kept aside, to see how it does on digits it did not learn",
+            help="Fraction of the training digits held back to check progress",
         ),
         "patience": second.number_input(
             "Early stopping", 0, 50, key=key("patience", was.patience),
-            help="Epochs without gain after which training ends; 0: never",
+            help="Stop after so many epochs without improvement; 0: never",
         ),
         "seed": third.number_input("Seed", 0, 2**32 - 1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
@@ -276,10 +276,10 @@ def _own_file(preset: str, before: Wish, allowed: Limits, validation_share: floa
         st.error(components.plain(str(error)), icon=":material/error:")
         return None
     if not own:
-        st.error("This is no file of digits that can be read here.", icon=":material/error:")
+        st.error("Inkling can't find digits in this file.", icon=":material/error:")
         return None
     if not file:
-        st.caption("The file that you chose before is used.")
+        st.caption("Using the file that you chose before.")
     st.caption("Anyone who opens this page can see this training and ten of your digits.")
     train, test = own.counts["train"], own.counts["test"]
     st.success(f"{train:,} digits to train on, {test:,} to test on.", icon=":material/check:")

@@ -73,7 +73,7 @@ def kept() -> list[Kept]:
     model, known = resources.chosen_model(), state.get("summaries")
     files = state.get("uploaded")
     if files and not all((file.digest, *model) in known for file in files):
-        st.info("Another model reads now. Add your pictures again to see what it makes of them.")
+        st.info("You switched models. Add your pictures again to read them with this one.")
         files = []
     elif files:
         st.button("Remove these pictures", icon=":material/close:", on_click=_forget)
@@ -123,7 +123,7 @@ def example() -> list:
 def read_all(files: list) -> None:
     """Read the files (each once), and show what they say."""
     if len(files) > MOST:
-        st.warning(f"These are {len(files)} files. The first {MOST} are read.")
+        st.warning(f"You added {len(files)} files. Only the first {MOST} were read.")
         files = files[:MOST]
     summaries = _summaries(files)
     if len(files) == 1:
@@ -282,9 +282,9 @@ def _table(files: list, summaries: list[Summary]) -> None:
 def _row(file, summary: Summary) -> dict[str, str]:
     return {
         "File": file.name,
-        "Reads": summary.text,
-        "Least sure": "" if summary.confidence is None else f"{summary.confidence:.0%}",
-        "Remark": summary.error or summary.sentence,
+        "Answer": summary.text,
+        "Lowest confidence": "" if summary.confidence is None else f"{summary.confidence:.0%}",
+        "Note": summary.error or summary.sentence,
     }
 
 

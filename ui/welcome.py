@@ -10,7 +10,7 @@ from digit_core.reading import overlay
 from ui import canvas, samples, state, uploads
 
 LINES = (
-    ":material/verified: It says how sure it is, and when a mark is no digit at all.",
+    ":material/verified: It tells you how sure it is, and when something isn't a digit.",
     ":material/photo_camera: Upload a photograph, or hold a number up to the camera.",
     ":material/school: Train a network yourself, see what it misreads, and look inside it.",
 )

@@ -1,4 +1,4 @@
-"""Why the answer is this digit: the ink that speaks for it, beside what speaks for the next likely one."""
+"""Why the answer is this digit: the ink that supports it, beside what supports the runner-up."""
 
 import numpy as np
 import streamlit as st
@@ -21,13 +21,13 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
     most = float(np.abs(evidence.maps[[winner, second]]).max())
     with unfolded:
         left, right = st.columns(2, gap="small", wrap=False)
-        for place, value, title in ((left, winner, "For"), (right, second, "The next likely:")):
+        for place, value, title in ((left, winner, "Evidence for"), (right, second, "Runner-up:")):
             named = f"{title} {wording.with_article(value)}"
             picture = occlusion.coloured(digit.image, evidence.maps[value], most)
             place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
         st.markdown(in_words(evidence, winner, second))
         inside_digit.link(digit.image)
-        st.caption("Blue ink speaks for the digit, orange ink against it. Found by taking ink away, bit by bit.")
+        st.caption("Blue ink supports the digit, orange ink counts against it. Found by erasing ink bit by bit.")
 
 
 def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | None = None) -> str:
@@ -39,14 +39,14 @@ def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | No
     between = evidence.between(winner, second) if maps is None else maps[winner] - maps[second]
     first, other = wording.with_article(winner), wording.with_article(second)
     if (between > 0).any():
-        said = f"The ink {occlusion.place(between)} speaks most for {first} rather than {other}."
+        said = f"The ink {occlusion.place(between)} is the main reason for {first} rather than {other}."
     else:
-        said = f"No ink speaks for {first} rather than {other}."
+        said = f"No ink supports {first} rather than {other}."
     if maps is not None:
         return said
     others = evidence.without[(evidence.without >= 0) & (evidence.without != winner)]
     if not len(others):
-        return f"{said} No single patch of ink changes the answer."
+        return f"{said} Erasing any single patch of ink would not change the answer."
     commonest = int(np.bincount(others).argmax())
     spot = occlusion.place(np.where(evidence.without == commonest, 1.0, np.where(evidence.without >= 0, -1e-9, 0)))
     return f"{said} Without a patch of ink {spot} it would be {wording.with_article(commonest)}."

@@ -34,7 +34,7 @@ STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 def add_parser(commands) -> None:
     """Add the command `train` to the commands of the program."""
     train = commands.add_parser("train", help="fit a network and store it as a model")
-    train.add_argument("--preset", help="quick, standard (default) or best; the rest changes it")
+    train.add_argument("--preset", help="quick, standard (default) or best; other options override it")
     train.add_argument("--architecture", help="lenet5, simple_cnn, resnet or inkling")
     train.add_argument(
         "--data",
@@ -44,24 +44,24 @@ def add_parser(commands) -> None:
     train.add_argument("--epochs", type=int, help="passes over the training digits")
     train.add_argument("--batch-size", type=int, help="digits a step")
     train.add_argument("--optimizer", help="adamw, adam or sgd")
-    train.add_argument("--learning-rate", type=float, help="highest step size")
-    train.add_argument("--schedule", choices=("cosine", "constant"), help="how the step size goes on after the warm-up")
-    train.add_argument("--warmup", type=float, help="epochs over which the step size rises")
-    train.add_argument("--weight-decay", type=float, help="share by which weights shrink, times the step size")
-    train.add_argument("--label-smoothing", type=float, help="share of the probability spread over all digits")
+    train.add_argument("--learning-rate", type=float, help="the highest one, after the warm-up")
+    train.add_argument("--schedule", choices=("cosine", "constant"), help="how the rate goes on after the warm-up")
+    train.add_argument("--warmup", type=float, help="epochs over which the learning rate rises")
+    train.add_argument("--weight-decay", type=float, help="fraction by which weights shrink, times the learning rate")
+    train.add_argument("--label-smoothing", type=float, help="fraction of the probability spread over all digits")
     train.add_argument("--averaging", type=float, help="momentum of the average of the weights; 0 for none")
     train.add_argument("--augmentation", help="none, slight, gentle or strong: how far digits are distorted")
     train.add_argument("--loss", choices=("sparse", "one_hot"), help="the form of the labels")
-    train.add_argument("--patience", type=int, help="stop after so many epochs without gain; 0 for never")
-    train.add_argument("--dropout", type=float, help="share of activations dropped before dense layers")
-    train.add_argument("--validation-share", type=float, help="share of the training digits that only choose")
+    train.add_argument("--patience", type=int, help="stop after so many epochs without improvement; 0 for never")
+    train.add_argument("--dropout", type=float, help="fraction of activations dropped before dense layers")
+    train.add_argument("--validation-share", type=float, help="fraction of the training digits held back to choose by")
     train.add_argument("--precision", choices=("float32", "bfloat16"), help="bfloat16: faster where supported")
     train.add_argument("--seed", type=int, help="for weights, dropout, order and distortion")
-    train.add_argument("--start-from", help="model of the same architecture whose weights come first")
-    train.add_argument("--blend", type=float, help="share of that model's weights in the ones that are kept")
+    train.add_argument("--start-from", help="model of the same architecture to start from")
+    train.add_argument("--blend", type=float, help="fraction of that model's weights in the result")
     train.add_argument("--name", help="name of the model (default: the architecture and the time)")
     train.add_argument("--into", type=Path, help="folder of models to write to (default $DIGIT_HOME/models)")
-    train.add_argument("--resume", action="store_true", help="go on with the training of that --name")
+    train.add_argument("--resume", action="store_true", help="continue the training of that --name")
     train.add_argument("--run", metavar="ID", dest="run_id", help=argparse.SUPPRESS)  # the app's own workers
     train.set_defaults(run=run)
 
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         return 0  # worker 0 stores the model
     _store(trained, name, options.into)
     if trained.stopped and not trained.history:
-        print("Stopped in the first epoch: what was learnt is stored, and cannot be gone on with.", file=sys.stderr)
+        print("Stopped in the first epoch: the model is saved, the training cannot be resumed.", file=sys.stderr)
         return STOPPED
     if trained.stopped:
         into = f" --into {options.into}" if options.into else ""
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         return STOPPED
     checkpoints.remove(checkpoint_of(name))
     if trained.validation.accuracy < LEARNT:
-        print("It has learnt hardly anything. More epochs or more digits may help.", file=sys.stderr)
+        print("The network has barely learned anything. Try more epochs or more digits.", file=sys.stderr)
         return 1
     return 0
 
@@ -156,11 +156,10 @@ def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) 
     if enough <= settings.epochs:
         return settings
     if epochs_were_asked_for:
-        print(
-            f"{digits:,} digits and {settings.epochs} epochs make few steps: {enough} epochs would do.", file=sys.stderr
-        )
+        few = f"With only {digits:,} digits, {settings.epochs} epochs are too few"
+        print(f"{few}: use about {enough} epochs.", file=sys.stderr)
         return settings
-    print(f"These are {digits:,} training digits, so there will be {enough} epochs.", file=sys.stderr)
+    print(f"There are only {digits:,} training digits, so training runs for {enough} epochs.", file=sys.stderr)
     return dataclasses.replace(settings, epochs=enough)
 
 
@@ -174,9 +173,9 @@ def _resumed(options: argparse.Namespace):
     from digit_core.training import training
 
     if not options.name:
-        raise ValueError("Which training is to go on? Name it with --name.")
+        raise ValueError("Name the training to resume with --name.")
     if options.preset or _given(options):
-        raise ValueError("A training goes on with the settings that it began with: give none beside --resume.")
+        raise ValueError("A resumed training keeps its settings: give none with --resume.")
     return options.name, training.settings_of(checkpoint_of(options.name))
 
 

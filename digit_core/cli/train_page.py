@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         trained = _in_use() if options.calibrate else _trained(options)
         if trained is None:
-            print("Stopped. The same command goes on.", file=sys.stderr)
+            print("Stopped. Run the same command to continue.", file=sys.stderr)
             return STOPPED
         print("Calibrating ...", file=sys.stderr)
         stored = _store(trained, options)

@@ -78,7 +78,7 @@ def arrays(progress: bool) -> dict[str, np.ndarray]:
             failures.append(type(error).__name__)
     raise MnistError(
         "MNIST is not on this machine and could not be downloaded "
-        f"({', '.join(failures)}). Either connect to the network, or put mnist.npz into a folder "
+        f"({', '.join(failures)}). Connect to the internet, or put mnist.npz into a folder "
         "and name that folder in DIGIT_DATA_DIR; or use the built-in digits (data set 'builtin')."
     )
 

@@ -9,8 +9,8 @@ RIVAL = 0.10  # probability from which the runner-up is named
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 BLANK = "Nothing to read yet."
-TURNED = " The page lay on its side."
-ON_ITS_HEAD = " The page stood on its head."
+TURNED = " The page was sideways."
+ON_ITS_HEAD = " The page was upside down."
 NOT_A_DIGIT = "That doesn't look like a digit."
 
 
@@ -22,7 +22,7 @@ def sentence(reading: Reading) -> str:
 def _left_out(reading: Reading) -> str:
     if not reading.left_out or not any(digit.trusted for digit in reading.digits):
         return ""
-    return " Another mark is left out." if reading.left_out == 1 else " Other marks are left out."
+    return " One other mark was ignored." if reading.left_out == 1 else " Other marks were ignored."
 
 
 def _turned(reading: Reading) -> str:
@@ -48,13 +48,13 @@ def _confidence(reading: Reading) -> str:
 
 
 def place(reading: Reading, index: int) -> str:
-    """Where a mark stands: "the third digit", or in several rows "row 2, third digit"."""
+    """Where a mark stands: "the third digit", or in several rows "the third digit in row 2"."""
     row = 0
     while row < len(reading.lines) - 1 and index >= len(_marks(reading.lines[row])):
         index -= len(_marks(reading.lines[row]))
         row += 1
-    digit = f"{ORDINALS[index]} digit" if index < len(ORDINALS) else f"digit {index + 1}"
-    return f"row {row + 1}, {digit}" if len(reading.lines) > 1 else f"the {digit}" if index < len(ORDINALS) else digit
+    digit = f"the {ORDINALS[index]} digit" if index < len(ORDINALS) else f"digit {index + 1}"
+    return f"{digit} in row {row + 1}" if len(reading.lines) > 1 else digit
 
 
 def _marks(line: str) -> str:

@@ -12,7 +12,7 @@ import filelock
 from digit_core import paths, records
 
 STATUS_NUMBERS = ("launched", "step", "seconds", "epoch", "best_validation_accuracy")
-WORKER_STARTS = 20  # seconds in which a worker must have taken its lock
+WORKER_STARTS = 60  # seconds in which a worker must have taken its lock, on a busy machine too
 FRAME = re.compile(r"\s|Traceback \(most recent|(During|The above).* exception")  # begins a traceback's lines
 FOLDERS = re.compile(r"(?<![\w/$.])/(?:[^\s/'\":]+/)+")  # of an absolute path
 

@@ -136,9 +136,9 @@ def resume(run: Run, who: str | None = None) -> Run:
         if run.is_running:
             return run
         if not run.can_resume:
-            raise RunError("This run has come to its end.")
+            raise RunError("This run is already finished.")
         if run.status.get("seconds", 0) >= 60 * allowed.minutes:
-            raise RunError("This run has had the longest time that is allowed here.")
+            raise RunError("This run has used all the time allowed on this server.")
         _check_room(allowed)
         with _told_if_unwritable():
             (run.folder / "stop").unlink(missing_ok=True)
@@ -228,7 +228,7 @@ def _read(folder: Path) -> Run:
     if status.get("state") in RUNNING and not is_launching(status) and not is_alive(folder):
         status = read_status(folder)  # again: it may have ended in between, and then says so
         if status.get("state") in RUNNING:
-            status |= {"state": "interrupted", "message": "The training ended without a word. Its log may tell why."}
+            status |= {"state": "interrupted", "message": "The training stopped unexpectedly. Its log may show why."}
     state = status.get("state") if status.get("state") in STATES else "interrupted"
     message = str(status.get("message", ""))
     return Run(folder.name, folder, settings, title, starred, created, owner, state, message, status)
@@ -278,7 +278,7 @@ def _check_room(allowed: Limits) -> None:
     """Raises BusyError where enough runs are training."""
     running = [run for run in list_runs() if run.is_running]
     if len(running) >= allowed.at_once:
-        raise BusyError("Another training is running. It has to end first.", running[0])
+        raise BusyError("Another training is running. It has to finish first.", running[0])
 
 
 @contextlib.contextmanager
@@ -288,7 +288,7 @@ def _one_at_a_time() -> Iterator[None]:
         folder_of_all().mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder_of_all() / ".starting")
         try:
-            lock.acquire(timeout=2 * WORKER_STARTS)
+            lock.acquire(timeout=WORKER_STARTS)
         except filelock.Timeout as error:
             raise RunError("Another training is just starting. Please try again.") from error
     try:

@@ -89,7 +89,7 @@ class _Work:
             return self.fail(str(error).replace(f"{self.folder}{os.sep}", ""))
         except MemoryError:
             traceback.print_exc()
-            return self.fail("The memory of this machine was not enough. A smaller batch or network may fit.")
+            return self.fail("This machine ran out of memory. Try a smaller batch size or network.")
         except OSError as error:
             traceback.print_exc()
             return self.fail(_why_unwritable(error))
@@ -141,8 +141,8 @@ class _Work:
             "parameters": stored.card["parameters"],
         }
         if stopped:
-            reason = "It came to the longest time allowed here." if self.out_of_time else ""
-            self.say("stopped", f"{reason} What it had learnt is kept.".strip())
+            reason = "It reached the time limit." if self.out_of_time else ""
+            self.say("stopped", f"{reason} What it learned so far is saved.".strip())
         else:
             self.say("finished", complete=True)
             checkpoints.remove(self.checkpoint)
