@@ -28,6 +28,11 @@ def pages(seed: int) -> SyntheticPages:
     return SyntheticPages(Sources(digits.images, digits.labels, fonts=fonts.load([])), seed=seed)
 
 
+def lines(seed: int) -> SyntheticLines:
+    digits = datasets.load("builtin").train
+    return SyntheticLines(Sources(digits.images, digits.labels, fonts=fonts.load([])), seed=seed)
+
+
 def perfect_answer(target: Targets) -> np.ndarray:
     """Logits that say what the targets say, float32 (1, rows, cells, 52)."""
     slots = np.zeros((*target.heat.shape, SLOT_CHANNELS), np.float32)
@@ -58,29 +63,12 @@ def test_a_perfect_answer_has_no_loss_and_a_wrong_one_has():
     assert (np.asarray(worse) > 10 * np.asarray(losses) + 0.01).all()
 
 
-def test_training_learns_stops_and_goes_on(tmp_path):
-    from digit_core.training import endless
-    from digit_core.training.page_training import TASK
-
-    settings = endless.Settings(examples=96, batch=8, warm_up=2, precision="float32")
-    endless.train(TASK, settings, pages, tmp_path, should_stop=iter([False] * 5 + [True] * 9).__next__)
-    with np.load(tmp_path / "checkpoint.npz") as arrays:
-        assert arrays["examples"] == 40
-        before = arrays["weights_0"]
-    model, examples = endless.train(TASK, settings, pages, tmp_path)
-    assert examples == 96
-    with np.load(tmp_path / "checkpoint.npz") as arrays:
-        assert arrays["examples"] == 96
-        assert not np.array_equal(before, arrays["weights_0"])
-        np.testing.assert_array_equal(arrays["ema_0"], model.variables[0])
-
-
 def test_a_training_begins_with_given_weights(tmp_path):
-    from digit_core.training import endless, page_architecture
-    from digit_core.training.page_training import TASK
+    from digit_core.training import endless
+    from digit_core.training.line_training import TASK
 
-    start = [np.asarray(variable) for variable in page_architecture.build().variables]
-    model, _ = endless.train(TASK, endless.Settings(examples=0, precision="float32"), pages, tmp_path, start)
+    start = [np.asarray(variable) for variable in TASK.build().variables]
+    model, _ = endless.train(TASK, endless.Settings(examples=0, precision="float32"), lines, tmp_path, start)
     for given, kept in zip(start, model.variables, strict=True):
         np.testing.assert_array_equal(given, kept)
 
@@ -116,11 +104,6 @@ def test_the_exported_network_answers_as_the_trained_one(tmp_path: Path):
     np.testing.assert_allclose(ours, theirs[0], atol=0.1)
 
 
-def lines(seed: int) -> SyntheticLines:
-    digits = datasets.load("builtin").train
-    return SyntheticLines(Sources(digits.images, digits.labels, fonts=fonts.load([])), seed=seed)
-
-
 def test_the_loss_of_a_line_is_the_surprise_at_its_marks():
     from digit_core.training.line_training import line_losses
 
@@ -132,17 +115,26 @@ def test_the_loss_of_a_line_is_the_surprise_at_its_marks():
     assert float(likelihood) == pytest.approx((1 + 0.5) / 2, abs=1e-3)
 
 
-def test_the_line_network_learns_and_its_export_answers_as_it_does(tmp_path):
+def test_a_network_learns_stops_goes_on_and_its_export_answers_as_it_does(tmp_path):
     from digit_core.models.line_format import HEIGHT
     from digit_core.models.litert import Interpreters
     from digit_core.training import endless, page_export
     from digit_core.training.line_training import TASK
 
     losses = []
-    settings = endless.Settings(examples=1600, batch=16, warm_up=20, learning_rate=3e-3, precision="float32")
-    model, _ = endless.train(
+    settings = endless.Settings(examples=840, batch=8, warm_up=20, learning_rate=3e-3, precision="float32")
+    endless.train(TASK, settings, lines, tmp_path, should_stop=iter([False] * 5 + [True] * 9).__next__)
+    with np.load(tmp_path / "checkpoint.npz") as arrays:
+        assert arrays["examples"] == 40
+        before = arrays["weights_0"]
+    model, examples = endless.train(
         TASK, settings, lines, tmp_path, on_event=lambda event: losses.append(event.losses["line"])
     )
+    assert examples == 840
+    with np.load(tmp_path / "checkpoint.npz") as arrays:
+        assert arrays["examples"] == 840
+        assert not np.array_equal(before, arrays["weights_0"])
+        np.testing.assert_array_equal(arrays["ema_0"], model.variables[0])
     assert losses[0] < 60  # of an untrained one, over 100
     inputs, _ = lines(3).batch(4)
     assert inputs.shape[1] == HEIGHT
@@ -151,7 +143,7 @@ def test_the_line_network_learns_and_its_export_answers_as_it_does(tmp_path):
 
 
 def found_marks(litert: bytes, seed: int) -> MarkExamples:
-    return MarkExamples(pages(seed), PageReader(PageNetwork(litert, threads=1)), seed, first=300)
+    return MarkExamples(pages(seed), PageReader(PageNetwork(litert, threads=1)), seed, first=150)
 
 
 def test_the_mark_network_learns_from_what_the_page_network_finds(tmp_path):
@@ -161,7 +153,7 @@ def test_the_mark_network_learns_from_what_the_page_network_finds(tmp_path):
 
     supply = functools.partial(found_marks, page_model.find().litert_bytes())
     accuracies = []
-    settings = endless.Settings(examples=2 * 3200, batch=32, warm_up=20, precision="float32")
+    settings = endless.Settings(examples=2 * 1600, batch=16, warm_up=20, precision="float32")
     model, _ = endless.train(TASK, settings, supply, tmp_path, on_event=lambda event: accuracies.append(event.accuracy))
     assert accuracies[0] < accuracies[1]
     assert accuracies[1] > 0.6

@@ -128,23 +128,26 @@ def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():
         assert (once == again).all()
 
 
-def _everything_at_once():
+@pytest.fixture(scope="module")
+def everything_at_once(tmp_path_factory):
     """Dropout, batch normalisation, averaged weights, warm-up and distortion: all that a state consists of."""
+    from digit_core.data import datasets
     from digit_core.training.training import TrainingSettings
 
-    return TrainingSettings(
-        architecture="inkling", data="builtin", epochs=3, batch_size=64, averaging=0.9, label_smoothing=0.05, warmup=1
-    )
+    few, data = datasets.load("builtin").train, tmp_path_factory.mktemp("few") / "few.npz"
+    np.savez(data, x_train=few.images[:700], y_train=few.labels[:700])
+    common = {"averaging": 0.9, "label_smoothing": 0.05, "warmup": 1}
+    return TrainingSettings(architecture="inkling", data=str(data), epochs=3, batch_size=48, **common)
 
 
 @pytest.fixture(scope="module")
-def unbroken():
+def unbroken(everything_at_once):
     from digit_core.training.training import train
 
-    return train(_everything_at_once())
+    return train(everything_at_once)
 
 
-def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbroken, tmp_path):
+def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(everything_at_once, unbroken, tmp_path):
     from digit_core.training.events import BatchEnd
     from digit_core.training.training import train
 
@@ -154,10 +157,10 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbro
         if isinstance(event, BatchEnd):
             seen.append((event.epoch, event.step))
 
-    first = train(_everything_at_once(), note, lambda: seen[-1] == (2, 7), checkpoint)
+    first = train(everything_at_once, note, lambda: seen[-1] == (2, 7), checkpoint)
     assert first.stopped
     assert len(first.history) == 1  # what was learnt up to the last whole epoch is kept
-    second = train(_everything_at_once(), note, checkpoint=checkpoint)
+    second = train(everything_at_once, note, checkpoint=checkpoint)
     assert not second.stopped
     assert (seen.count((1, 1)), seen.count((2, 1))) == (1, 2)  # the broken epoch began anew, and only that one
     for field in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
@@ -165,7 +168,7 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(unbro
         assert curves[0] == curves[1]
     assert (second.best_epoch, second.test.log_loss) == (unbroken.best_epoch, unbroken.test.log_loss)
     seen.clear()
-    third = train(_everything_at_once(), note, checkpoint=checkpoint)  # a finished training has nothing left to do
+    third = train(everything_at_once, note, checkpoint=checkpoint)  # a finished training has nothing left to do
     assert not seen
     assert third.test.log_loss == second.test.log_loss
 

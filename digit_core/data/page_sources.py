@@ -1,5 +1,6 @@
 """Where made-up pages take their marks from, split by writer as all data are."""
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,6 +22,11 @@ def load(part: str, strokes: Sequence[Path], data: str = "mnist") -> Sources:
     Raises:
         DatasetError, DigitFileError: something is missing or malformed.
     """
+    return _load(part, tuple(strokes), data)
+
+
+@functools.lru_cache(maxsize=1)  # pages and lines take the same; drawing all fonts' signs takes many seconds
+def _load(part: str, strokes: tuple[Path, ...], data: str) -> Sources:
     split = getattr(datasets.load(data), part)
     inked = split.images.any((1, 2))
     images, labels = split.images[inked], split.labels[inked]
