@@ -1,4 +1,4 @@
-"""How fast the presets learn, and what telling about it costs. Prints the tables that docs/results.md quotes.
+"""How fast the presets learn, and what telling about it costs. Prints the tables that docs/training.md quotes.
 
     python benchmarks/training.py                # all three tables, about twenty minutes on two cores
     python benchmarks/training.py speed          # only the first: seconds to 99 % on MNIST's test digits

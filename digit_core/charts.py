@@ -162,7 +162,7 @@ def reliability(bands: Sequence[dict]) -> go.Figure:
     """What was said against what was true, a point a band of confidence; on the line, they agree.
 
     Args:
-        bands: as `evaluation.Evaluation.reliability` gives them.
+        bands: as `metrics.Evaluation.reliability` gives them.
     """
     line = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "name": "confidence equals accuracy",
             "hoverinfo": "skip", "line": {"color": QUIET, "dash": "dot"}}  # fmt: skip

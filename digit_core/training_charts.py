@@ -74,7 +74,7 @@ def run_curves(
     """The curves of one run: training by the batch, validation by the epoch.
 
     Args:
-        told: float (n, 3): epochs, loss, accuracy (`run_events.Story.curve`).
+        told: float (n, 3): epochs, loss, accuracy (`runs.events.Story.curve`).
         run: its number among those shown; `name` stands before its curves' names.
     """
     column = 1 if quantity == "loss" else 2

@@ -40,7 +40,7 @@ with st.container(key="inside"):
 
     found = stations.stations(subject.network)
     inside_view.title(2)
-    inside_view.walk(subject, found)
+    inside_layers.overview(subject, found)
     inside_layers.look_closer(subject, found)
 
     inside_view.title(4)

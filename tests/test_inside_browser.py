@@ -59,6 +59,16 @@ def test_the_keyboard_chooses_a_pixel(new_page, server):
     page.get_by_text("Row 6, column 7 of map 1").wait_for()
 
 
+def test_a_click_on_a_map_of_the_overview_opens_it_below(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    page.mouse.click(*_cell(page, "inside_walk_1", 0, 2, 1, 10))
+    page.wait_for_url(re.compile("layer=.*map="))
+    wait_until_idle(page)
+    chosen = re.search(r"map=(\d+)", page.url)[1]
+    page.get_by_text(f"of map {chosen}:").wait_for()
+
+
 def test_ink_is_rubbed_out_and_a_shared_address_shows_it(new_page, server):
     page = new_page()
     _open(page, server.url)

@@ -21,6 +21,15 @@ WORDS = """
 WAYS = {"occlusion": "Occlusion", "cam": "Grad-CAM"}
 
 
+def overview(subject: Subject, found: list[Station]) -> None:
+    """All layers, a row each; a click on a map opens it below."""
+    clicked = inside_view.walk(subject, found, "inside_walk")
+    if clicked is not None:
+        station, channel = clicked
+        st.session_state["inside_layer"] = station.name
+        address.put(layer=None if station is found[0] else station.name, map=str(channel), pixel=None)
+
+
 def look_closer(subject: Subject, found: list[Station]) -> None:
     """One layer whole, one of its maps large, and the sum behind one of its pixels."""
     names = [station.name for station in found]
@@ -32,7 +41,7 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
     address.put(layer=None if chosen == names[0] else chosen)
     station = found[names.index(chosen)]
     values = subject.values[station.maps]
-    st.caption(f"**{station.name}**: {station.in_words}. Click a map to see it large.")
+    st.caption(f"**{station.name}**: {station.in_words}. Click a map, here or above, to see it large.")
     with st.expander("What these words mean", icon=":material/menu_book:"):
         st.markdown(WORDS)
     channel = _channel(values)
@@ -51,7 +60,7 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
         address.put(pixel=f"{clicked_pixel[0]}.{clicked_pixel[1]}")
         st.rerun()
     with right, st.container(key="inside_sum"):
-        inside_view.the_sum(stations.explain(station, subject.values, *pixel, channel), station, channel, pixel)
+        inside_view.the_sum(stations.explain(station, subject.values, *pixel, channel), channel, pixel)
 
 
 def which_evidence(subject: Subject) -> tuple[str, int]:

@@ -21,11 +21,9 @@ STYLE = """
 <style>
 .ink-station { margin: 1.6rem 0 0.3rem; font-size: 1.25rem; font-weight: 700; padding: 0; }
 .ink-station b { color: #4c7de0; margin-right: 0.4rem; }
-.ink-walk { display: grid; grid-template-columns: minmax(8rem, max-content) minmax(0, 1fr); gap: 0.35rem 0.9rem;
-  align-items: center; }
-.ink-walk img { width: 100%; max-width: 34rem; image-rendering: pixelated; border-radius: 0.3rem; }
-.ink-walk span { font-size: 0.85rem; line-height: 1.25; }
-.ink-walk small { opacity: 0.8; }
+[class*="st-key-inside_walk"] [data-testid="stHtml"] { font-size: 0.85rem; line-height: 1.25; }
+[class*="st-key-inside_walk"] small { opacity: 0.8; }
+[class*="st-key-inside_walk"] img { width: 100%; image-rendering: pixelated; border-radius: 0.3rem; }
 .ink-scroll { overflow-x: auto; }
 .ink-grids { display: flex; gap: 0.7rem; align-items: center; flex-wrap: wrap; }
 .ink-grids figure { margin: 0; } .ink-grids figcaption { font-size: 0.8rem; opacity: 0.85; }
@@ -141,19 +139,26 @@ def _setting(tip: Tip) -> str:
 # ---- the layers
 
 
-def walk(subject: Subject, found: list[Station]) -> None:
-    """One row a layer: its most active maps."""
-    rows = []
-    for station in found:
-        maps = subject.values[station.maps]
-        order = np.sort(np.argsort(-np.abs(maps).mean((0, 1)))[:MOST_IN_WALK])
-        picture = pictures.montage(maps[..., order], MOST_IN_WALK)
-        height, width, count = maps.shape
-        rows.append(
-            f"<span><b>{html.escape(station.name)}</b><br><small>{count} maps, {height}×{width}</small></span>"
-            f'<img src="{overlay.data_url(picture)}" alt="{len(order)} maps of {html.escape(station.name)}">'
-        )
-    st.html(f'<div class="ink-walk">{"".join(rows)}</div>')
+def walk(subject: Subject, found: list[Station], key: str, can_choose: bool = True) -> tuple[Station, int] | None:
+    """One row a layer: its most active maps. Gives the layer and map that was clicked."""
+    chosen = None
+    with st.container(key=key, gap="xxsmall"):
+        for number, station in enumerate(found):
+            values = subject.values[station.maps]
+            height, width, count = values.shape
+            order = np.sort(np.argsort(-np.abs(values).mean((0, 1)))[:MOST_IN_WALK])
+            montage = pictures.montage(values[..., order], MOST_IN_WALK)
+            said = f"{len(order)} maps of {station.name}"
+            label, row = st.columns([2, 7], gap="small", vertical_alignment="center", wrap=False)
+            label.html(f"<b>{html.escape(station.name)}</b><br><small>{count} maps, {height}×{width}</small>")
+            if not can_choose:
+                row.html(f'<img src="{overlay.data_url(montage)}" alt="{html.escape(said)}">')
+                continue
+            with row:
+                clicked = grid.show(montage, 1, MOST_IN_WALK, said, f"{key}_{number}", width=544)
+            if clicked and clicked[0][1] < len(order):
+                chosen = station, int(order[clicked[0][1]])
+    return chosen
 
 
 def maps(subject: Subject, station: Station, chosen: int) -> int | None:
@@ -189,7 +194,7 @@ def kernels(station: Station) -> None:
              alt=f"The {own.shape[-1]} filters of {station.name}")  # fmt: skip
 
 
-def the_sum(found: Sum, station: Station, channel: int, pixel: grid.Cell) -> None:
+def the_sum(found: Sum, channel: int, pixel: grid.Cell) -> None:
     """The sum behind one pixel of a map, with all its numbers."""
     st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {stations.written(found.value)}**")
     each = found.strongest()

@@ -48,7 +48,7 @@ def add_parser(commands) -> None:
     """Add the command `train-page` to the commands of the program."""
     train = commands.add_parser("train-page", help="train the networks that find digits (hours; may be stopped)")
     train.add_argument("--tiles", type=int, default=4_000_000, help="made-up tiles to train on (about 100 a second)")
-    train.add_argument("--marks", type=int, default=4_000_000, help="found marks to train on (about 600 a second)")
+    train.add_argument("--marks", type=int, default=4_000_000, help="found marks to train on (about 500 a second)")
     train.add_argument("--lines", type=int, default=900_000, help="drawn lines to train on (about 250 a second)")
     train.add_argument("--data", default="mnist", help="data set of single digits (default mnist)")
     train.add_argument("--strokes", nargs="*", type=Path, default=[], metavar="PATH", help="pen strokes as JSON lines")

@@ -38,7 +38,7 @@ class Curve:
         unit: of the amounts, e.g. "degrees".
         amounts: from none to much.
         accuracies: 0..1, one an amount.
-        intervals: the 95 % interval of each (`evaluation.wilson`).
+        intervals: the 95 % interval of each (`metrics.wilson`).
     """
 
     name: str
@@ -119,7 +119,7 @@ DISTORTIONS: dict[str, tuple[Distortion, str, tuple[float, ...]]] = {  # -> how,
 
 
 def measure(name: str, digits: Split, on_progress: OnProgress = lambda share: None) -> list[Curve]:
-    """The curves of the model of that name on at most 1,000 of the digits; kept like `assessment.assess`.
+    """The curves of the model of that name on at most 1,000 of the digits; kept as by `cache.assess`.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.

@@ -68,10 +68,6 @@ class Detection:
         return int(self.probabilities.argmax())
 
     @property
-    def is_digit(self) -> bool:
-        return self.label < OTHER
-
-    @property
     def digit_probability(self) -> float:
         """That it is a digit, whichever: of the heat and the classes."""
         return float(self.heat * self.probabilities[:OTHER].sum())

@@ -103,7 +103,7 @@ class Recognizer:
 
     @classmethod
     def load(cls, name: str | None = None, settings: ReadingSettings | None = None) -> "Recognizer":
-        """The model of that name, by default the project's own.
+        """The model of that name, by default the one that this host has chosen.
 
         Raises:
             ModelError: there is no such model, or its files or the page network's are damaged.

@@ -67,7 +67,7 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 
 def log_tail(folder: Path, lines: int) -> str:
-    """The same without where in the program it was and where files lie."""
+    """The last lines of what the worker printed, without where in the program it was and where files lie."""
     told = [line for line in raw_tail(folder, 200).splitlines() if not FRAME.match(line)]
     return FOLDERS.sub("", "\n".join(told[-lines:]))
 

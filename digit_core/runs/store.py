@@ -4,13 +4,15 @@ A run is a folder `$DIGIT_HOME/runs/ID/` and a process of its own (`worker`) tha
 
     about.json        settings, title, star; who started it writes them
     status.json       how far it is, and what it reached; the worker writes it
-    events.jsonl      what the training told, a JSON object a line (`run_events`)
+    events.jsonl      what the training told, a JSON object a line (`runs.events`)
     watched.npy       the digits to watch, uint8 (n, 28, 28)
     filters.npy       the first layer's filters at some moments, float32 (m, side, side, n)
     checkpoint.npz    the state after the last whole epoch, until the run has ended
     model/            the model with its card
     tensorboard/      the same curves for `tensorboard --logdir`
     log.txt           what the worker printed
+    own.*             the digits that somebody brought to train on
+    reserve           room that is given up to say that the disk is full
     lock, stop        held while the worker lives; there when it is to stop
 
 On a public host a run belongs to the visitor who started it: `who` is that visitor's name, a digest that says nothing

@@ -3,8 +3,8 @@
     train(task, Settings(examples=4_000_000), supply, folder, on_event=print)
 
 Examples come from processes of their own. The learning rate rises, stays and falls at the end (warm-up, stable,
-decay), so that a training can be prolonged; what is kept is the EMA of the weights. `page_training` and
-`line_training` say what is trained.
+decay), so that a training can be prolonged; what is kept is the EMA of the weights. `page_training`,
+`mark_training` and `line_training` say what is trained.
 """
 
 import time
@@ -67,7 +67,6 @@ class Progress:
 
     examples: int
     seconds: float
-    examples_per_second: float
     waiting: float  # fraction of the time spent waiting for examples
     losses: dict[str, float]
     accuracy: float
@@ -184,9 +183,9 @@ def _run(settings: Settings, state: _State, take, checkpoint: Path, on_event, sh
         if steps % REPORT_EVERY == 0:
             now = time.monotonic()
             means = sums / REPORT_EVERY
-            pace, idle = REPORT_EVERY * settings.batch / (now - reported), waited / (now - reported)
+            idle = waited / (now - reported)
             losses = dict(zip(names, means[:-1].tolist(), strict=True))
-            on_event(Progress(state.examples, now - start, pace, idle, losses, float(means[-1])))
+            on_event(Progress(state.examples, now - start, idle, losses, float(means[-1])))
             sums[:], waited, reported = 0, 0.0, now
         if time.monotonic() - saved > 60 * settings.checkpoint_minutes:
             state.save(checkpoint)

@@ -15,7 +15,7 @@ ALONG = 96  # channels of the features along the line
 def build() -> keras.Model:
     """Convolutions over the line, then along it: 4 steps of height are left, and half of the width.
 
-    About 0.36 million parameters. A step of the output sees about 60 pixels of the line, three digits.
+    About 0.41 million parameters. A step of the output sees about 60 pixels of the line, three digits.
     """
     first, second, third = WIDTHS
     line = x = keras.Input((HEIGHT, None, 1), name="line")

@@ -1,4 +1,4 @@
-"""A trained page or line network as a LiteRT file for inputs of any size, its weights in 8 bits."""
+"""A trained page, mark or line network as a LiteRT file for inputs of any size, its weights in 8 bits."""
 
 import keras
 import tensorflow as tf

@@ -86,7 +86,7 @@ def train(
     """Train one network, on all GPUs of this machine or with the workers that `TF_CONFIG` names.
 
     Args:
-        on_event: told of everything in `progress`, in this thread.
+        on_event: told of every event (`training.events`), in this thread.
         should_stop: asked after every step, also of validation; once it says True, training ends with the
             best epoch so far, in the first epoch with what was learnt up to then.
         checkpoint: file that holds the state after every epoch. If it is there already, training goes
