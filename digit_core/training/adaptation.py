@@ -2,11 +2,12 @@
 
     adapted = adapt(start, own, datasets.load("mnist"))
 
-Each step sees corrections, distorted anew, beside MNIST's digits. The corrections are learnt by their labels; on
-MNIST's digits the network is to answer as it did before (Li, Hoiem: Learning without Forgetting, 2016). After each
-step the weights are drawn back towards where they began (L2-SP; Li, Grandvalet, Davoine: Explicit Inductive Bias for
-Transfer Learning, 2018). Normalisation keeps its statistics. Of the way from the old weights to the new ones, the
-longest part is kept that costs nothing on MNIST's validation digits (Wortsman et al.: Robust Fine-Tuning, 2022).
+Each step sees corrections, distorted anew, beside MNIST's digits, half of them distorted. The corrections are learnt
+by their labels; on MNIST's digits the network is to answer as it did before (Li, Hoiem: Learning without Forgetting,
+2016). After each step the weights are drawn back towards where they began (L2-SP; Li, Grandvalet, Davoine: Explicit
+Inductive Bias for Transfer Learning, 2018). Normalisation keeps its statistics. Of the way from the old
+weights to the new ones, the longest part is kept that costs nothing on MNIST's validation digits (Wortsman et al.:
+Robust Fine-Tuning, 2022).
 """
 
 import time
@@ -41,16 +42,18 @@ class AdaptationSettings:
         faithful: weight of answering as before on MNIST's digits.
         loss_allowed: fraction of MNIST's validation digits that may be lost.
         augmentation: a name in `augmentation.DISTORTIONS`, for the corrections.
+        variety: the same for half of MNIST's digits.
     """
 
     steps: int = 200
     own: int = 48
-    usual: int = 48
-    learning_rate: float = 4e-4
-    hold: float = 5.0
-    faithful: float = 1.0
+    usual: int = 72
+    learning_rate: float = 1.5e-4
+    hold: float = 20.0
+    faithful: float = 4.0
     loss_allowed: float = 0.0
     augmentation: str = "gentle"
+    variety: str = "strong"
     seed: int = 1
 
 
@@ -97,7 +100,7 @@ def adapt(
     keras.utils.set_random_seed(settings.seed)
     model = start.load_keras()
     old = model.get_weights()
-    usual = _sample(base.train, settings.steps * settings.usual, settings.seed)
+    usual = _varied(_sample(base.train, settings.steps * settings.usual, settings.seed), settings)
     faithful = model.predict(batch(usual.images), batch_size=500, verbose=0)
     if not _learn(model, own, usual, faithful, settings, on_step, should_stop):
         return None
@@ -178,6 +181,14 @@ def _learn(model, own: Split, usual: Split, faithful: np.ndarray, settings, on_s
         )
         on_step(number + 1, settings.steps)
     return True
+
+
+def _varied(digits: Split, settings: AdaptationSettings) -> Split:
+    """Every second digit distorted: other people's digits differ from the usual ones, and are to be read as before."""
+    rng, images = np.random.default_rng(settings.seed), digits.images.copy()
+    distortion = augmentation.DISTORTIONS[settings.variety]
+    images[::2] = augmentation.distort(images[::2], digits.labels[::2], distortion, rng)
+    return Split(images, digits.labels)
 
 
 def _balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
