@@ -30,7 +30,7 @@ weights = b"".join(weight.tobytes() for weight in trained.model.get_weights())
 print(json.dumps({"weights": hashlib.sha256(weights).hexdigest()}))
 """
 SETTINGS = {"architecture": "lenet5", "data": "builtin", "batch_size": 64, "averaging": 0.9}
-PATIENCE = 120  # seconds
+PATIENCE = 240  # seconds
 
 
 def _free_ports(count: int) -> list[int]:
