@@ -123,18 +123,12 @@ def some_digits(data: str) -> Split:
 @st.cache_resource(show_spinner=False)
 def _some_digits(data: str) -> Split:
     try:
-        return one_of_each(datasets.load(data).train)
+        return datasets.load(data).train.one_of_each()
     except DatasetError:  # it was at hand a moment ago, or is damaged; training will say so
         log.warning("%s cannot be shown", data, exc_info=True)
-        return one_of_each(datasets.load("builtin").train)
+        return datasets.load("builtin").train.one_of_each()
     finally:
         release()
-
-
-def one_of_each(split: Split) -> Split:
-    """One digit of each kind that there is."""
-    places = [int(np.flatnonzero(split.labels == digit)[0]) for digit in np.unique(split.labels)]
-    return Split(split.images[places], split.labels[places])
 
 
 def outline(architecture: str) -> list[dict]:

@@ -4,11 +4,12 @@ Each digit is a list of pen strokes, each a list of (x, y) in a box 0.7 wide and
 down; written below in hundredths.
 """
 
-import base64
 import itertools
 
 import cv2
 import numpy as np
+
+from digit_core.reading import overlay
 
 _STROKES = {
     "0": ("35,2 12,15 3,50 13,87 36,98 60,85 68,50 58,14 33,3",),
@@ -82,8 +83,7 @@ def picture(objects: list[dict], width: int, height: int) -> str:
     for stroke in objects:
         line = np.round(np.array(_points(stroke["path"])) * 16).astype(np.int32).reshape(-1, 1, 2)
         cv2.polylines(sheet, [line], False, 0, max(round(stroke.get("strokeWidth", PEN)), 1), cv2.LINE_AA, 4)
-    _, encoded = cv2.imencode(".png", sheet)
-    return "data:image/png;base64," + base64.b64encode(encoded).decode()
+    return overlay.data_url(sheet)
 
 
 def scaled(stroke: dict, factor: float) -> dict:

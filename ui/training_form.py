@@ -313,4 +313,4 @@ def _look_through(name: str, content: bytes, validation_share: float | None) -> 
         except (DatasetError, DigitFileError) as error:
             raise DatasetError(str(error).replace(str(path), "Your file")) from error
     counts = {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")}
-    return OwnDigits((name, content), counts, resources.one_of_each(dataset.train))
+    return OwnDigits((name, content), counts, dataset.train.one_of_each())

@@ -61,6 +61,11 @@ class Split:
         """SHA-256 of images and labels: two splits with one digest are the same data."""
         return self._digest
 
+    def one_of_each(self) -> "Split":
+        """The first of every digit that there is, from 0 to 9."""
+        digits, places = np.unique(self.labels, return_index=True)
+        return Split(self.images[places], digits)
+
     @functools.cached_property
     def _digest(self) -> str:
         return hashlib.sha256(_bytes(self.images) + _bytes(self.labels)).hexdigest()

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from digit_core import paths, records
+from digit_core.models.card import fingerprint
 from digit_core.models.store import ModelError
 
 Weights = Mapping[str, Sequence[np.ndarray]]  # of the networks, by their names
@@ -137,7 +138,7 @@ def save(folder: Path, litert: bytes, mark: bytes, line: bytes, weights: Weights
     card = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **about,
-        "files": {file: _fingerprint(content) for file, content in contents.items()},
+        "files": {file: fingerprint(content) for file, content in contents.items()},
     }
     try:
         with paths.replacing_folder(folder) as scratch:
@@ -147,7 +148,3 @@ def save(folder: Path, litert: bytes, mark: bytes, line: bytes, weights: Weights
     except OSError as error:
         raise ModelError(f"The page network cannot be written to {folder}: {error.strerror or error}.") from error
     return read(folder)
-
-
-def _fingerprint(content: bytes) -> dict[str, Any]:
-    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}

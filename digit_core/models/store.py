@@ -342,5 +342,5 @@ def _folder(name: str) -> Path | None:
 def _write_card(folder: Path, name: str, about: dict[str, Any]) -> None:
     """The card of a model whose files lie in a folder."""
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    files = {file.name: cards.fingerprint(file) for file in sorted(folder.iterdir())}
+    files = {file.name: cards.fingerprint(file.read_bytes()) for file in sorted(folder.iterdir())}
     cards.write({"name": name, "created": created, **about, "files": files}, folder)

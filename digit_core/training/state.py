@@ -55,7 +55,7 @@ class TrainingState(keras.callbacks.Callback):
         self.seconds_before = 0.0  # that trainings before this one took, where it goes on from a checkpoint
         self.stopped = False
         self.clock = Clock()
-        self.watched = one_of_each(dataset.validation)
+        self.watched = dataset.validation.one_of_each()
         self.looked = 0.0  # when the network last read the watched digits
 
     def started(self) -> Started:
@@ -210,12 +210,6 @@ def targets(split: Split, settings: TrainingSettings) -> np.ndarray:
     if settings.loss == "one_hot":
         return np.eye(CLASSES, dtype=np.float32)[split.labels]  # (n, 10)
     return split.labels  # (n,)
-
-
-def one_of_each(split: Split) -> Split:
-    """The first of every digit that there is, from 0 to 9."""
-    digits, places = np.unique(split.labels, return_index=True)
-    return Split(split.images[places], digits)
 
 
 def reference(start: StoredModel | None) -> dict | None:
