@@ -77,12 +77,12 @@ def test_a_hand_is_learnt_and_nothing_forgotten():
     own = Split(nines[:12], np.full(12, 4, np.uint8))
     apart = Split(nines[12:], np.full(12, 4, np.uint8))
     steps = []
-    settings = adaptation.AdaptationSettings(steps=60, loss_allowed=0.02)
+    settings = adaptation.AdaptationSettings(loss_allowed=0.02)
     adapted = adaptation.adapt(model_store.find("lenet5"), own, base, settings, apart, lambda *step: steps.append(step))
-    assert steps[-1] == (60, 60)
+    assert steps[-1] == (200, 200)
     assert adapted.kept_apart
     assert adapted.before.accuracy == 0
-    assert adapted.after.accuracy >= 0.4  # gently: the digits of all others are to be read as before
+    assert adapted.after.accuracy > 0.6
     assert adapted.base_after.accuracy >= adapted.base_before.accuracy - 0.02
     again = adaptation.adapt(model_store.find("lenet5"), own, base, settings, apart)
     for first, second in zip(adapted.model.get_weights(), again.model.get_weights(), strict=True):

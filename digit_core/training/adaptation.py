@@ -48,9 +48,9 @@ class AdaptationSettings:
     steps: int = 200
     own: int = 48
     usual: int = 72
-    learning_rate: float = 1.5e-4
-    hold: float = 20.0
-    faithful: float = 4.0
+    learning_rate: float = 2.5e-4
+    hold: float = 10.0
+    faithful: float = 2.0
     loss_allowed: float = 0.0
     augmentation: str = "gentle"
     variety: str = "strong"
