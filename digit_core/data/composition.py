@@ -54,7 +54,7 @@ class Composer:
     def drawing(self) -> Scene:
         """One mark alone, from a third to nine tenths of the tile high; half of them as they were written."""
         rng, height = self.rng, TILE * self.rng.uniform(0.33, 0.9)
-        as_written = Hand(pen=1.0, unevenness=0.0, from_pictures=rng.random() < 0.5)
+        as_written = Hand(pen=1.0, unevenness=0.0, from_pictures=rng.random() < 0.5, is_plain=True)
         hand = as_written if rng.random() < 0.5 else self._hand(height)
         hand = replace(hand, pen=height * float(rng.uniform(0.02, 0.14)))
         scene = Scene(pen=hand.pen)

@@ -31,6 +31,7 @@ class Hand:
     angle: float = 0.0  # radians
     unevenness: float = 1.0  # how much marks differ among each other
     from_pictures: bool = False  # digits of MNIST, else of pen strokes
+    is_plain: bool = False  # digits of MNIST are enlarged, and nothing else is done to them
 
     def matrix(self, rng: np.random.Generator) -> np.ndarray:
         """(2, 2): this hand's slant, width and turn for one more mark."""
@@ -82,7 +83,7 @@ def digit(sources: Sources, value: int, height: float, hand: Hand, rng: np.rando
     if hand.from_pictures or not sources.strokes[value]:
         picture = sources.pictures[rng.choice(sources.of_digit[value])]
         return from_picture(picture, height, hand, rng, value)
-    if value in RARE_FORMS and rng.random() < 0.06:
+    if value in RARE_FORMS and rng.random() < 0.08:
         return from_strokes(RARE_FORMS[value](rng), height, hand, rng)
     pool = sources.strokes[value]
     strokes = pool[rng.integers(len(pool))]
@@ -173,6 +174,8 @@ def from_picture(
     size = tuple(int(side) + 2 for side in high - low)
     flags = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     out = cv2.warpAffine(ink, np.hstack([matrix, -low[:, np.newaxis]]), size, flags=flags)
+    if hand.is_plain:
+        return out
     if rng.random() < (0.7 if scale > 1.2 else 0.5):
         level = np.clip(0.65 - hand.pen / height * 2.2, 0.25, 0.62) * 255
         out = cv2.convertScaleAbs(cv2.subtract(out, level), alpha=float(np.clip(scale, 1, 3) * rng.uniform(1.2, 2.4)))
@@ -312,7 +315,16 @@ def _waved_seven(rng: np.random.Generator) -> Strokes:
     return [doodles.rounded(points, 2), np.array(bar, np.float32)]
 
 
-RARE_FORMS = {4: _triangle_four, 7: _waved_seven}  # whole digits as few people write them
+def _crossed_nine(rng: np.random.Generator) -> Strokes:
+    """A 9 whose loop begins at its middle, runs over the top and back across its beginning into the stem."""
+    loop = [(0.45, 0.5), (0.75, 0.36), (0.95, 0.14), (0.7, 0.0), (0.3, 0.08), (0.02, 0.3), (0.25, 0.44)]
+    stem = [(0.5, 0.54), (rng.uniform(0.55, 0.75), 0.72), (0.6, 0.88), (rng.uniform(0.2, 0.7), 1.0)]
+    points = np.array([*loop, *stem], np.float32) * (rng.uniform(0.6, 1.1), 1)
+    points += rng.normal(0, 0.03, points.shape)
+    return [doodles.rounded(points.astype(np.float32), 2)]
+
+
+RARE_FORMS = {4: _triangle_four, 7: _waved_seven, 9: _crossed_nine}  # whole digits as few people write them
 ALLOGRAPHS: dict[int, Callable[[np.ndarray, np.random.Generator], Strokes]] = {
     0: _slash, 1: _flag_or_foot, 7: _bar,
 }  # strokes that some writers add to a digit  # fmt: skip

@@ -20,6 +20,7 @@ GAPS = ((-0.28, 0.06), (-0.05, 0.5), (0.4, 1.5))  # between marks, over their he
 OFTEN = (0.5, 0.4, 0.1)  # fraction of the lines with such gaps
 OTHERS = (0.0, 0.08, 0.5)  # fraction of a line's marks that are no digits
 SO_MANY = (0.4, 0.27, 0.33)  # fraction of the lines with so many of these
+PLAIN = 0.4  # fraction of the hands that leave MNIST's digits as they are
 SIGNS = 0.08  # fraction of the lines with points or minus signs, which count as nothing
 CHUNK = 16  # batches of lines that are made, and sorted by width, at a time
 
@@ -104,6 +105,7 @@ class SyntheticLines:
             angle=rng.normal(0, 0.06),
             unevenness=rng.uniform(0.5, 1.6),
             from_pictures=rng.random() < 0.35,
+            is_plain=rng.random() < PLAIN,
         )
 
 

@@ -25,7 +25,7 @@ from digit_core.training.page_calibration import UNKNOWN, Example, matched
 POOL = 40_000  # marks that wait
 FIRST = 3000  # marks before the first batch, which is not made of a few
 AGAIN = 10  # times that a mark is looked at, about
-KINDS = {"drawing": 0.72, "page": 0.26, "sheet": 0.02}  # fractions of the pictures that are read
+KINDS = {"drawing": 0.84, "page": 0.15, "sheet": 0.01}  # fractions of the pictures that are read
 STORED = 56  # pixels of a view in the pool: more than is shown, so that it can be turned and shifted
 
 TURN = 6.0  # degrees; this and the next two are standard deviations
