@@ -23,8 +23,8 @@ from digit_core.reading.recognizer import Recognizer
 from digit_core.training import page_calibration
 from digit_core.training.page_calibration import CalibrationError, Example, overlap
 
-# Fraction of the made-up validation digits, drawn alone, that are accepted; a quarter of them are MNIST's enlarged, which
-# are harder than what people draw. With more, fewer non-digits are refused (`benchmarks/reader.py`).
+# Fraction of the validation digits drawn alone that are accepted; a quarter of them are MNIST's enlarged, which are
+# harder than what people draw. With more, fewer non-digits are refused (`benchmarks/reader.py`).
 ACCEPTED = 0.988
 SAME = 0.35  # intersection over union from which a candidate is that mark
 PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
