@@ -14,7 +14,7 @@ test: .venv/installed-dev
 	@tests/get_chromium.sh $(BIN)/python
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -m "" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
 
 # The pictures in README, from the running app.
 screenshots: .venv/installed-dev

@@ -152,7 +152,7 @@ def test_a_network_is_brought_and_a_broken_one_says_why():
     app.text_input(key="bring_name").set_value("brought").run()
     app.button(key="bring_start").click().run(timeout=120)
     assert store.find("brought").card["brought"]["form"] == "LiteRT"
-    assert "Brought as a LiteRT file" in _written(app)
+    assert "Added as a LiteRT file" in _written(app)
     app.file_uploader(key="bring_file").upload("mine.keras", b"PK broken", "x/y").run()
     app.text_input(key="bring_name").set_value("broken").run()
     app.button(key="bring_start").click().run(timeout=120)

@@ -324,7 +324,7 @@ def test_stopped_and_resumed_it_ends_where_an_unbroken_run_does(monkeypatch):
         assert resumed.result[field] == unbroken.result[field]
     curves = [run_events.Story(r.folder).update().epochs for r in (unbroken, resumed)]
     assert [e.validation_loss for e in curves[0]] == [e.validation_loss for e in curves[1]]
-    with pytest.raises(RunError, match="its end"):
+    with pytest.raises(RunError, match="already finished"):
         runs.resume(resumed)
 
 
