@@ -62,7 +62,7 @@ def test_page_and_command_line_agree(result, capsys):
     told = json.loads(capsys.readouterr().out)
     shown = {metric.label: metric.value for metric in _open().metric}
     assert shown["Read right"] == f"{told['accuracy']:.2%}"
-    assert shown["Right within two guesses"] == f"{told['top2']:.2%}"
+    assert shown["In two guesses"] == f"{told['top2']:.2%}"
 
 
 def test_a_cell_in_the_address_shows_its_digits(result):

@@ -45,7 +45,7 @@ def headline(subject: Subject) -> None:
     numbers = [
         ("Read right", f"{result.accuracy:.2%}", f"95 % confidence interval: {low:.2%} to {high:.2%} (Wilson), {on}"),
         ("Misread", f"{result.errors:,}", f"Of {result.digits:,} digits, {on}"),
-        ("Right within two guesses", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
+        ("In two guesses", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
         ("Log loss", f"{result.log_loss:.4f}", f"Mean surprise in nats: 0 is perfect, {on}"),
         ("Confidence off by", f"{result.calibration_error:.2%}", f"Expected calibration error, 15 bands, {on}"),
     ]

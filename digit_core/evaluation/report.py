@@ -78,7 +78,7 @@ def headline(result: Evaluation) -> list[tuple[str, str]]:
     return [
         ("Read right", f"{result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"),
         ("Misread", f"{result.errors:,} of {result.digits:,}"),
-        ("Right within two guesses", f"{result.top2:.2%}"),
+        ("In two guesses", f"{result.top2:.2%}"),
         ("Log loss", f"{result.log_loss:.4f} nats"),
         ("Expected calibration error", f"{result.calibration_error:.2%}"),
     ]
