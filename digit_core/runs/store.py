@@ -9,17 +9,13 @@ A run is a folder `$DIGIT_HOME/runs/ID/` and a process of its own (`worker`) tha
     filters.npy       the first layer's filters at some moments, float32 (m, side, side, n)
     checkpoint.npz    the state after the last whole epoch, until the run has ended
     model/            the model with its card
-    tensorboard/      the same curves for `tensorboard --logdir`
-    log.txt           what the worker printed
+    tensorboard/      the same curves for `tensorboard --logdir`; log.txt is what the worker printed
     own.*             the digits that somebody brought to train on
-    reserve           room that is given up to say that the disk is full
     lock, stop        held while the worker lives; there when it is to stop
 
 On a public host a run belongs to the visitor who started it: `who` is that visitor's name, a digest that says nothing
-else, or None for the host itself, which may change every run.
-
-A run is alive while its worker holds the lock: the system lets go of it however the worker
-ends. Nothing else tells; a process number stored in a file may by now be another process's.
+else, or None for the host itself, which may change every run. A run is alive while its worker holds the lock, which the
+system frees however the worker ends: a process number in a file may by now be another process's.
 """
 
 import contextlib
