@@ -11,7 +11,6 @@ from ui import components, feedback, label_errors_view, model_choice, visitor
 PAGE = 24  # corrections a page
 WHICH = {"held": "Needs review", "wrong": "Read wrong", "all": "All"}
 IMPORT_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
-LARGEST_IMPORT = 40  # megabytes
 
 
 def show() -> None:
@@ -157,7 +156,7 @@ def _import() -> None:
 
     file = st.file_uploader(
         "Add digits from a file: a zip of folders named 0 to 9, NPZ, CSV or pen strokes", IMPORT_TYPES,
-        key="corrections_import", max_upload_size=LARGEST_IMPORT,
+        key="corrections_import",
     )  # fmt: skip
     if file is None or not st.button("Add them", key="corrections_add", icon=":material/upload:"):
         return

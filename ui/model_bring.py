@@ -17,7 +17,6 @@ from ui import components, visitor
 log = logging.getLogger(__name__)
 
 TYPES = ["keras", "tflite"]
-LARGEST = 10  # megabytes, as much as the server takes of any file (.streamlit/config.toml)
 LONGEST = 180  # seconds
 MOST_MEMORY = 12_000  # megabytes of address space; TensorFlow reserves several thousand and uses few
 
@@ -33,7 +32,7 @@ def show() -> None:
             "A `.keras` file of Keras 3, made of its own layers, or a `.tflite` file. It must take digits of "
             "28x28 and return ten classes. Inkling tests it before saving it."
         )
-        file = st.file_uploader("Network", TYPES, key="bring_file", max_upload_size=LARGEST)
+        file = st.file_uploader("Network", TYPES, key="bring_file")
         name = st.text_input("Name", key="bring_name", max_chars=64, placeholder="my-network")
         if st.button("Add it", key="bring_start", icon=":material/upload:", disabled=not (file and name)):
             _bring(file, name)

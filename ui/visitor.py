@@ -81,8 +81,10 @@ def ask_for_password() -> None:
             st.session_state["is_owner"] = True
             st.rerun()
         elif said:
-            time.sleep(1)  # guessing takes long
-            log.warning("Somebody tried a wrong password")
+            if said != st.session_state.get("password_tried"):  # the page runs again and again with it
+                st.session_state["password_tried"] = said
+                time.sleep(1)  # guessing takes long
+                log.warning("Somebody tried a wrong password")
             st.error("That is not the password.")
 
 
