@@ -27,9 +27,11 @@ def pack(objects: list[dict], width: int) -> str | None:
         strokes = [_stroke(stroke) for stroke in objects]
     except (KeyError, IndexError, TypeError, ValueError):
         return None
+    if not 0 < len(strokes) <= MOST_STROKES or sum(map(len, strokes)) > 2 * MOST_POINTS:
+        return None
     content = json.dumps({"width": width, "strokes": strokes}, separators=(",", ":")).encode()
     text = base64.urlsafe_b64encode(zlib.compress(content, 9)).decode().rstrip("=")
-    return text if unpack(text, "") else None
+    return text if len(content) <= LARGEST and len(text) <= LONGEST else None
 
 
 def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     export_.set_defaults(run=_export)
 
     inside = commands.add_parser("inside", help="make what the Inside page looks up: digits alike, and their map")
-    inside.add_argument("--model", help="name of the model (default: the default model)")
+    inside.add_argument("--model", help="name of the model (default: the one this host has chosen)")
     inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
     inside.set_defaults(run=_inside)
 

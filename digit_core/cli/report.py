@@ -27,7 +27,7 @@ EXPLAINED, MISREAD, SHOWN = 6, 40, 20  # digits
 def add_parser(commands) -> None:
     """Add the command `report` to the commands of the program."""
     command = commands.add_parser("report", help="a project report of a model: data, network, training, results, why")
-    command.add_argument("--model", help="name of the model (default: the default model)")
+    command.add_argument("--model", help="name of the model (default: the one this host has chosen)")
     command.add_argument("--data", default="mnist", help="whose test digits (default mnist)")
     command.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE", help="an .html or .pdf file")
     command.set_defaults(run=run)

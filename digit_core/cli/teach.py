@@ -21,7 +21,7 @@ def add_parser(commands) -> None:
     """Add the command `teach` to the commands of the program."""
     teach = commands.add_parser("teach", help="fine-tune a model on people's corrections (a minute or two)")
     teach.add_argument("--name", required=True, help="what the taught model is called")
-    teach.add_argument("--model", help="the model to teach (default: the default model)")
+    teach.add_argument("--model", help="the model to teach (default: the one this host has chosen)")
     teach.add_argument("--session", help="only the corrections of this session")
     teach.add_argument("--json", action="store_true", help="progress and result as JSON objects, a line each")
     teach.set_defaults(run=run)

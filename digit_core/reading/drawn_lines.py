@@ -154,10 +154,12 @@ def _is_writing(line: DrawnLine, marks: Sequence[Candidate], settings: ReadingSe
     """Whether enough of a line's ink lies where its marks are; of frames and printed lines it does not."""
     within = np.zeros(line.ink.shape, bool)
     for mark in marks:
-        if mark.heat >= settings.seen:
-            low, high = np.array(mark.box).reshape(2, 2) + mark.height * ROUND * np.array([[-1], [1]]) - line.corner
-            (left, top), (right, bottom) = np.maximum(np.round([low / line.scale, high / line.scale]), 0).astype(int)
-            within[top : bottom + 1, left : right + 1] = True
+        if mark.heat < settings.seen:
+            continue
+        low, high = (np.array(corner) - line.corner for corner in (mark.box[:2], mark.box[2:]))
+        low, high = low - ROUND * mark.height, high + ROUND * mark.height
+        (left, top), (right, bottom) = np.maximum(np.round(np.stack([low, high]) / line.scale), 0).astype(int)
+        within[top : bottom + 1, left : right + 1] = True
     inked = line.ink > INKED
     return bool(inked.any() and np.mean(within[inked]) >= settings.covered)
 
