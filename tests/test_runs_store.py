@@ -576,3 +576,16 @@ def test_a_visitors_runs_and_stars_are_limited_and_cost_nobody_else_theirs(worke
     newest = runs.start(SMALL, who="cat")
     assert {run.owner for run in runs.list_runs()} == {"ann", "bob", "cat"}
     assert newest.owner == "cat"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("mnist", "MNIST"),
+        ("mnist+2*unipen.jsonl.gz+2*pendigits.jsonl.gz", "MNIST, unipen and pendigits"),
+        ("builtin+/home/me/own.csv", "the built-in set and an uploaded file"),
+        ("own.npz", "own.npz"),
+    ],
+)
+def test_data_are_named_for_people(name, said):
+    assert run_wording.data_set(name) == said

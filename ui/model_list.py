@@ -7,6 +7,7 @@ import streamlit as st
 
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError, StoredModel
+from digit_core.runs import wording as run_wording
 from ui import components, model_choice, model_export, resources, state, visitor
 
 TIMED = 30  # digits
@@ -100,10 +101,10 @@ def _summary(model: StoredModel) -> str:
     if brought := model.card.get("brought"):
         data = components.plain(str(brought["measured_on"]))
         return f"Added as a {brought['form']} file: {metrics['test_accuracy']:.2%} correct on {data}'s test digits."
-    data = components.plain(str(about["name"]))
+    data, kind = components.plain(run_wording.data_set(about["name"])), model.card["settings"]["architecture"]
     return (
-        f"{metrics['test_accuracy']:.2%} correct on its test digits, trained on {data} with "
-        f"{model.card['settings']['architecture']}, {model.card['parameters']:,} parameters."
+        f"{metrics['test_accuracy']:.2%} correct on its test digits. {run_wording.NETWORKS.get(kind, kind)}, "
+        f"{model.card['parameters']:,} parameters, trained on {data}."
     )
 
 

@@ -38,7 +38,14 @@ def settings(chosen: TrainingSettings, digits: str | None = None) -> str:
 
 
 def data(chosen: TrainingSettings) -> str:
-    return DATA.get(chosen.data) or (OWN if "/" in chosen.data else Path(chosen.data).name)
+    return data_set(chosen.data)
+
+
+def data_set(name: str) -> str:
+    """A data set's name for people; of several that are joined by "+", all of them."""
+    parts = [part.rpartition("*")[2] for part in name.split("+")]
+    known = [DATA.get(part) or (OWN if "/" in part else Path(part).name.removesuffix(".jsonl.gz")) for part in parts]
+    return " and ".join(filter(None, (", ".join(known[:-1]), known[-1])))
 
 
 def state(run: Run, last: BatchEnd | None, digits: dict[str, int] | None) -> str:
