@@ -48,6 +48,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .ink-history img { width: 100%; height: 72px; object-fit: contain; background: #fff; border-radius: 0.4rem;
   border: 1px solid rgba(128, 136, 156, 0.35); }
 .ink-history b { overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
+.st-key-history_box:not(:has(.ink-history)) .st-key-history_acts { display: none; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
 /* a click on a digit's picture is one on its button */

@@ -129,11 +129,17 @@ def show() -> None:
     folded = st.expander("History", icon=":material/history:", key="history_list", on_change="rerun")
     if not folded.open:
         return
-    with folded:
+    with folded, st.container(key="history_box"):
         st.fragment(run_every=EVERY)(_list)()
+        with st.container(key="history_acts"):  # hidden by style while there is nothing
+            st.button("Clear the history", key="history_clear", icon=":material/delete:", on_click=_clear)
+            st.caption("It stays in this tab of your browser, and is gone when you close it.")
 
 
 def _list() -> None:
+    """The readings, looked at anew every few seconds. A file that is made at the click could be gone before it is
+    fetched: Streamlit drops it after two runs of whatever session. These are ready, and the same as long as the
+    readings are."""
     entries = state.get("history")
     if not entries:
         st.caption("What is read in this tab is listed here. It stays in your browser until you close the tab.")
@@ -141,15 +147,11 @@ def _list() -> None:
     zone = visitor.zone()
     tiles = "".join(_tile(entry, zone) for entry in reversed(entries))
     st.html(f'<ul class="ink-history">{tiles}</ul>')
-    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        st.download_button("Download as CSV", lambda: to_csv(entries, zone), "history.csv", "text/csv",
+    with st.container(horizontal=True, gap="small"):
+        st.download_button("Download as CSV", to_csv(entries, zone), "history.csv", "text/csv",
                            key="history_csv", icon=":material/download:", on_click="ignore")  # fmt: skip
-        st.download_button("With the pictures", lambda: to_zip(entries, zone), "history.zip", "application/zip",
+        st.download_button("With the pictures", to_zip(entries, zone), "history.zip", "application/zip",
                            key="history_zip", icon=":material/download:", on_click="ignore")  # fmt: skip
-        if st.button("Clear the history", key="history_clear", icon=":material/delete:"):
-            _clear()
-            st.rerun()  # of the whole page, so that the browser clears what it has kept
-    st.caption("It stays in this tab of your browser, and is gone when you close it.")
 
 
 def _tile(entry: Entry, zone: datetime.tzinfo | None) -> str:

@@ -185,7 +185,7 @@ def _reached(run: Run) -> None:
             _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
             _download(model.litert_file, "LiteRT", f"{run.model_name}.tflite")
         st.download_button(
-            "Log as CSV", lambda: _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
+            "Log as CSV", _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
             key="train_csv", on_click="ignore",
         )  # fmt: skip
 
