@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -24,6 +24,7 @@ ARGUMENTS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+FORGOTTEN = {"origin": "*", "storageTypes": "local_storage,indexeddb,cache_storage,service_workers"}
 
 
 class Server:
@@ -82,6 +83,45 @@ def chromium() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+class Visitors:
+    """Visitors of the app, each with storage of their own: `page = visitors.arrive(color_scheme="dark")`.
+
+    A visitor who leaves is forgotten, but the browser's caches stay: the next one's pages load in half the time.
+    """
+
+    def __init__(self, browser: Browser):
+        self._browser = browser
+        self._idle: list[tuple[dict, BrowserContext]] = []
+        self._here: list[tuple[dict, BrowserContext]] = []
+
+    def arrive(self, viewport: dict[str, int], color_scheme="light", reduced_motion="reduce", **device) -> Page:
+        """A page of somebody who has never been here; `device` holds further options of the browser's context."""
+        kept = next((entry for entry in self._idle if entry[0] == device), None)
+        if kept:
+            self._idle.remove(kept)
+        else:
+            kept = device, self._browser.new_context(viewport=viewport, **device)
+        self._here.append(kept)
+        page = kept[1].new_page()
+        page.set_viewport_size(viewport)
+        page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
+        return page
+
+    def leave(self) -> None:
+        """All close their pages and are forgotten."""
+        for entry in self._here:
+            context = entry[1]
+            last = context.new_page()
+            for page in context.pages:
+                if page is not last:
+                    page.close()
+            context.clear_cookies()
+            context.new_cdp_session(last).send("Storage.clearDataForOrigin", FORGOTTEN)
+            last.close()
+        self._idle += self._here
+        self._here = []
 
 
 def open_canvas(page: Page, url: str) -> None:

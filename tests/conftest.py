@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))  # the tests' own helpers
 # The canvas's library says this of a canvas that Streamlit replaces in the moment that it is made, as it does on a
 # slow machine: the abandoned one still wants to clear itself. The one in its place works.
 ABANDONED = "Cannot read properties of undefined (reading 'clearRect')"
-VISITOR = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+WINDOW = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -95,22 +95,27 @@ def server(request, tmp_path_factory):
         assert not server.tracebacks()
 
 
+@pytest.fixture(scope="module")
+def visitors(browser):
+    from browser import Visitors
+
+    return Visitors(browser)
+
+
 @pytest.fixture
-def new_page(browser):
+def new_page(visitors):
     """A visitor: `new_page(**context options)`; nothing may go wrong in the page. Nothing moves by itself."""
-    contexts, errors = [], []
+    errors = []
 
     def note(error):
         if ABANDONED not in str(error):
             errors.append(str(error))
 
     def new(**options):
-        contexts.append(browser.new_context(**{**VISITOR, **options}))
-        page = contexts[-1].new_page()
+        page = visitors.arrive(**{"viewport": WINDOW, **options})
         page.on("pageerror", note)
         return page
 
     yield new
-    for context in contexts:
-        context.close()
+    visitors.leave()
     assert not errors

@@ -162,11 +162,11 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path, monkeypatc
     """Ctrl-C, or a server's SIGTERM: what was learnt is stored, and --resume ends it."""
     environment = {**os.environ, "DIGIT_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "digit_core", "train", "--name", "mine"]
-    settings = ["--architecture", "lenet5", "--data", "builtin", "--epochs", "15", "--batch-size", "32"]
+    settings = ["--architecture", "lenet5", "--data", "builtin", "--epochs", "8", "--batch-size", "32"]
     with subprocess.Popen(
         command + settings, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        while "epoch 2/15" not in (line := process.stderr.readline()):
+        while "epoch 2/8" not in (line := process.stderr.readline()):
             assert line, "it ended before it could be stopped"
         asked = time.monotonic()
         process.terminate()
@@ -180,10 +180,14 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path, monkeypatc
     assert cli.main(command[3:]) == 1
     assert "There is an unfinished training called 'mine'" in capsys.readouterr().err
     done = subprocess.run([*command, "--resume"], env=environment, capture_output=True, text=True, check=True)
-    assert "epoch 2/15" not in done.stderr
-    assert "epoch 15/15" in done.stderr
+    assert "epoch 2/8" not in done.stderr
+    assert "epoch 8/8" in done.stderr
     card = json.loads((tmp_path / "models" / "mine" / "card.json").read_text())
-    assert card["training"]["epochs"] == 15
+    assert card["training"]["epochs"] == 8
+    assert cli.main(["models", "--json"]) == 0
+    [row] = [row for row in _objects(capsys) if row["name"] == "mine"]
+    assert row["litert"] == str(tmp_path / "models" / "mine" / "model.tflite")
+    assert row["default"] is False
     assert not (tmp_path / "checkpoints" / "mine.npz").exists()
     assert cli.main(command[3:]) == 1
     assert "There is already a model called 'mine'" in capsys.readouterr().err

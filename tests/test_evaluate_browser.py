@@ -10,19 +10,14 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def open_page(browser, server):
-    contexts = []
-
+def open_page(new_page, server):
     def new(query="", **options):
-        contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 1200}, **options}))
-        page = contexts[-1].new_page()
+        page = new_page(**{"viewport": {"width": 1280, "height": 1200}, **options})
         page.goto(f"{server.url}/evaluate?{query}")
         page.wait_for_selector(".st-key-headline", timeout=60_000)
         return page
 
-    yield new
-    for context in contexts:
-        context.close()
+    return new
 
 
 def _click_cell(page, true, predicted):

@@ -163,7 +163,7 @@ def test_a_network_that_was_trained_a_minute_ago():
     """Trained, stored and looked into; what it prints is what its own Keras model says."""
     from digit_core.cli import main as cli
 
-    assert cli.main(["train", "--architecture", "resnet", "--data", "builtin", "--epochs", "12", "--name", "mine"]) == 0
+    assert cli.main(["train", "--architecture", "lenet5", "--data", "builtin", "--epochs", "2", "--name", "mine"]) == 0
     app = _open(model="mine")
     assert not app.exception
     assert app.selectbox(key="inside_model").value == "mine"

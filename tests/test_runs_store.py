@@ -308,7 +308,7 @@ def test_a_run_trains_in_a_process_of_its_own_and_leaves_a_model():
 
 @pytest.mark.slow
 def test_stopped_and_resumed_it_ends_where_an_unbroken_run_does(monkeypatch):
-    settings = dataclasses.replace(SMALL, epochs=12, batch_size=8)
+    settings = dataclasses.replace(SMALL, epochs=8, batch_size=8)
     monkeypatch.setenv("DIGIT_RUNS_AT_ONCE", "2")
     unbroken = runs.start(settings)
     run = runs.start(settings)

@@ -1,9 +1,6 @@
 """Training for real, on the built-in digits: small, but the whole way."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -135,9 +132,9 @@ def everything_at_once(tmp_path_factory):
     from digit_core.training.training import TrainingSettings
 
     few, data = datasets.load("builtin").train, tmp_path_factory.mktemp("few") / "few.npz"
-    np.savez(data, x_train=few.images[:700], y_train=few.labels[:700])
+    np.savez(data, x_train=few.images[:500], y_train=few.labels[:500])
     common = {"averaging": 0.9, "label_smoothing": 0.05, "warmup": 1}
-    return TrainingSettings(architecture="inkling", data=str(data), epochs=3, batch_size=48, **common)
+    return TrainingSettings(architecture="resnet", data=str(data), epochs=3, batch_size=32, **common)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +217,7 @@ def test_a_training_that_diverges_says_so():
 def test_stopping_in_the_first_epoch_keeps_what_was_learnt():
     from digit_core.training.training import TrainingSettings, train
 
-    settings = TrainingSettings(architecture="resnet", data="builtin", epochs=50, batch_size=8, learning_rate=0.01)
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=50, batch_size=8, learning_rate=0.003)
     events = []
     trained = train(settings, events.append, should_stop=lambda: len(events) > 130)  # of 157 steps
     assert trained.stopped
@@ -260,7 +257,7 @@ def test_dropout_is_where_it_is_asked_for(architecture):
 def test_patience_ends_a_training_that_no_longer_gains():
     from digit_core.training.training import TrainingSettings, train
 
-    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=30, learning_rate=0.05, patience=2)
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=30, learning_rate=0.1, patience=2)
     result = train(settings)
     assert len(result.history) == result.best_epoch + 2 < 30
     assert not result.stopped
@@ -332,18 +329,3 @@ def test_wrong_settings_are_refused(wrong):
 
     with pytest.raises(ValueError, match=r"There is no|must be|must lie|must not|needs the loss"):
         TrainingSettings(**wrong)
-
-
-def test_the_command_trains_stores_and_the_model_reads(tmp_path):
-    environment = {**os.environ, "DIGIT_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "digit_core"]
-    words = ["train", "--architecture", "lenet5", "--data", "builtin", "--epochs", "3", "--name", "first"]
-    done = subprocess.run(command + words, env=environment, capture_output=True, text=True, check=True)
-    assert "first: " in done.stdout
-    assert "epoch 3/3" in done.stderr
-    folder = tmp_path / "models" / "first"
-    assert {file.name for file in folder.iterdir()} == {"model.keras", "model.tflite", "card.json"}
-    listed = subprocess.run([*command, "models", "--json"], env=environment, capture_output=True, text=True, check=True)
-    rows = {row["name"]: row for row in map(json.loads, listed.stdout.splitlines())}
-    assert rows["first"]["litert"] == str(folder / "model.tflite")
-    assert rows["first"]["default"] is False

@@ -12,11 +12,11 @@ pytestmark = pytest.mark.browser
 TOKEN = "localStorage.getItem('inkling-visitor')"
 
 
-def test_each_browser_changes_its_own_runs_alone(browser, tmp_path, monkeypatch):
+def test_each_browser_changes_its_own_runs_alone(new_page, tmp_path, monkeypatch):
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(runs, "_launch", lambda folder: runs.write_status(folder, {"state": "failed"}))
     with serving(tmp_path, DIGIT_PUBLIC="true") as server:
-        first, second = browser.new_context().new_page(), browser.new_context().new_page()
+        first, second = new_page(), new_page()
         for page in (first, second):
             page.goto(f"{server.url}/train")
             page.wait_for_function(TOKEN, timeout=30_000)
@@ -31,5 +31,3 @@ def test_each_browser_changes_its_own_runs_alone(browser, tmp_path, monkeypatch)
             page.wait_for_timeout(1000)
             assert page.locator(".st-key-train_resume").count() == resumes
         assert first.evaluate(TOKEN) == token
-        first.context.close()
-        second.context.close()
