@@ -1,6 +1,8 @@
 """The reader's parts that know no model, and detections worked out by hand."""
 
 import itertools
+import json
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from digit_core.models import page_format
 from digit_core.models.page_format import CHANNELS, OTHER
 from digit_core.pictures import contrast
 from digit_core.reading import layout, pyramid
-from digit_core.reading.acceptance import Calibration, evidence, is_drawn
+from digit_core.reading.acceptance import Calibration, Fusion, evidence, is_drawn, kind_of
 from digit_core.reading.cutouts import cut_out, neighbours
 from digit_core.reading.page_network import Answer, Detection, PageNetwork
 from digit_core.reading.page_reader import PageReader
@@ -140,21 +142,32 @@ def test_ink_that_the_picture_hardly_shows_is_taken_from_the_network():
 def test_all_networks_are_weighed():
     network, classifier, look = np.full((1, 13), 0.01), np.full((1, 10), 0.01), np.full((1, 11), 0.01)
     network[0, 3], network[0, 8], classifier[0, 8], look[0, 6] = 0.5, 0.39, 0.91, 0.9
-    answers = [Calibration(*weights).fused(network, classifier, look) for weights in ((1, 0, 0), (1, 1, 0), (1, 1, 2))]
+    answers = [Fusion(*weights).fused(network, classifier, look) for weights in ((1, 0, 0), (1, 1, 0), (1, 1, 2))]
     assert [answer[0].argmax() for answer in answers] == [3, 8, 6]
     assert answers[-1].sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_drawings_and_photographs_have_thresholds_of_their_own():
-    calibration = Calibration(
-        acceptance=(1.0,) + (0.0,) * 8, drawn_threshold=0.95, several_threshold=0.7, page_threshold=0.5
-    )
+def test_the_probability_of_being_a_digit_is_that_of_the_logistic_regression():
+    fusion = Fusion(acceptance=(1.0,) + (0.0,) * 8)
     looks = (np.full((2, classes), 1 / classes) for classes in (13, 10, 11))
     columns = evidence(np.array([0.9, 0.97]), *looks, np.zeros((2, 4)))
-    probability = calibration.digit_probability(columns)
-    np.testing.assert_allclose(probability, [0.9, 0.97], atol=1e-6)
-    thresholds = [calibration.threshold(*case) for case in ((True, True), (True, False), (False, True), (False, False))]
-    assert thresholds == [0.95, 0.7, 0.5, 0.5]
+    np.testing.assert_allclose(fusion.digit_probability(columns), [0.9, 0.97], atol=1e-6)
+
+
+def test_drawings_and_photographs_are_weighed_by_weights_of_their_own():
+    assert [kind_of(drawn, marks) for drawn in (True, False) for marks in (0, 1, 2)] == [
+        *("alone", "alone", "several"),
+        *("page", "page", "page"),
+    ]
+
+
+def test_a_calibration_is_what_its_card_says():
+    calibration = Calibration(alone=Fusion(0.5, 0.25, 0.75, (0.5,) * 9, 0.4), page=Fusion(threshold=0.7))
+    card = json.loads(json.dumps(asdict(calibration)))
+    assert Calibration.from_card(card) == calibration
+    card["several"]["acceptance"] = [0.5] * 8
+    with pytest.raises(ValueError, match="9 weights"):
+        Calibration.from_card(card)
 
 
 def test_a_drawing_is_told_from_a_photograph():

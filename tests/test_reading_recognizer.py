@@ -83,6 +83,16 @@ def test_a_mark_that_is_not_trusted_reads_as_a_question_mark():
     assert Reading(["7?", "7"], [seven, unknown, seven], np.zeros((1, 1))).text == "7?/7"
 
 
+@pytest.mark.parametrize("name", ["lenet5", "resnet"])
+def test_another_model_reads_digits_and_what_is_none_is_refused_as_ever(recognizer, name):
+    other = Recognizer.load(name)
+    for digit in range(10):
+        assert other.read(draw(placed(DIGITS[digit], 100, 80, 220))).text == str(digit)
+    drawings = [picture for _, picture in doodles.all_doodles()[::4]]
+    refused = [[not re.search(r"\d", reader.read(p).text) for p in drawings] for reader in (recognizer, other)]
+    assert abs(sum(refused[0]) - sum(refused[1])) <= 0.04 * len(drawings)
+
+
 def test_what_is_no_picture_is_refused(recognizer):
     with pytest.raises(UnreadableImageError):
         recognizer.read(np.zeros((10, 10), np.float64))
@@ -206,7 +216,7 @@ def test_the_smallest_and_the_narrowest_pictures_are_read(recognizer, shape):
 
 def test_most_drawings_are_no_digits(recognizer):
     refused = [not re.search(r"\d", recognizer.read(picture).text) for _, picture in doodles.all_doodles()]
-    assert np.mean(refused) >= 0.85
+    assert np.mean(refused) >= 0.95
 
 
 def hostile_pictures() -> dict[str, np.ndarray]:

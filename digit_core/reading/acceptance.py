@@ -20,45 +20,29 @@ EVEN = 0.5  # fraction of a drawing's pixels that are of exactly one grey
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """Fitted weights.
+class Fusion:
+    """What each network counts for in the answer for a mark.
 
     Attributes:
         network, classifier, mark: exponents of their probabilities of the ten digits in the product of all.
         acceptance: weights of the columns of `evidence`, the constant last, in a logistic regression.
-        drawn_threshold: the probability of being a digit from which a mark that was drawn alone is accepted.
-        several_threshold: the same of marks that were drawn beside others, which may be letters of a word.
-        page_threshold: the same on photographs and scans; their grain looks like writing now and then.
-        line: what speaks for a drawn line of marks, where several were detected.
-        alone: the same where one was detected.
+        threshold: the probability of being a digit from which a mark is accepted.
     """
 
     network: float = 1.0
     classifier: float = 0.0
     mark: float = 0.0
     acceptance: tuple[float, ...] = (0.5, 0.5) + (0.0,) * 7
-    drawn_threshold: float = 0.5
-    several_threshold: float = 0.5
-    page_threshold: float = 0.5
-    line: Weights = field(default_factory=Weights)
-    alone: Weights = field(default_factory=Weights)
+    threshold: float = 0.5
 
     @classmethod
-    def from_card(cls, card: Mapping) -> "Calibration":
-        """What `training.page_calibration` wrote.
-
-        Raises:
-            ValueError, KeyError, TypeError: something is missing or of another type.
-        """
+    def from_card(cls, card: Mapping) -> "Fusion":
+        """Raises ValueError, KeyError or TypeError if something is missing or of another type."""
         weights = tuple(float(records.number(value)) for value in card["acceptance"])
         if len(weights) != COLUMNS + 1:
             raise ValueError(f"{COLUMNS + 1} weights are needed")
-        names = ("network", "classifier", "mark", "drawn_threshold", "several_threshold", "page_threshold")
-        lines = {
-            which: Weights(**{f.name: float(records.number(card[which][f.name])) for f in fields(Weights)})
-            for which in ("line", "alone")
-        }
-        return cls(acceptance=weights, **lines, **{name: float(records.number(card[name])) for name in names})
+        names = ("network", "classifier", "mark", "threshold")
+        return cls(acceptance=weights, **{name: float(records.number(card[name])) for name in names})
 
     def fused(self, network: np.ndarray, classifier: np.ndarray, mark: np.ndarray) -> np.ndarray:
         """Probabilities of the ten digits, float32 (n, 10), by all: a weighted product (Hinton 2002).
@@ -78,11 +62,51 @@ class Calibration:
         weights = np.asarray(self.acceptance)
         return 1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1])))
 
-    def threshold(self, is_drawn: bool, is_alone: bool) -> float:
-        """The probability of being a digit from which a mark is accepted."""
-        if not is_drawn:
-            return self.page_threshold
-        return self.drawn_threshold if is_alone else self.several_threshold
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted weights for each kind of mark.
+
+    Attributes:
+        alone: for a mark that was drawn alone.
+        several: for marks that were drawn beside others, which may be letters of a word.
+        page: for marks on photographs and scans; their grain looks like writing now and then.
+        line: what speaks for a drawn line of marks, where several were detected.
+        line_of_one: the same where one was detected.
+    """
+
+    alone: Fusion = field(default_factory=Fusion)
+    several: Fusion = field(default_factory=Fusion)
+    page: Fusion = field(default_factory=Fusion)
+    line: Weights = field(default_factory=Weights)
+    line_of_one: Weights = field(default_factory=Weights)
+
+    def of(self, kind: str) -> Fusion:
+        """The one for a kind of mark, one of `KINDS`."""
+        return getattr(self, kind)
+
+    @classmethod
+    def from_card(cls, card: Mapping) -> "Calibration":
+        """What `training.page_calibration` wrote.
+
+        Raises:
+            ValueError, KeyError, TypeError: something is missing or of another type.
+        """
+        lines = {
+            which: Weights(**{f.name: float(records.number(card[which][f.name])) for f in fields(Weights)})
+            for which in ("line", "line_of_one")
+        }
+        return cls(**{kind: Fusion.from_card(card[kind]) for kind in KINDS}, **lines)
+
+
+KINDS = ("alone", "several", "page")  # of marks; the names in `Calibration`
+
+
+def kind_of(is_drawn: bool, marks: int) -> str:
+    """Which of `KINDS` the marks of a picture are, by how many are seen on it."""
+    if not is_drawn:
+        return "page"
+    return "alone" if marks < 2 else "several"
 
 
 def evidence(

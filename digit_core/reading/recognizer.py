@@ -2,7 +2,8 @@
 
 The page network says where marks are; the mark network looks at each once more, and says which are digits; the
 classifier reads each mark's own ink, cut out and normalised as MNIST's digits were; in a drawing the line network
-says how many digits stand in a line. For the model that they were calibrated with, what all say is fused.
+says how many digits stand in a line. What all say is fused. A model other than the one that they were calibrated with
+says which digit a mark is by itself; whether it is one, the others say.
 """
 
 import functools
@@ -21,7 +22,7 @@ from digit_core.models.page_format import MINUS, OTHER, POINT
 from digit_core.models.store import ModelError
 from digit_core.pictures import image_files
 from digit_core.reading import drawn_lines, layout
-from digit_core.reading.acceptance import Calibration, evidence, is_drawn
+from digit_core.reading.acceptance import Calibration, evidence, is_drawn, kind_of
 from digit_core.reading.context import context
 from digit_core.reading.cutouts import Cutouts, cut_out
 from digit_core.reading.drawn_lines import Candidate
@@ -82,8 +83,7 @@ class Recognizer:
         marks: looks at each mark once more.
         lines: reads drawn lines; without it the page network alone says what is in a drawing.
         calibration: how these are believed.
-        is_fused: whether the classifier is the one that this was fitted for; else it reads alone, and the others
-            say what is a digit.
+        fitted: the classifier that the calibration was fitted with, if that is another one.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class Recognizer:
         marks: MarkNetwork,
         lines: LineNetwork | None,
         calibration: Calibration,
-        is_fused: bool = True,
+        fitted: Network | None = None,
         name: str = "",
     ):
         self.name = name
         self.settings = page.settings
         self._network, self._page, self._look, self._lines = Network(litert), page, marks, lines
-        self._calibration, self._is_fused = calibration, is_fused
+        self._calibration, self._fitted, self._is_fused = calibration, fitted or self._network, fitted is None
 
     @classmethod
     def load(cls, name: str | None = None, settings: ReadingSettings | None = None) -> "Recognizer":
@@ -110,7 +110,7 @@ class Recognizer:
         """
         model, page = model_store.find(name), page_model.find()
         try:
-            calibration, fused_with = Calibration.from_card(page.card["calibration"]), page.card["classifier"]
+            calibration, fitted = Calibration.from_card(page.card["calibration"]), page.card["classifier"]
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f"The page network in {page.folder} is of another version: remove that folder, or train it anew."
@@ -121,9 +121,10 @@ class Recognizer:
             )
         except (ValueError, RuntimeError) as error:
             raise ModelError("The page network is damaged: its file holds no network.") from error
-        reader, is_fused = PageReader(page_network, settings), model.name == fused_with
+        reader = PageReader(page_network, settings)
         try:
-            return cls(model.litert_bytes(), reader, mark_network, line_network, calibration, is_fused, model.name)
+            other = None if model.name == fitted else _network(model_store.find(fitted).litert_bytes())
+            return cls(model.litert_bytes(), reader, mark_network, line_network, calibration, other, model.name)
         except (ValueError, RuntimeError) as error:  # the file is the one of the card, and yet no network
             raise ModelError(f"The model {model.name!r} is damaged: its file holds no network.") from error
 
@@ -167,7 +168,7 @@ class Recognizer:
             return []
         upright = np.ascontiguousarray(np.rot90(grey, page.turns))
         cut = cut_out(detections, upright)
-        probabilities, digit = self._judged(detections, cut)
+        probabilities, digit = self._judged(detections, cut, drawn)
         found = [
             Candidate(d.x, d.y, d.width, d.height, d.label, d.heat, float(own), classes, image, ink)
             for d, own, classes, image, ink in zip(detections, digit, probabilities, cut.images, cut.inks, strict=True)
@@ -175,20 +176,18 @@ class Recognizer:
         if self._lines is None or not drawn:
             return found
         lines = drawn_lines.text_lines(found, upright, self.settings)
-        weights = self._calibration.line, self._calibration.alone
+        weights = self._calibration.line, self._calibration.line_of_one
         return drawn_lines.decided(found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fused)
 
-    def _judged(self, detections: Sequence[Detection], cut: Cutouts) -> tuple[np.ndarray, np.ndarray]:
+    def _judged(self, detections: Sequence[Detection], cut: Cutouts, drawn: bool) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities of the ten digits (n, 10), and that each is a digit at all (n,)."""
         heat = np.array([mark.heat for mark in detections])
         network = np.stack([mark.probabilities for mark in detections])
-        look, own = self._looks(heat, network, cut), self.classify(cut.images)
+        look, classes = self._looks(heat, network, cut), self._fitted.run(cut.images)[0]
         around = context(detections, look[:, :OTHER].sum(1), cut.contrasts)
-        if self._is_fused:
-            seen = evidence(heat, network, own, look, around)
-            return self._calibration.fused(network, own, look), self._calibration.digit_probability(seen)
-        alone = network[:, :OTHER] / network[:, :OTHER].sum(1, keepdims=True)
-        return own, self._calibration.digit_probability(evidence(heat, network, alone, look, around))
+        fusion = self._calibration.of(kind_of(drawn, seen(detections, self.settings)))
+        digit = fusion.digit_probability(evidence(heat, network, classes, look, around))
+        return fusion.fused(network, classes, look) if self._is_fused else self.classify(cut.images), digit
 
     def _looks(self, heat: np.ndarray, network: np.ndarray, cut: Cutouts) -> np.ndarray:
         """What the mark network says, (n, 11); of marks beyond `MOST_LOOKED`, what the page network says of them."""
@@ -199,10 +198,19 @@ class Recognizer:
 
     def _marks(self, candidates: Sequence[Candidate], drawn: bool) -> list[_Mark]:
         """Every candidate that is accepted as a digit, is a sign, or is seen clearly."""
-        seen = sum(c.heat >= self.settings.seen and c.label not in SIGNS for c in candidates)
-        threshold = self._calibration.threshold(drawn, is_alone=seen < 2)
+        threshold = self._calibration.of(kind_of(drawn, seen(candidates, self.settings))).threshold
         marks = [_Mark(c, c.digit >= threshold and c.label not in SIGNS) for c in candidates]
         return [m for m in marks if m.accepted or m.is_sign or m.candidate.heat >= self.settings.seen]
+
+
+def seen(marks: Sequence[Detection | Candidate], settings: ReadingSettings) -> int:
+    """How many marks are seen clearly, signs apart."""
+    return sum(mark.heat >= settings.seen and mark.label not in SIGNS for mark in marks)
+
+
+@functools.lru_cache(maxsize=1)
+def _network(litert: bytes) -> Network:
+    return Network(litert)
 
 
 @functools.lru_cache(maxsize=2)

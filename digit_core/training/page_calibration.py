@@ -4,7 +4,7 @@ The validation part's digits and writers trained none of them. Loads no TensorFl
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -12,17 +12,19 @@ from scipy.optimize import minimize
 from digit_core.data.scenes import Mark
 from digit_core.models.calibration import fit_logistic
 from digit_core.models.page_format import OTHER
-from digit_core.reading.acceptance import Calibration, evidence, is_drawn
+from digit_core.reading.acceptance import KINDS, Calibration, Fusion, evidence, is_drawn, kind_of
 from digit_core.reading.context import context
 from digit_core.reading.cutouts import cut_out
 from digit_core.reading.drawn_lines import Candidate
 from digit_core.reading.mark_network import MarkNetwork
 from digit_core.reading.page_network import Detection
 from digit_core.reading.page_reader import PageReader
+from digit_core.reading.recognizer import seen
 
 Classifier = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
 SAME = 0.35  # intersection over union from which a detection is that mark
 NOTHING_FOUND = "The page network finds nothing at all: it needs more training."
+ARRAYS = ("heat", "network", "classifier", "mark", "context", "kind", "truth")  # of `Findings`
 INVENTED = 2  # digits refused that one digit invented is as bad as
 UNKNOWN = -2  # truth of a detection that may be a digit or not: half hidden, or too small
 
@@ -47,7 +49,7 @@ class Findings:
     Attributes:
         heat: (n,); `network` (n, 13), `classifier` (n, 10) and `mark` (n, 11) are probabilities.
         context: (n, 4), what surrounds each.
-        drawn: (n,), whether its picture was drawn on a screen.
+        kind: (n,), which of `acceptance.KINDS`.
         truth: (n,), the digit, or -1 for none.
         missed, digits: of how many digits how many were not detected at all.
     """
@@ -57,7 +59,7 @@ class Findings:
     classifier: np.ndarray
     mark: np.ndarray
     context: np.ndarray
-    drawn: np.ndarray
+    kind: np.ndarray
     truth: np.ndarray
     missed: int
     digits: int
@@ -84,11 +86,11 @@ def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: 
         missed += len(set(readable) - found)
         if not marks:
             continue
-        cut, drawn = cut_out(marks, example.picture), is_drawn(example.picture)
+        cut, kind = cut_out(marks, example.picture), kind_of(is_drawn(example.picture), seen(marks, reader.settings))
         looks, classes = look(cut.views), classify(cut.images)
         around = context(marks, looks[:, :OTHER].sum(1), cut.contrasts)
         rows += [
-            (mark.heat, mark.probabilities, *own, drawn, value)
+            (mark.heat, mark.probabilities, *own, kind, value)
             for mark, value, *own in zip(marks, truth, classes, looks, around, strict=True)
             if value != UNKNOWN and mark.label <= OTHER  # points and minus signs are read by a rule of their own
         ]
@@ -97,31 +99,22 @@ def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: 
     return Findings(*(np.array(column) for column in zip(*rows, strict=True)), missed, digits)
 
 
-def fit(pages: Findings, drawings: Findings) -> Calibration:
-    """The weights under which what is on pages and drawings is likeliest, and the threshold of pages.
+def fit(findings: Findings) -> Calibration:
+    """The weights under which what was found is likeliest, for each kind of mark; and the threshold of pages."""
+    fusions = {kind: _fusion(_of_kind(findings, kind)) for kind in KINDS}
+    return Calibration(**fusions)
 
-    Args:
-        pages: of every kind, many of them hard to read.
-        drawings: one mark each, as visitors draw it.
-    """
-    both = _joined(pages, drawings)
-    is_digit = both.truth >= 0
-    exponents = _fit_fusion(both, is_digit)
-    weights = np.full(len(is_digit), 1 / len(is_digit))
-    acceptance = tuple(fit_logistic(both.evidence, is_digit, weights))
-    calibration = Calibration(*exponents, acceptance)
-    if len(np.unique(drawings.truth[drawings.truth >= 0])) < 10 or is_digit.all():
+
+def _fusion(findings: Findings) -> Fusion:
+    is_digit = findings.truth >= 0
+    if len(np.unique(findings.truth[is_digit])) < 10 or is_digit.all():
         raise CalibrationError("The page network does not find all ten digits and other marks: it needs more training.")
-    return Calibration(*exponents, acceptance, page_threshold=_page_threshold(pages, calibration))
-
-
-def _page_threshold(pages: Findings, calibration: Calibration) -> float:
-    """The probability at which least goes wrong on the photographed validation pages.
-
-    An invented digit spoils a number that a "?" would only leave open; a page holds much that is no number.
-    """
-    seen = ~pages.drawn
-    return best_threshold(calibration.digit_probability(pages.evidence)[seen], pages.truth[seen] >= 0, INVENTED)
+    weights = np.full(len(is_digit), 1 / len(is_digit))
+    acceptance = tuple(fit_logistic(findings.evidence, is_digit, weights))
+    fusion = Fusion(*_fit_exponents(findings, is_digit), acceptance)
+    # An invented digit spoils a number that a "?" would only leave open; a page holds much that is no number.
+    threshold = best_threshold(fusion.digit_probability(findings.evidence), is_digit, INVENTED)
+    return replace(fusion, threshold=threshold)
 
 
 def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: float = 1.0) -> float:
@@ -135,20 +128,24 @@ def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: floa
     return round(float(candidates[int(np.argmin(wrong))]), 2)
 
 
-def _joined(a: Findings, b: Findings) -> Findings:
-    names = ("heat", "network", "classifier", "mark", "context", "drawn", "truth")
-    arrays = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in names)
+def joined(a: Findings, b: Findings) -> Findings:
+    """Both."""
+    arrays = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in ARRAYS)
     return Findings(*arrays, a.missed + b.missed, a.digits + b.digits)
 
 
-def _fit_fusion(findings: Findings, is_digit: np.ndarray) -> tuple[float, float, float]:
+def _of_kind(findings: Findings, kind: str) -> Findings:
+    return replace(findings, **{name: getattr(findings, name)[findings.kind == kind] for name in ARRAYS})
+
+
+def _fit_exponents(findings: Findings, is_digit: np.ndarray) -> tuple[float, float, float]:
     """Exponents of the networks' probabilities with the lowest cross-entropy; none is below 0."""
     truth = findings.truth[is_digit]
     rows = np.arange(len(truth))
 
     def cross_entropy(exponents: np.ndarray) -> float:
-        calibration = Calibration(*np.maximum(exponents, 0))
-        fused = calibration.fused(*(own[is_digit] for own in (findings.network, findings.classifier, findings.mark)))
+        fusion = Fusion(*np.maximum(exponents, 0))
+        fused = fusion.fused(*(own[is_digit] for own in (findings.network, findings.classifier, findings.mark)))
         return float(-np.log(np.maximum(fused[rows, truth], 1e-9)).mean())
 
     found = minimize(cross_entropy, (0.4, 0.3, 0.3), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
@@ -183,10 +180,11 @@ def overlap(detection: Detection | Candidate, mark: Mark) -> float:
 def figures(findings: Findings, calibration: Calibration) -> dict[str, float]:
     """What is reached on pages: the number of "digits", of these the fractions that are "found" and "right", and of
     everything else that was detected the fraction "refused"."""
-    value = calibration.fused(findings.network, findings.classifier, findings.mark).argmax(1)
-    probability = calibration.digit_probability(findings.evidence)
-    drawn, seen = (calibration.threshold(is_drawn, is_alone=False) for is_drawn in (True, False))
-    accepted = probability >= np.where(findings.drawn, drawn, seen)
+    value, accepted = np.zeros(len(findings.truth), int), np.zeros(len(findings.truth), bool)
+    for kind in KINDS:
+        some, fusion, own = findings.kind == kind, calibration.of(kind), _of_kind(findings, kind)
+        value[some] = fusion.fused(own.network, own.classifier, own.mark).argmax(1)
+        accepted[some] = fusion.digit_probability(own.evidence) >= fusion.threshold
     is_digit = findings.truth >= 0
     right = accepted & (value == findings.truth)
     figures = {
