@@ -193,3 +193,17 @@ def test_a_rerun_with_the_address_from_before_changes_nothing(monkeypatch):
     app.slider(key="inside_turn").set_value(5.0).run()
     assert np.array_equal(_digit(app), digit)
     assert app.select_slider(key="inside_layer").value == "c3"
+
+
+def test_a_slider_that_moves_is_believed_and_not_the_address_that_comes_with_it(monkeypatch):
+    monkeypatch.setattr(address, "LAG", 0.0)  # however long ago that address was replaced
+    app = _open()
+    for turn in (4.0, 9.0):
+        app.slider(key="inside_turn").set_value(turn).run()
+    app.query_params["edit"] = "turn_4"
+    app.slider(key="inside_turn").set_value(12.0).run()
+    assert app.slider(key="inside_turn").value == 12
+    assert app.query_params["edit"] == "turn_12"
+    app.query_params["edit"] = "turn_4"  # the browser went back
+    app.run()
+    assert app.slider(key="inside_turn").value == 4

@@ -139,7 +139,8 @@ def edit() -> Edit:
     """The changes as the sliders stand; the address says where they begin."""
     found = {}
     begun = _edit_of(address.text("edit"))
-    if address.went_back("edit", address.LAG):
+    is_moved = _sliders() != st.session_state.get("inside_sliders", _sliders())  # with it may come an older address
+    if address.went_back("edit", address.LAG) and not is_moved:
         st.session_state.update({_key(name): getattr(begun, name) for name in LIMITS})
     for place, (name, (least, most, step)) in enumerate(LIMITS.items()):
         st.session_state.setdefault(_key(name), getattr(begun, name))
@@ -152,7 +153,13 @@ def edit() -> Edit:
         found[name] = row[place % 2].slider(label, least, most, step=step, format=form, key=_key(name))
     changed = Edit(**found)
     address.put(edit=_text_of(changed) or None)
+    st.session_state["inside_sliders"] = _sliders()
     return changed
+
+
+def _sliders() -> dict[str, float | None]:
+    """Where the sliders stand."""
+    return {name: st.session_state.get(_key(name)) for name in LIMITS}
 
 
 SLIDERS = {  # what each is called, and how its number is written

@@ -109,7 +109,8 @@ def _summary(model: StoredModel) -> str:
 
 
 def _files(model: StoredModel) -> None:
-    """Downloads: what is there at once, other formats when they are made."""
+    """Downloads: what is there at once, other formats when they are made. (They are read before the click: what is
+    made at a click, Streamlit drops after two runs of whatever session.)"""
     with st.container(horizontal=True, gap="small"):
         for file, label, name in (
             (model.litert_file, "LiteRT", f"{model.name}.tflite"),
@@ -117,7 +118,7 @@ def _files(model: StoredModel) -> None:
         ):
             if label == "Keras" and not model.has_keras:
                 continue
-            st.download_button(label, lambda file=file: file.read_bytes(), name, icon=":material/download:",
+            st.download_button(label, file.read_bytes(), name, icon=":material/download:",
                                key=f"get_{label}_{model.name}", on_click="ignore")  # fmt: skip
     if visitor.who() is None and model.has_keras:  # an export takes a processor for some seconds
         busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
@@ -134,7 +135,7 @@ def _exports(model: StoredModel, was_busy: bool) -> None:
             called, ending = model_export.FORMATS[form]
             file, key = model_export.file_of(model, form), f"export_{form}_{model.name}"
             if file.is_file():
-                st.download_button(called, lambda file=file: file.read_bytes(), f"{model.name}{ending}", key=key,
+                st.download_button(called, file.read_bytes(), f"{model.name}{ending}", key=key,
                                    icon=":material/download:", on_click="ignore")  # fmt: skip
             elif model_export.is_running(model, form):
                 st.button(f"Exporting {called} ...", key=key, icon=":material/hourglass:", disabled=True)

@@ -203,7 +203,7 @@ def _misread(run: Run) -> None:
 
 
 def _download(path, label: str, name: str) -> None:
-    st.download_button(label, lambda: path.read_bytes(), name, icon=":material/download:", key=f"train_{label}",
+    st.download_button(label, path.read_bytes(), name, icon=":material/download:", key=f"train_{label}",
                        on_click="ignore")  # fmt: skip
 
 
