@@ -4,6 +4,7 @@ An interpreter is not thread-safe, so idle ones wait in a pool, and a thread tha
 makes one (a millisecond).
 """
 
+import math
 import threading
 from collections import OrderedDict
 
@@ -38,11 +39,12 @@ class Interpreters:
         content: the file.
         threads: of each call.
         most: how many are kept.
-        largest: values of an input from which its interpreter is not kept: it holds much memory.
+        room: values of the inputs of all that are kept, since each holds memory in proportion (130 bytes a pixel of
+            the page network's).
     """
 
-    def __init__(self, content: bytes, threads: int = 1, most: int = 4, largest: int = 1_000_000):
-        self._content, self._threads, self._most, self._largest = content, threads, most, largest
+    def __init__(self, content: bytes, threads: int = 1, most: int = 4, room: int = 1_000_000):
+        self._content, self._threads, self._most, self._room = content, threads, most, room
         self._idle: OrderedDict[tuple[int, ...], list] = OrderedDict()
         self._lock = threading.Lock()
         self._new()  # a file that is no network is told now
@@ -76,13 +78,18 @@ class Interpreters:
         return interpreter
 
     def _give_back(self, batch: np.ndarray, interpreter) -> None:
-        if batch.size > self._largest:
+        if batch.size > self._room:  # it would drive out all others
             return
         with self._lock:
             self._idle.setdefault(batch.shape, []).append(interpreter)
             self._idle.move_to_end(batch.shape)
-            while sum(map(len, self._idle.values())) > self._most:
+            while not self._fits():
                 shape, others = next(iter(self._idle.items()))  # the one not used for longest
                 others.pop()
                 if not others:
                     del self._idle[shape]
+
+    def _fits(self) -> bool:
+        idle = {shape: len(interpreters) for shape, interpreters in self._idle.items()}
+        values = sum(count * math.prod(shape) for shape, count in idle.items())
+        return sum(idle.values()) <= self._most and values <= self._room

@@ -22,7 +22,7 @@ from digit_core.models.page_format import (
 from digit_core.reading.pyramid import Box, Level
 
 KEPT = 10  # interpreters, each for one shape of input
-LARGEST_KEPT = 300_000  # pixels of such a shape; larger ones take much memory, and come up seldom
+ROOM = 300_000  # pixels of all these shapes: bounds memory
 EDGE = 1.5  # how fast trust in detections falls that are smaller or larger than a level's marks
 
 
@@ -89,7 +89,7 @@ class PageNetwork:
     """Runs the page network; safe to share between threads."""
 
     def __init__(self, content: bytes, threads: int = 2):
-        self._interpreters = Interpreters(content, threads, KEPT, LARGEST_KEPT)
+        self._interpreters = Interpreters(content, threads, KEPT, ROOM)
 
     def detect(self, level: Level, box: Box, least_heat: float) -> list[Detection]:
         """The marks in a part of a level whose heat is at least that."""
