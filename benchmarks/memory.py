@@ -1,11 +1,12 @@
 """What the serving process weighs after an hour of one visitor, in some minutes: `python benchmarks/memory.py`.
 
 Sixty uploads, six of them of 12 megapixels; four models evaluated; four trainings watched. Prints resident memory
-after each part. Needs requirements-dev.txt and a Chromium.
+ten seconds after each part. Needs requirements-dev.txt and a Chromium.
 """
 
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,7 @@ def main() -> None:
         page = browser.new_page()
         for part in (open_page, upload, evaluate, train):
             for what in part(page, server.url, Path(folder)):
+                time.sleep(10)  # what was freed goes back to the system every few seconds
                 print(f"| {what} | {process.memory_info().rss / 1e6:.0f} |", flush=True)
 
 

@@ -119,6 +119,7 @@ def show() -> None:
             st.page_link(other)
     page.run()
     resources.settle(page.title)
+    resources.keep_memory_small()
 
 
 def _title() -> str:

@@ -69,8 +69,6 @@ def _suspects(which: str, version: int, model: str | None, files: str) -> Found:
     found = label_errors.suspects(probabilities, digits.labels.astype(int))
     shown = [(suspect, digits.images[suspect.place].copy()) for suspect in found[:MOST]]
     count = len(digits)
-    del digits
-    resources.release()
     return Found(count, len(found), shown)
 
 

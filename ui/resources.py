@@ -2,9 +2,12 @@
 
 import contextlib
 import ctypes
+import functools
 import gc
 import hashlib
 import logging
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,6 +39,7 @@ MOST_MEASURED = 16_000_000  # bytes of evaluations that are held in memory
 MOST_DRAWN = 8_000_000  # bytes of readings of drawings, likewise
 MOST_EXPLAINED = 8_000_000  # bytes of what was found out about digits, likewise
 MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewise
+RELEASED_EVERY = 5  # seconds
 
 
 @st.cache_resource(show_spinner=False)
@@ -48,10 +52,21 @@ def settle(page: str) -> None:
     gc.freeze()
 
 
-def release() -> None:
-    """Give the memory of large arrays back to the system; glibc keeps what was freed."""
+@functools.cache
+def keep_memory_small() -> None:
+    """Call when a page has run: from then on, memory that was freed goes back to the system every few seconds.
+
+    glibc keeps what was freed, and after large pictures and data sets that is most of what the server holds.
+    """
+    threading.Thread(target=_release, name="release", daemon=True).start()
+
+
+def _release() -> None:
     with contextlib.suppress(OSError, AttributeError):  # other C libraries
-        ctypes.CDLL(None).malloc_trim(0)
+        trim = ctypes.CDLL(None).malloc_trim
+        while True:
+            trim(0)
+            time.sleep(RELEASED_EVERY)
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)
@@ -127,8 +142,6 @@ def _some_digits(data: str) -> Split:
     except DatasetError:  # it was at hand a moment ago, or is damaged; training will say so
         log.warning("%s cannot be shown", data, exc_info=True)
         return datasets.load("builtin").train.one_of_each()
-    finally:
-        release()
 
 
 def outline(architecture: str) -> list[dict]:
@@ -200,10 +213,7 @@ def _explained() -> Bounded:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _test_digits(data: str, trained_on: str | None) -> Split:
     _, split = datasets.load_test(data, trained_on=trained_on)
-    digits = Split(split.images.copy(), split.labels.copy())  # without the training part behind it
-    del split
-    release()
-    return digits
+    return Split(split.images.copy(), split.labels.copy())  # without the training part behind it
 
 
 def test_digits(data: str, model: str) -> Split:
@@ -228,12 +238,7 @@ def uploads_read() -> Bounded:
 
 
 def _remembered(key: str, measure: Callable[[], Any]) -> Any:
-    def make() -> Any:
-        found = measure()
-        release()
-        return found
-
-    return _measured().get_or_make(key, make)
+    return _measured().get_or_make(key, measure)
 
 
 def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:

@@ -158,8 +158,6 @@ def _summary(file) -> Summary:
     except Exception:  # one bad file never costs another
         log.warning("%s cannot be read", file.name, exc_info=True)
         return Summary(error="This picture cannot be read.")
-    finally:
-        resources.release()
     least = min((digit.confidence for digit in reading.digits), default=None)
     is_said = len(reading.digits) == 1 or any(digit.trusted for digit in reading.digits)
     text, sentence = (reading.text, wording.sentence(reading)) if is_said else ("", NOTHING)
