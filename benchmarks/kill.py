@@ -29,9 +29,9 @@ from digit_core.runs import store as runs
 from digit_core.training.settings import TrainingSettings
 
 KILLS = 20
-LONGEST = 20.0  # seconds to the next kill
+LONGEST = 12.0  # seconds to the next kill
 PATIENCE = 600.0  # seconds that a run may take to its end
-SETTINGS = TrainingSettings(architecture="simple_cnn", data="builtin", epochs=60, batch_size=8)
+SETTINGS = TrainingSettings(architecture="simple_cnn", data="builtin", epochs=120, batch_size=8)
 
 
 def main() -> None:
