@@ -38,7 +38,7 @@ def main() -> None:
     rng = np.random.default_rng(int(sys.argv[1]) if len(sys.argv) > 1 else None)
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
-        os.environ["DIGIT_HOME"] = str(folder / "home")
+        os.environ |= {"DIGIT_HOME": str(folder / "home"), "DIGIT_MOST_EPOCHS": str(SETTINGS.epochs)}
         undisturbed = _trained(runs.start(SETTINGS, "undisturbed"))
         picture = folder / "seven.png"
         picture.write_bytes(pictures.png(draw(placed(DIGITS[7], 100, 60, 250))))
