@@ -188,6 +188,8 @@ def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path, monkeypatc
     [row] = [row for row in _objects(capsys) if row["name"] == "mine"]
     assert row["litert"] == str(tmp_path / "models" / "mine" / "model.tflite")
     assert row["default"] is False
+    files = {file.name for file in (tmp_path / "models" / "mine").iterdir()}
+    assert files == {"model.keras", "model.tflite", "card.json"}
     assert not (tmp_path / "checkpoints" / "mine.npz").exists()
     assert cli.main(command[3:]) == 1
     assert "There is already a model called 'mine'" in capsys.readouterr().err

@@ -133,7 +133,7 @@ def everything_at_once(tmp_path_factory):
 
     few, data = datasets.load("builtin").train, tmp_path_factory.mktemp("few") / "few.npz"
     np.savez(data, x_train=few.images[:500], y_train=few.labels[:500])
-    common = {"averaging": 0.9, "label_smoothing": 0.05, "warmup": 1}
+    common = {"dropout": 0.2, "averaging": 0.9, "label_smoothing": 0.05, "warmup": 1}
     return TrainingSettings(architecture="resnet", data=str(data), epochs=3, batch_size=32, **common)
 
 

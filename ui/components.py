@@ -1,9 +1,11 @@
 """Widgets that more than one place shows: the reading of a picture, in its parts."""
 
 import html
+import logging
 import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +15,8 @@ from digit_core import Digit, Reading
 from digit_core.pictures import image_files, normalization
 from digit_core.reading import overlay, wording
 from ui import bars, boxes, state
+
+log = logging.getLogger(__name__)
 
 LONG = 7  # characters from which the answer is set smaller
 BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
@@ -77,6 +81,19 @@ def acts(text: str, sentence: str, drawing: str | None = None) -> None:
             "Save as a picture</button>"
         )
     st.html(f'<div class="ink-acts">{"".join(buttons)}</div>')
+
+
+def download(label: str, file: Path, name: str, key: str) -> None:
+    """A button that hands a file over; none where the file has just been deleted.
+
+    It is read before the click: what is made at a click, Streamlit drops after two runs of whatever session.
+    """
+    try:
+        content = file.read_bytes()
+    except OSError:
+        log.info("%s is gone", file, exc_info=True)
+        return
+    st.download_button(label, content, name, icon=":material/download:", key=key, on_click="ignore")
 
 
 def send() -> None:

@@ -109,8 +109,7 @@ def _summary(model: StoredModel) -> str:
 
 
 def _files(model: StoredModel) -> None:
-    """Downloads: what is there at once, other formats when they are made. (They are read before the click: what is
-    made at a click, Streamlit drops after two runs of whatever session.)"""
+    """Downloads: what is there at once, other formats when they are made."""
     with st.container(horizontal=True, gap="small"):
         for file, label, name in (
             (model.litert_file, "LiteRT", f"{model.name}.tflite"),
@@ -118,8 +117,7 @@ def _files(model: StoredModel) -> None:
         ):
             if label == "Keras" and not model.has_keras:
                 continue
-            st.download_button(label, file.read_bytes(), name, icon=":material/download:",
-                               key=f"get_{label}_{model.name}", on_click="ignore")  # fmt: skip
+            components.download(label, file, name, f"get_{label}_{model.name}")
     if visitor.who() is None and model.has_keras:  # an export takes a processor for some seconds
         busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
         st.fragment(run_every=1 if busy else None)(_exports)(model, busy)
@@ -135,8 +133,7 @@ def _exports(model: StoredModel, was_busy: bool) -> None:
             called, ending = model_export.FORMATS[form]
             file, key = model_export.file_of(model, form), f"export_{form}_{model.name}"
             if file.is_file():
-                st.download_button(called, file.read_bytes(), f"{model.name}{ending}", key=key,
-                                   icon=":material/download:", on_click="ignore")  # fmt: skip
+                components.download(called, file, f"{model.name}{ending}", key)
             elif model_export.is_running(model, form):
                 st.button(f"Exporting {called} ...", key=key, icon=":material/hourglass:", disabled=True)
             elif st.button(f"Export {called}", key=key, icon=":material/upload_file:", disabled=model_export.is_busy()):

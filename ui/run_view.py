@@ -182,8 +182,8 @@ def _reached(run: Run) -> None:
                 _use(run, "predict" if pressed else "evaluate" if looked else "inside")
     with st.container(horizontal=True, gap="small"):
         if model:
-            _download(model.folder / "model.keras", "Keras", f"{run.model_name}.keras")
-            _download(model.litert_file, "LiteRT", f"{run.model_name}.tflite")
+            components.download("Keras", model.folder / "model.keras", f"{run.model_name}.keras", "train_Keras")
+            components.download("LiteRT", model.litert_file, f"{run.model_name}.tflite", "train_LiteRT")
         st.download_button(
             "Log as CSV", _csv(run), f"{run.model_name}.csv", "text/csv", icon=":material/download:",
             key="train_csv", on_click="ignore",
@@ -200,11 +200,6 @@ def _misread(run: Run) -> None:
         config={"displayModeBar": False},
         alt=charts.confusion_text(counts),
     )
-
-
-def _download(path, label: str, name: str) -> None:
-    st.download_button(label, path.read_bytes(), name, icon=":material/download:", key=f"train_{label}",
-                       on_click="ignore")  # fmt: skip
 
 
 def _use(run: Run, page: str) -> None:

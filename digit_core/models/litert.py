@@ -39,8 +39,7 @@ class Interpreters:
         content: the file.
         threads: of each call.
         most: how many are kept.
-        room: values of the inputs of all that are kept, since each holds memory in proportion (130 bytes a pixel of
-            the page network's).
+        room: values of the inputs of all that are kept: what each holds grows with its input.
     """
 
     def __init__(self, content: bytes, threads: int = 1, most: int = 4, room: int = 1_000_000):
@@ -90,6 +89,7 @@ class Interpreters:
                     del self._idle[shape]
 
     def _fits(self) -> bool:
+        """Whether no more is kept than may be."""
         idle = {shape: len(interpreters) for shape, interpreters in self._idle.items()}
         values = sum(count * math.prod(shape) for shape, count in idle.items())
         return sum(idle.values()) <= self._most and values <= self._room

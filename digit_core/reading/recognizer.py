@@ -99,7 +99,12 @@ class Recognizer:
         self.name = name
         self.settings = page.settings
         self._network, self._page, self._look, self._lines = Network(litert), page, marks, lines
-        self._calibration, self._fitted, self._is_fused = calibration, fitted or self._network, fitted is None
+        self._calibration, self._fitted = calibration, fitted or self._network
+
+    @property
+    def _is_fitted(self) -> bool:
+        """Whether the calibration was fitted with the classifier that reads."""
+        return self._fitted is self._network
 
     @classmethod
     def load(cls, name: str | None = None, settings: ReadingSettings | None = None) -> "Recognizer":
@@ -177,7 +182,9 @@ class Recognizer:
             return found
         lines = drawn_lines.text_lines(found, upright, self.settings)
         weights = self._calibration.line, self._calibration.line_of_one
-        return drawn_lines.decided(found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fused)
+        return drawn_lines.decided(
+            found, lines, self._lines, *weights, self.classify, keeps_classes=not self._is_fitted
+        )
 
     def _judged(self, detections: Sequence[Detection], cut: Cutouts, drawn: bool) -> tuple[np.ndarray, np.ndarray]:
         """Probabilities of the ten digits (n, 10), and that each is a digit at all (n,)."""
@@ -187,7 +194,7 @@ class Recognizer:
         around = context(detections, look[:, :OTHER].sum(1), cut.contrasts)
         fusion = self._calibration.of(kind_of(drawn, seen(detections, self.settings)))
         digit = fusion.digit_probability(evidence(heat, network, classes, look, around))
-        return fusion.fused(network, classes, look) if self._is_fused else self.classify(cut.images), digit
+        return fusion.fused(network, classes, look) if self._is_fitted else self.classify(cut.images), digit
 
     def _looks(self, heat: np.ndarray, network: np.ndarray, cut: Cutouts) -> np.ndarray:
         """What the mark network says, (n, 11); of marks beyond `MOST_LOOKED`, what the page network says of them."""

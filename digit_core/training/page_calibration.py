@@ -100,9 +100,9 @@ def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: 
 
 
 def fit(findings: Findings) -> Calibration:
-    """The weights under which what was found is likeliest, for each kind of mark; and the threshold of pages."""
-    fusions = {kind: _fusion(_of_kind(findings, kind)) for kind in KINDS}
-    return Calibration(**fusions)
+    """The weights under which what was found is likeliest, for each kind of mark, and thresholds. Those of drawn marks
+    hold until the line network has its say: `drawing_calibration` chooses them again."""
+    return Calibration(**{kind: _fusion(_of_kind(findings, kind)) for kind in KINDS})
 
 
 def _fusion(findings: Findings) -> Fusion:
@@ -129,7 +129,7 @@ def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: floa
 
 
 def joined(a: Findings, b: Findings) -> Findings:
-    """Both."""
+    """The detections of both."""
     arrays = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in ARRAYS)
     return Findings(*arrays, a.missed + b.missed, a.digits + b.digits)
 
