@@ -1,11 +1,16 @@
-"""What a link to the app shows in messengers and search engines; how much a visitor may upload."""
+"""What a link to the app shows in messengers and search engines; how much a visitor may upload; how the server ends."""
 
 import asyncio
 import io
 import re
+import socket
+import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
+import streamlit
+from browser import serving
 from PIL import Image
 
 from ui import server as link
@@ -131,3 +136,18 @@ def test_the_running_app_sends_title_and_picture(server):
     with urllib.request.urlopen(address) as answer:
         assert answer.headers["Content-Type"] == "image/png"
         assert Image.open(io.BytesIO(answer.read())).size == link.SIZE
+
+
+@pytest.mark.slow
+def test_the_server_ends_though_a_browser_has_stopped_reading(tmp_path):
+    files = (Path(streamlit.__file__).parent / "static/static/js").glob("*.js")
+    largest = max(files, key=lambda path: path.stat().st_size)  # more than the system sends ahead
+    with serving(tmp_path) as server, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(f"GET /static/js/{largest.name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert client.recv(12) == b"HTTP/1.1 200"
+        server.process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the answer to be fetched ...
+            server.process.wait(link.GRACE / 2)
+        server.process.wait(3 * link.GRACE)  # ... but not for ever

@@ -1,13 +1,18 @@
-"""What is added to Streamlit's server: what a link to a page shows elsewhere, and a limit on a visitor's uploads.
+"""What is added to Streamlit's server: what a link to a page shows elsewhere, a limit on a visitor's uploads, and an
+end to its shutdown.
 
 Streamlit sends every visitor the same bare page and fills it by a script. `LinkPreview` writes a title, a description
 and the address of a picture into it (Open Graph, https://ogp.me), for messengers and search engines, which run none.
 """
 
+import contextlib
 import html
 import logging
 import re
+import signal
+import threading
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -28,6 +33,7 @@ DESCRIPTIONS = {
     "inside": "Follow a digit through every layer of a network, and see why it answered so.",
     "models": "Every network with its card: accuracy, size, speed, and how it was trained.",
 }
+GRACE = 5  # seconds that answers under way have when the server ends
 MOST_HELD = 200_000_000  # bytes of a visitor's uploads, which Streamlit keeps in memory until the visitor leaves
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 PLACE = b"<title>Streamlit</title>"
@@ -125,7 +131,31 @@ def held(session: str) -> int:
     return sum(len(file.data) for file in list(files.values()))
 
 
+@contextlib.asynccontextmanager
+async def _ends(app) -> AsyncIterator[None]:
+    """The server ends `GRACE` seconds after SIGTERM or SIGINT.
+
+    uvicorn waits for every answer to be fetched, for ever if a browser has stopped reading; a second SIGINT makes it
+    wait no longer.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _then_at_once(signal.getsignal(number)))
+    yield
+
+
+def _then_at_once(handler):
+    def handle(number, frame) -> None:
+        timer = threading.Timer(GRACE, signal.raise_signal, [signal.SIGINT])
+        timer.daemon = True
+        timer.start()
+        handler(number, frame)
+
+    return handle
+
+
 ADDITIONS = {  # to `st.App`
+    "lifespan": _ends,
     "middleware": [Middleware(LinkPreview), Middleware(BoundedUploads)],
     "routes": [Route("/preview.png", _picture)],
 }

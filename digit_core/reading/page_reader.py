@@ -5,6 +5,7 @@ page reads as digits, it is turned, and read the way it reads best.
 """
 
 import functools
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,11 +51,15 @@ class PageReader:
 
     def read(self, grey: np.ndarray) -> Page:
         """The marks of a picture, uint8 (height, width), any polarity."""
+        started = time.thread_time()
         upright = Page(self.marks(grey), 0, grey.shape)
         count = len(upright.marks)
         if not self.settings.fewest <= count <= self.settings.most or self._reads_well(upright.marks):
             return upright
-        turned = [self._turned(grey, turns) for turns in (1, 2, 3)]
+        turned = [self._turned(grey, 1)]
+        for turns in (2, 3):
+            if time.thread_time() - started < self.settings.turning:
+                turned.append(self._turned(grey, turns))
         best = max(turned, key=lambda page: _digits(page.marks))
         is_better = _digits(best.marks) > self.settings.gain * _digits(upright.marks) + 1
         return best if is_better and self._reads_well(best.marks) else upright
