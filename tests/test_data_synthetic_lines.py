@@ -1,9 +1,11 @@
 """Made-up lines hold what their labels say, and come again from the same seed."""
 
+import itertools
+
 import numpy as np
 import pytest
 
-from digit_core.data import datasets, fonts
+from digit_core.data import datasets, fonts, synthetic_lines
 from digit_core.data.marks import Sources
 from digit_core.data.synthetic_lines import SyntheticLines
 from digit_core.models.line_format import BLOCK, HEIGHT, MARGIN, OTHER, WIDEST, prepare
@@ -46,6 +48,29 @@ def test_drawings_are_dark_on_white():
     assert labels
     assert (picture[0] == 255).all()
     assert picture.min() < 60
+
+
+def test_words_are_no_digits_whatever_their_letters_look_like(monkeypatch):
+    monkeypatch.setattr(synthetic_lines, "TEXTS", 1.0)
+    source = lines(4)
+    for _ in range(20):
+        picture, labels = source.line()
+        assert 3 <= len(labels) <= 8
+        assert set(labels) == {OTHER}
+        assert picture.shape[1] > HEIGHT
+
+
+def test_slashes_stand_between_digits_and_are_none(monkeypatch):
+    monkeypatch.setattr(synthetic_lines, "TEXTS", 0.0)
+    monkeypatch.setattr(synthetic_lines, "SLASHES", 1.0)
+    monkeypatch.setattr(synthetic_lines, "SO_MANY", (1.0, 0.0, 0.0, 0.0))
+    source = lines(4)
+    made = [labels for _, labels in (source.line() for _ in range(60))]
+    assert any(OTHER in labels for labels in made)
+    for labels in made:
+        assert len(labels) <= 8
+        assert labels[0] != OTHER  # it follows a digit
+        assert (OTHER, OTHER) not in itertools.pairwise(labels)
 
 
 def test_a_line_is_brought_to_one_height():

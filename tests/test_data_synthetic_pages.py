@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from digit_core.data import datasets, doodles, fonts, marks
-from digit_core.data.composition import KINDS, WORDS, Composer
+from digit_core.data import datasets, doodles, fonts, marks, words
+from digit_core.data.composition import KINDS, Composer
 from digit_core.data.marks import Hand, Sources
 from digit_core.data.page_targets import ROWS, contrast_of, hidden_fraction, targets
 from digit_core.data.photography import Camera
@@ -202,7 +202,7 @@ def test_a_camera_keeps_ink_visible():
 
 
 def test_words_are_english():
-    assert {"the", "and"} <= set(WORDS)
+    assert {"the", "and"} <= set(words.WORDS)
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pydoc_data import topics
 
 import cv2
 import numpy as np
 
-from digit_core.data import marks, printed_lines
+from digit_core.data import marks, printed_lines, words
 from digit_core.data.fonts import EM, SCRIPTS
 from digit_core.data.marks import INKED, Hand, Sources
 from digit_core.data.scenes import TILE, Scene
 from digit_core.models.page_format import MINUS, NATIVE, OTHER, POINT
-
-WORDS = sorted({word for text in topics.topics.values() for word in text.split() if word.isalpha() and len(word) < 14})
 
 
 class Composer:
@@ -147,12 +144,11 @@ class Composer:
             mask = marks.minus(height, hand, rng)
             scene.put(mask, x + mask.shape[1] / 2 + 0.1 * height, y + height * rng.normal(0, 0.08), MINUS, height)
             return x + mask.shape[1] + height * rng.uniform(0.15, 0.4)
-        letter = self.sources.fonts[rng.integers(len(self.sources.fonts))].letter(
-            str(rng.choice(list("%+=:()/\u00d7")))
-        )
+        sign = str(rng.choice(list("%+=:()/\u00d7")))
+        letter = self.sources.fonts[rng.integers(len(self.sources.fonts))].letter(sign)
         if letter is None:
             return x
-        mask = marks.from_letter(letter.ink, height, hand, rng)
+        mask = marks.slash(height, hand, rng) if sign == "/" else marks.from_letter(letter.ink, height, hand, rng)
         scene.put(mask, x + mask.shape[1] / 2, y, OTHER, height)
         return x + mask.shape[1] + 0.1 * height
 
@@ -206,26 +202,11 @@ class Composer:
 
     def _word(self, scene: Scene, font, script: str, x: float, y: float, scale: float, grow: float, slant: float,
               height: float) -> float:  # fmt: skip
-        """Letters joined as the font joins them, their line's ascender at y; returns the word's end."""
-        for character in self._characters(script):
-            letter = font.letter(character)
-            if letter is None:
-                continue
-            ink = marks.grown(letter.ink, grow)
-            more = (ink.shape[0] - letter.ink.shape[0]) // 2
-            turned = np.array([[scale, -slant * scale], [0, scale]])
-            tall, wide = ink.shape
-            corners = turned @ np.array([[0, wide, 0, wide], [0, 0, tall, tall]], float)
-            low, high = corners.min(1), corners.max(1)
-            source = cv2.GaussianBlur(ink, (0, 0), 0.4 / scale) if scale < 0.6 else ink
-            size = tuple(int(side) + 2 for side in high - low)
-            mask = cv2.warpAffine(source, np.hstack([turned, -low[:, np.newaxis]]), size, flags=cv2.INTER_LINEAR)
-            if mask.size:
-                middle_x = x + (letter.left - more + wide / 2) * scale
-                middle_y = y + (letter.top - more + tall / 2) * scale
-                scene.put(mask, middle_x, middle_y, OTHER, max(mask.shape[0], 0.75 * height))
-            x += letter.advance * scale
-        return x
+        """A word, its line's ascender at y; returns the word's end."""
+        letters, wide = words.placed(self._characters(script), font, scale, grow, slant)
+        for letter in letters:
+            scene.put(letter.mask, x + letter.x, y + letter.y, OTHER, max(letter.mask.shape[0], 0.75 * height))
+        return x + wide
 
     def _characters(self, script: str) -> Sequence[str]:
         rng = self.rng
@@ -233,10 +214,7 @@ class Composer:
             mixed = ("kana", "kana", "han") if script in ("kana", "han") and rng.random() < 0.5 else (script,)
             ranges = [SCRIPTS[mixed[rng.integers(len(mixed))]] for _ in range(int(rng.integers(1, 9)))]
             return [chr(rng.integers(first, last + 1)) for first, last in ranges]
-        word = WORDS[rng.integers(len(WORDS))]
-        case = rng.random()
-        word = word.lower() if case < 0.5 else word.capitalize() if case < 0.75 else word.upper()
-        return word if len(word) > 2 else word + "the"
+        return words.word(rng)
 
     def _table(self, scene: Scene, height: float, hand: Hand) -> None:
         """Numbers of a few digits in the cells of a table or on squared paper; cells may be empty. Some tables lie

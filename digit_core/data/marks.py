@@ -121,6 +121,14 @@ def point(height: float, hand: Hand, rng: np.random.Generator) -> np.ndarray:
     return _drawn([np.array([[0, 0], [0.1 * length, 0.5 * length], [-rng.uniform(0, 0.5) * length, length]])], hand.pen)
 
 
+def slash(height: float, hand: Hand, rng: np.random.Generator) -> np.ndarray:
+    """A slash between digits of that height: it leans more than they do, and mostly stands out above or below."""
+    tall = height * rng.uniform(1.05, 1.6)
+    lean = max(np.tan(np.radians(rng.uniform(18, 50))) - hand.shear * rng.uniform(0, 1), 0.2) * tall
+    bent = rng.normal(0, 0.03, 2) * tall
+    return _drawn([np.array([[lean, 0], [lean / 2 + bent[0], tall / 2 + bent[1]], [0, tall]])], hand.pen)
+
+
 def crossed_out(mask: np.ndarray, hand: Hand, rng: np.random.Generator) -> np.ndarray:
     """The mark under a zigzag, a cross or bars."""
     pad = max(int(0.15 * mask.shape[0]), 2)

@@ -9,7 +9,8 @@ A line is of one hand and pen; its marks stand apart, touch or overlap. The same
 import cv2
 import numpy as np
 
-from digit_core.data import marks
+from digit_core.data import marks, words
+from digit_core.data.fonts import EM
 from digit_core.data.marks import INKED, Hand, Sources
 from digit_core.models.line_format import OTHER, prepare, stack
 
@@ -18,10 +19,12 @@ HEIGHT = 64  # pixels of a digit while a line is made
 PENS = (0.02, 0.3)  # width over a digit's height
 GAPS = ((-0.28, 0.06), (-0.05, 0.5), (0.4, 1.5))  # between marks, over their height: touching, usual, wide
 OFTEN = (0.5, 0.4, 0.1)  # fraction of the lines with such gaps
-OTHERS = (0.0, 0.08, 0.5)  # fraction of a line's marks that are no digits
-SO_MANY = (0.4, 0.27, 0.33)  # fraction of the lines with so many of these
+OTHERS = (0.0, 0.08, 0.5, 1.0)  # fraction of a line's marks that are no digits
+SO_MANY = (0.4, 0.25, 0.3, 0.05)  # fraction of the lines with so many of these
 PLAIN = 0.4  # fraction of the hands that leave MNIST's digits as they are
 SIGNS = 0.08  # fraction of the lines with points or minus signs, which count as nothing
+SLASHES = 0.08  # fraction of the lines with slashes between digits, which are no digits
+TEXTS = 0.1  # fraction of the lines that are a word in a font's letters, which are no digits whatever they look like
 CHUNK = 16  # batches of lines that are made, and sorted by width, at a time
 
 
@@ -54,15 +57,20 @@ class SyntheticLines:
 
     def drawing(self) -> tuple[np.ndarray, list[int]]:
         """A line as a picture, dark on white, uint8 (height, width), to measure by."""
-        ink, labels = self._drawn()
+        labels: list[int] = []
+        while not labels:
+            ink, labels = self._drawn()
         return cv2.copyMakeBorder(255 - ink, *[HEIGHT // 2] * 4, cv2.BORDER_CONSTANT, value=255), labels
 
     def _drawn(self) -> tuple[np.ndarray, list[int]]:
         """The ink of a line, uint8 (height, width), and its marks."""
         rng, hand = self._rng, self._hand()
+        if rng.random() < TEXTS:
+            return self._word()
         others = rng.choice(OTHERS, p=SO_MANY)
         gap = rng.uniform(*GAPS[rng.choice(len(GAPS), p=OFTEN)])
         ones, signs = (0.4 if rng.random() < 0.1 else 0.0), rng.random() < SIGNS
+        slashes = rng.random() < SLASHES
         vary, slope = rng.uniform(0, 0.12), rng.normal(0, 0.06)
         count = int(rng.choice(len(LENGTHS), p=LENGTHS)) + 1
         page = np.zeros((5 * HEIGHT, (2 * count + 3) * 2 * HEIGHT), np.uint8)
@@ -83,7 +91,31 @@ class SyntheticLines:
             x += max(width + (gap + rng.normal(0, 0.05)) * HEIGHT, 4)
             if signs and rng.random() < 0.4:
                 x = self._sign(page, x, y, hand)
+            if slashes and rng.random() < 0.5:
+                x = self._slash(page, x, y, hand)
+                labels.append(OTHER)
+            if len(labels) >= len(LENGTHS) - 1:
+                break
         return page, labels
+
+    def _word(self) -> tuple[np.ndarray, list[int]]:
+        """A word of at most as many letters as a line has marks."""
+        rng = self._rng
+        pool = self._sources.written if rng.random() < 0.6 and self._sources.written else self._sources.fonts
+        font, scale = pool[rng.integers(len(pool))], 1.4 * HEIGHT / EM
+        some = words.word(rng)[: len(LENGTHS)]
+        letters, wide = words.placed(some, font, scale, rng.uniform(-1, 2.5), rng.normal(0, 0.15))
+        page = np.zeros((5 * HEIGHT, int(wide) + 6 * HEIGHT), np.uint8)
+        for letter in letters:
+            _put(page, letter.mask, 2 * HEIGHT + letter.x - letter.mask.shape[1] / 2, 1.5 * HEIGHT + letter.y)
+        return page, [OTHER] * len(letters)
+
+    def _slash(self, page: np.ndarray, x: float, y: float, hand: Hand) -> float:
+        """A slash; returns where the next mark may begin."""
+        rng = self._rng
+        mask = marks.slash(HEIGHT, hand, rng)
+        _put(page, mask, x, y + rng.normal(0, 0.06) * HEIGHT)
+        return x + mask.shape[1] + HEIGHT * rng.uniform(-0.15, 0.3)
 
     def _sign(self, page: np.ndarray, x: float, y: float, hand: Hand) -> float:
         """A point or minus; returns where the next mark may begin."""

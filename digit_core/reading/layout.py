@@ -77,6 +77,39 @@ def lines(marks: Sequence[Detection], settings: ReadingSettings) -> list[list[De
     return [sorted(line, key=lambda m: m.x) for line in found]
 
 
+def with_signs(
+    found: Sequence[Sequence[Detection]], signs: Sequence[Detection], settings: ReadingSettings
+) -> tuple[list[list[Detection]], int]:
+    """Text lines with the points and minus signs that lie on them, one at most between two marks; and how many signs
+    are no part of them: those that lie on no line, and those beside a clearer one."""
+    lines, strays = [list(line) for line in found], 0
+    between: dict[tuple[int, int], Detection] = {}
+    for sign in signs:
+        place = _place_of(sign, found, settings)
+        strays += place is None or place in between
+        if place is not None:
+            between[place] = max(between.get(place, sign), sign, key=lambda s: s.heat)
+    for (number, before), sign in sorted(between.items(), key=lambda item: item[0], reverse=True):
+        lines[number].insert(before, sign)
+    return lines, strays
+
+
+def _place_of(
+    sign: Detection, lines: Sequence[Sequence[Detection]], settings: ReadingSettings
+) -> tuple[int, int] | None:
+    """The text line that a sign lies on, and the number of marks before it; None if it lies on none.
+
+    A comma hangs below the marks beside it by up to half of their height.
+    """
+    for number, line in enumerate(lines):
+        before = sum(mark.x < sign.x for mark in line)
+        for mark in line[max(before - 1, 0) : before + 1]:
+            gap = abs(mark.x - sign.x) - (mark.width + sign.width) / 2
+            if gap < settings.beside * mark.height and abs(sign.y - mark.y) < mark.height:
+                return number, before
+    return None
+
+
 def _slope(marks: Sequence[Detection]) -> float:
     """How far lines fall a pixel to the right: the median over neighbours."""
     x, y, height = (np.array([getattr(mark, name) for mark in marks]) for name in ("x", "y", "height"))

@@ -152,14 +152,14 @@ class Recognizer:
             page = self._page.read(grey)
             drawn = is_drawn(grey)
             marks = self._marks(self.candidates(page, grey, drawn), drawn)
-            lines = _text_lines(marks, self.settings)
+            lines, left_out = _text_lines(marks, self.settings)
             digits = [mark.digit for line in lines for mark in line if not mark.is_sign]
             return Reading(
                 ["".join(mark.text for mark in line) for line in lines],
                 [_turned_back(digit, page, grey.shape) for digit in digits],
                 page.ink,
                 90 * page.turns,
-                sum(not mark.is_sign for mark in marks) - len(digits),
+                left_out,
             )
 
     def candidates(self, page: Page, grey: np.ndarray, drawn: bool) -> list[Candidate]:
@@ -168,7 +168,8 @@ class Recognizer:
         Args:
             drawn: whether it is a drawing, whose lines the line network reads as well.
         """
-        detections = [d for d in page.marks if d.label <= OTHER or d.score >= self.settings.sign]
+        least = self.settings.sign_drawn if drawn else self.settings.sign
+        detections = [d for d in page.marks if d.label <= OTHER or d.score >= least]
         if not detections:
             return []
         upright = np.ascontiguousarray(np.rot90(grey, page.turns))
@@ -226,18 +227,20 @@ def _networks(page: bytes, mark: bytes, line: bytes) -> tuple[PageNetwork, MarkN
     return PageNetwork(page), MarkNetwork(mark), LineNetwork(line)
 
 
-def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> list[list[_Mark]]:
-    """Marks in reading order; where digits are, only what belongs to them."""
+def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> tuple[list[list[_Mark]], int]:
+    """Marks in reading order, where digits are only what belongs to them; and how many marks are left out of it."""
     by_candidate = {id(mark.candidate): mark for mark in marks}
-    ordered = layout.lines([mark.candidate for mark in marks], settings)
+    others, signs = ([m.candidate for m in marks if m.is_sign == is_sign] for is_sign in (False, True))
+    ordered, strays = layout.with_signs(layout.lines(others, settings), signs, settings)
     lines = [[by_candidate[id(candidate)] for candidate in line] for line in ordered]
-    lines = [_without_stray_signs(line) for line in lines]
+    whole = len(others) + len(signs) - strays
+    lines = [_with_meant_signs(line) for line in lines]
     if any(mark.accepted for line in lines for mark in line):
         lines = [_among_digits(line, settings) for line in lines]
-    return [line for line in lines if line]
+    return [line for line in lines if line], whole - sum(map(len, lines))
 
 
-def _without_stray_signs(line: Sequence[_Mark]) -> list[_Mark]:
+def _with_meant_signs(line: Sequence[_Mark]) -> list[_Mark]:
     """A line without the points and minus signs that stand before no digit."""
 
     def is_kept(place: int) -> bool:

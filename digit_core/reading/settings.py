@@ -25,6 +25,7 @@ class ReadingSettings:
         line_distance: heights between the middles of marks of one text line.
         seen: heat from which a mark that is no digit is worth a "?".
         sign: score from which a point or minus is read.
+        sign_drawn: the same in a drawing, which has no dirt.
         beside: heights to the next digit up to which a mark stands among digits.
         off: pixels of its own level by which a detection's box may be off, so that ink there is explained as well.
         fine: pixels of a level's longer side on which the thinnest pen is seen; if nothing is unexplained there, no
@@ -50,6 +51,7 @@ class ReadingSettings:
     line_distance: float = 0.6
     seen: float = 0.5
     sign: float = 0.5
+    sign_drawn: float = 0.2
     beside: float = 1.2
     off: float = 2.0
     fine: int = 300

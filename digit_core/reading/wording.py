@@ -33,7 +33,8 @@ def _confidence(reading: Reading) -> str:
     if not reading.digits:
         return BLANK
     if len(reading.digits) == 1:
-        return digit_sentence(reading.digits[0])
+        said = digit_sentence(reading.digits[0])
+        return f"Sure it's {reading.text}." if said.startswith("Sure") and "-" in reading.text else said
     unknown = sum(not digit.trusted for digit in reading.digits)
     if unknown == len(reading.digits):
         return "None of these marks looks like a digit."

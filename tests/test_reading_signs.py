@@ -1,0 +1,84 @@
+"""Points, commas, minus and percent signs and slashes: a number keeps its meaning, or says that it may not."""
+
+import re
+
+import numpy as np
+import pytest
+from drawing import DIGITS, draw, placed
+
+from digit_core.reading import layout, wording
+from digit_core.reading.settings import ReadingSettings
+
+SIGNS = {  # strokes beside a digit 100 high, and how wide they are
+    ".": ([[(6, 96), (9, 98)]], 12),
+    ",": ([[(12, 90), (10, 100), (0, 116)]], 14),
+    "-": ([[(0, 52), (42, 50)]], 42),
+    "/": ([[(46, -12), (0, 112)]], 46),
+    "%": ([[(56, 0), (0, 100)], [(12, 4), (2, 18), (12, 32), (22, 18), (12, 4)],
+           [(50, 68), (40, 82), (50, 96), (60, 82), (50, 68)]], 62),
+}  # fmt: skip
+
+
+def written(text: str, rng: np.random.Generator) -> np.ndarray:
+    """A number with signs, uint8 (300, width): its size, gaps and pen vary."""
+    height, strokes, x = rng.uniform(80, 150), [], 40.0
+    for sign in text:
+        own, wide = SIGNS.get(sign) or (DIGITS[int(sign)], 70)
+        moved = placed(own, x, 80 + rng.normal(0, 0.03) * height, height)
+        strokes += [np.array(stroke) + rng.normal(0, 0.01, (len(stroke), 2)) * height for stroke in moved]
+        x += (wide / 100 + rng.uniform(0.15, 0.3)) * height
+    return draw(strokes, int(x) + 40, 300, pen=int(rng.choice([5, 8, 12, 16])))
+
+
+@pytest.mark.parametrize("text", ["3.7", "3,14", "-5", "50%", "0.5", "-12", "12.80"])
+def test_a_number_with_a_sign_is_never_surely_another(recognizer, text):
+    rng = np.random.default_rng(0)
+    readings = [recognizer.read(written(text, rng)) for _ in range(20)]
+    wanted = text.replace(",", ".").replace("%", "?")
+    assert np.mean([reading.text == wanted for reading in readings]) >= 0.9
+    for reading in readings:
+        sentence = wording.sentence(reading)
+        is_whole = reading.text == wanted or "ignored" in sentence or not sentence.startswith("Sure")
+        assert is_whole, (reading.text, sentence)
+
+
+@pytest.mark.parametrize("text", ["37", "2026", "1117"])
+def test_no_sign_is_made_up(recognizer, text):
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        assert not re.search(r"[.-]", recognizer.read(written(text, rng)).text)
+
+
+def test_a_point_after_a_number_is_told(recognizer):
+    reading = recognizer.read(written("7.", np.random.default_rng(2)))
+    assert reading.text == "7"
+    assert reading.left_out == 1
+
+
+class Mark:
+    def __init__(self, x: float, y: float, width: float, height: float, heat: float = 0.9):
+        self.x, self.y, self.width, self.height, self.heat = x, y, width, height, heat
+
+
+def test_a_comma_that_hangs_low_stays_on_its_line():
+    line = [Mark(50, 50, 40, 100), Mark(150, 50, 40, 100)]
+    comma, minus = Mark(100, 115, 10, 30), Mark(10, 50, 20, 4)
+    [(*found,)], strays = layout.with_signs([line], [comma, minus], ReadingSettings())
+    assert found == [minus, line[0], comma, line[1]]
+    assert strays == 0
+
+
+def test_of_two_signs_in_one_place_the_clearer_is_read():
+    line = [Mark(50, 50, 40, 100), Mark(150, 50, 40, 100)]
+    signs = [Mark(100, 90, 10, 10, 0.4), Mark(104, 70, 10, 10, 0.8), Mark(98, 95, 8, 8, 0.3)]
+    [found], strays = layout.with_signs([line], signs, ReadingSettings())
+    assert found == [line[0], signs[1], line[1]]
+    assert strays == 2
+
+
+def test_a_sign_far_from_every_mark_is_on_no_line():
+    line = [Mark(50, 50, 40, 100)]
+    found, strays = layout.with_signs([line], [Mark(400, 50, 10, 10), Mark(50, 300, 10, 10)], ReadingSettings())
+    assert found == [line]
+    assert strays == 2
+    assert layout.with_signs([], [Mark(0, 0, 1, 1)], ReadingSettings()) == ([], 1)
