@@ -15,6 +15,8 @@ from typing import BinaryIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_MODELS = PROJECT / "models"
+SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"  # no classifier
+SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"
 
 
 def home() -> Path:

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 LARGEST = 4_000_000  # bytes of a JSON file
+LARGEST_WHOLE = 2**63
 MOST = 1e300  # of a number; excludes infinity and what is not a number
 
 Record = TypeVar("Record")
@@ -108,6 +109,17 @@ def number(value: Any) -> float:
     return value
 
 
+def text(value: Any) -> str:
+    """The value, if it is a text.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"a text is needed, not {value!r:.60}")
+    return value
+
+
 def _fits(value: Any, kind: Any) -> bool:
     """Whether a JSON value is of a type; types other than numbers, texts and truth values are not looked at."""
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
@@ -115,7 +127,7 @@ def _fits(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
     if kind is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE
     if kind in (str, bool, type(None)):
         return isinstance(value, kind)
     return True

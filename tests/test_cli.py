@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import subprocess
@@ -252,13 +253,17 @@ def test_a_network_that_learnt_nothing_is_said_to_have_learnt_nothing(tmp_path, 
     few = ["--data", "builtin", "--epochs", "1", "--learning-rate", "1e-6", "--name", "none"]
     assert cli.main(["train", "--architecture", "lenet5", *few]) == 1
     said = capsys.readouterr().err
-    assert "use about 56 epochs" in said
+    assert "use about 56 epochs in batches of" in said
     assert "barely learned anything" in said
 
 
 def test_epochs_grow_only_where_digits_are_few():
-    from digit_core.training.settings import PRESETS, enough_epochs
+    from digit_core.training.settings import PRESETS, with_enough_steps
 
-    assert enough_epochs(PRESETS["quick"], 55_000) == 2
-    assert enough_epochs(PRESETS["quick"], 1280) == 50
-    assert enough_epochs(PRESETS["best"], 10) == 200
+    quick = PRESETS["quick"]
+    assert with_enough_steps(quick, 55_000) == quick
+    assert with_enough_steps(quick, 1280) == dataclasses.replace(quick, epochs=50)
+    few = with_enough_steps(quick, 81)
+    assert (few.epochs, few.batch_size) == (100, 16)  # 5 steps an epoch
+    assert with_enough_steps(quick, 10).epochs == 200
+    assert with_enough_steps(quick, 1280, most_epochs=30).batch_size == quick.batch_size // 2

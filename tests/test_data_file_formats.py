@@ -388,3 +388,15 @@ def test_an_idx_file_of_255_dimensions_is_refused(tmp_path):
     (tmp_path / "x-labels-idx1-ubyte").write_bytes(b"\0\0\x08\1\0\0\0\1\7")
     with pytest.raises(DigitFileError, match="not an IDX file"):
         file_formats.read(tmp_path / "x-images-idx3-ubyte")
+
+
+@pytest.mark.parametrize("name", ["long.jsonl", "long.csv"])
+def test_a_row_has_a_length(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(file_formats, "LONGEST_ROW", 5000)
+    row = json.dumps({"label": 1, "strokes": [[[0, 0], [1, 1]]]}) if "json" in name else ",".join(["1"] * 785)
+    path = tmp_path / name
+    path.write_text(f"{row}\n" * 3)
+    assert len(file_formats.read(path)["train"].labels) == 3
+    path.write_text(f"{row}\n{row[:-1]}{' ' * 5000}{row[-1]}\n")
+    with pytest.raises(DigitFileError, match="row 2: a row has at most 5,000 characters"):
+        file_formats.read(path)

@@ -76,6 +76,9 @@ def test_every_damaged_model_hides_only_itself(own_home):
     card = json.loads((paths.SHIPPED_MODELS / "lenet5" / "card.json").read_text())
     cards = [json.dumps({key: value for key, value in card.items() if key != left_out}) for left_out in card]
     cards += [json.dumps(card | {key: value}) for key in card for value in hostile.ODD_VALUES]
+    deeper = [("metrics", {}), ("taught", {"from": 1}), ("brought", "x"), ("brought", {"measured_on": 1}),
+              ("metrics", {"test_accuracy": "high"}), ("parameters", 10**400)]  # fmt: skip
+    cards += [json.dumps(card | {key: value}) for key, value in deeper]
     cards += hostile.ODD
     folder = own_home / "models" / "damaged"
     shutil.copytree(paths.SHIPPED_MODELS / "lenet5", folder)
@@ -85,6 +88,21 @@ def test_every_damaged_model_hides_only_itself(own_home):
         with contextlib.suppress(ModelError):
             model_store.find("damaged").litert_bytes()
     assert len(cards) >= 28
+
+
+DEEPER = {
+    "about.json": [],
+    "status.json": [
+        json.dumps({"state": "finished", "result": {"validation": 1, "test": 1, "test_digits": 1, "best_epoch": 1,
+                                                    "parameters": 1, "test_confusion": table}})
+        for table in ([["a"] * 10] * 10, [[10**400] * 10] * 10, [[1, 2]], None)
+    ],
+    run_events.FILE: [
+        json.dumps({"kind": "glimpse", "epoch": 1, "step": 1, "probabilities": [[0.1] * 10] * 2}) + "\n",
+        json.dumps({"kind": "batch", "epoch": 10**400, "epochs": 1, "step": 1, "steps": 1, "loss": 0.1,
+                    "accuracy": 0.1, "seconds": 1}) + "\n",
+    ],
+}  # fmt: skip
 
 
 def test_every_damaged_run_hides_only_itself(own_home, monkeypatch):
@@ -97,13 +115,17 @@ def test_every_damaged_run_hides_only_itself(own_home, monkeypatch):
         values = json.loads(good)
         odd = [json.dumps({key: value for key, value in values.items() if key != left_out}) for left_out in values]
         odd += [json.dumps(values | {key: value}) for key in values for value in hostile.ODD_VALUES]
-        for text in (*odd, *hostile.ODD):
+        for text in (*odd, *DEEPER.get(file, ()), *hostile.ODD):
             path.write_bytes(text.encode(errors="surrogatepass"))
             listed = runs.list_runs()
             assert whole.id in {run.id for run in listed}, text[:200]
             for run in listed:
                 assert run_wording.title(run)
-                run_events.Story(run.folder).update()
+                story = run_events.Story(run.folder).update()
+                run_wording.state(run, story.last, story.digits)
+                assert run.result is None
+                assert run.created.tzinfo
+                assert story.glimpse is None or len(story.glimpse) == len(story.labels)
                 runs.model(run)
             count += 1
         path.write_text(good)

@@ -246,3 +246,26 @@ def test_shipped_models_stay():
     for change in (model_store.delete, lambda model: model_store.rename(model, "other")):
         with pytest.raises(ModelError, match="comes with Inkling"):
             change(model_store.find("lenet5"))
+
+
+def test_a_model_that_cannot_be_read_is_named_in_the_log(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    (tmp_path / "models" / "odd").mkdir(parents=True)
+    (tmp_path / "models" / "odd" / "card.json").write_text("{}")
+    model_store.list_models()
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "odd" in record.getMessage()
+
+
+def test_a_start_from_another_folder_finds_the_same_home(tmp_path, monkeypatch):
+    monkeypatch.delenv("DIGIT_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert paths.home() == paths.PROJECT / ".inkling"
+
+
+def test_workers_are_told_a_relative_home_as_an_absolute_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", "own")
+    monkeypatch.chdir(tmp_path)
+    assert paths.home() == tmp_path / "own"
+    assert paths.environment()["DIGIT_HOME"] == str(tmp_path / "own")  # they start in another folder

@@ -4,6 +4,7 @@ import struct
 import numpy as np
 import pictures
 import pytest
+from PIL import Image
 
 from digit_core import UnreadableImageError
 from digit_core.pictures import image_files
@@ -64,8 +65,6 @@ def test_half_transparent_ink_is_mixed_with_white():
 
 
 def test_deep_grey_is_stretched_from_its_own_darkest_to_its_brightest():
-    from PIL import Image
-
     deep = Image.fromarray(np.array([[1000, 3000], [5000, 2000]], np.uint16))
     assert image_files.decode(pictures.encoded(deep, "PNG")).tolist() == [[0, 127], [255, 63]]
 
@@ -82,8 +81,6 @@ def test_the_smallest_pictures_are_read(shape, fill, recognizer):
 
 
 def test_faint_differences_of_deep_grey_are_not_blown_up():
-    from PIL import Image
-
     blank = np.full((60, 60), 65_000, np.uint16)
     blank[30, 30] -= 10
     picture = image_files.decode(pictures.encoded(Image.fromarray(blank), "PNG"))
@@ -91,8 +88,6 @@ def test_faint_differences_of_deep_grey_are_not_blown_up():
 
 
 def test_a_pixel_without_a_number_harms_nothing():
-    from PIL import Image
-
     picture = pictures.SEVEN.astype(np.float32) / 255
     picture[3, 3], picture[4, 4] = np.inf, np.nan
     whole = image_files.decode(pictures.encoded(Image.fromarray(pictures.SEVEN.astype(np.float32) / 255), "TIFF"))
@@ -102,8 +97,6 @@ def test_a_pixel_without_a_number_harms_nothing():
 
 def test_a_transparent_grey_is_paper():
     """Ink of level 8 on level 0, where 0 is declared transparent, is dark on white."""
-    from PIL import Image
-
     grey = Image.fromarray(np.where(pictures.SEVEN < 128, 8, 0).astype(np.uint8))
     picture = image_files.decode(pictures.encoded(grey, "PNG", transparency=0))
     assert ((picture.min(-1) < 128) == (pictures.SEVEN < 128)).all()
@@ -127,8 +120,6 @@ def test_a_tiff_whose_tile_size_is_text_gets_a_sentence():
 
 
 def test_an_ordinary_png_of_many_megabytes_is_read(rng):
-    from PIL import Image
-
     noise = rng.integers(0, 256, (1800, 1800, 3)).astype(np.uint8)
     content = pictures.encoded(Image.fromarray(noise), "PNG")
     assert content.count(image_files.JPEG_SCAN) > image_files.MOST_JPEG_SCANS
@@ -136,8 +127,6 @@ def test_an_ordinary_png_of_many_megabytes_is_read(rng):
 
 
 def test_a_picture_larger_than_its_header_says_is_refused(monkeypatch):
-    from PIL import Image
-
     content = pictures.encoded(Image.fromarray(pictures.SEVEN), "PNG")
     load = Image.Image.load
 
@@ -151,11 +140,29 @@ def test_a_picture_larger_than_its_header_says_is_refused(monkeypatch):
 
 
 def test_lists_and_pillow_images_are_read_as_arrays_are(recognizer):
-    from PIL import Image
-
     text = recognizer.read(pictures.SEVEN).text
     assert recognizer.read(Image.fromarray(pictures.SEVEN)).text == text
     with pytest.raises(image_files.UnreadableImageError, match="uint8"):
         recognizer.read(pictures.SEVEN.tolist())
     with pytest.raises(image_files.UnreadableImageError):
         recognizer.read([[1, 2], [3]])
+
+
+def test_deep_grey_of_many_rows_is_stretched_as_one():
+    deep = np.arange(600, dtype=np.uint16)[:, np.newaxis].repeat(4, 1) * 100
+    found = image_files.decode(pictures.encoded(Image.fromarray(deep), "TIFF"))
+    np.testing.assert_allclose(found[:, 0], np.arange(600) * 255 / 599, atol=1)
+
+
+def test_bytes_that_look_like_scans_cost_an_ordinary_tiff_nothing():
+    noise = np.frombuffer((image_files.JPEG_SCAN * 20_000), np.uint8).reshape(200, 200)
+    np.testing.assert_array_equal(image_files.decode(pictures.encoded(Image.fromarray(noise), "TIFF")), noise)
+
+
+def test_scans_over_many_pixels_are_refused_before_they_are_decoded(monkeypatch):
+    content = pictures.encoded(Image.fromarray(pictures.SEVEN), "JPEG", progressive=True)
+    assert content.count(image_files.JPEG_SCAN) > 3
+    image_files.decode(content)
+    monkeypatch.setattr(image_files, "MOST_SCANNED", 3 * pictures.SEVEN.size)
+    with pytest.raises(UnreadableImageError, match="takes too long"):
+        image_files.decode(content)

@@ -218,6 +218,24 @@ def test_a_page_that_reads_badly_is_turned():
     assert {m.label for m in page.marks} == set(range(5))
 
 
+@pytest.mark.parametrize(("seconds", "times"), [(10.0, 4), (0.0, 2)])
+def test_a_page_that_takes_long_is_turned_once(seconds, times):
+    grey = np.zeros((100, 160), np.uint8)
+    grey[20:80:7] = 255
+    network = FakeNetwork({40: [mark(30 * i, 50, OTHER) for i in range(5)]})
+    PageReader(network, ReadingSettings(turning=seconds)).read(grey)
+    assert network.asked.count(40) == times
+
+
+def test_a_page_with_too_many_marks_says_so(monkeypatch):
+    grey = np.zeros((100, 160), np.uint8)
+    grey[20:80:7] = 255
+    reader = PageReader(FakeNetwork({40: [mark(60 * i, 50, 3) for i in range(4)]}))
+    assert not reader.read(grey).is_crowded
+    monkeypatch.setattr(layout, "MOST_MARKS", 4)
+    assert reader.read(grey).is_crowded
+
+
 def test_neighbours_are_the_marks_whose_ink_may_lie_in_a_box():
     first, second, far = mark(50, 50), mark(80, 50), mark(300, 50)
     assert neighbours([first, second, far]) == [[second], [first], []]

@@ -45,6 +45,16 @@ def test_the_sentence_says_how_sure_it_is(digits, expected):
     assert _sentence(*digits) == expected
 
 
+def test_a_crowded_page_says_that_not_all_was_read():
+    reading = Reading(["1"], [_digit(1, 0.99)], None, is_crowded=True)
+    assert wording.sentence(reading) == "Sure it's a 1. " + wording.CROWDED.strip()
+
+
+def test_a_single_digit_keeps_its_minus():
+    assert wording.sentence(Reading(["-5"], [_digit(5, 0.99)], None)) == "Sure it's -5."
+    assert wording.sentence(Reading(["5"], [_digit(5, 0.99)], None)) == "Sure it's a 5."
+
+
 def test_marks_that_are_left_out_are_mentioned():
     digits = [_digit(1, 0.99)]
     assert wording.sentence(Reading(["1"], digits, None, left_out=1)) == "Sure it's a 1. One other mark was ignored."

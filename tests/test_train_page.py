@@ -13,7 +13,7 @@ from digit_core.runs.events import Recorder
 from digit_core.runs.limits import limits
 from digit_core.runs.status import lock_of
 from digit_core.training.events import BatchEnd, EpochEnd, Glimpse, Started
-from digit_core.training.settings import enough_epochs, settings_from
+from digit_core.training.settings import settings_from, with_enough_steps
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "train.py")
@@ -55,7 +55,7 @@ def test_a_preset_and_a_button_are_enough(launched):
     [run] = runs.list_runs()
     assert run.settings == settings_from("quick")
     assert app.query_params["run"] in (run.id, [run.id])
-    assert "No." in app.error[0].value
+    assert "No\\." in app.error[0].value
 
 
 def test_what_is_chosen_is_what_trains(launched):
@@ -63,9 +63,9 @@ def test_what_is_chosen_is_what_trains(launched):
     app.selectbox(key="data_quick").set_value("builtin")
     app.selectbox(key="network_quick").set_value("lenet5").run()
     few = len(datasets.load("builtin").train)  # two passes over them would teach nothing
-    assert app.number_input(key="epochs_quick").value == enough_epochs(settings_from("quick"), few) > 20
+    assert app.number_input(key="epochs_quick").value == with_enough_steps(settings_from("quick"), few).epochs > 20
     app.number_input(key="epochs_quick").set_value(3).run()
-    assert "seen often enough" in app.warning[0].value
+    assert "learns little" in app.warning[0].value
     app.number_input(key="dropout_lenet5_quick").set_value(0.25)
     app.select_slider(key="augmentation_quick").set_value("strong")
     app.text_input(key="run_title").set_value("Mine").run()
@@ -74,6 +74,24 @@ def test_what_is_chosen_is_what_trains(launched):
     [run] = runs.list_runs()
     assert (run.title, run.settings.architecture, run.settings.data) == ("Mine", "lenet5", "builtin")
     assert (run.settings.epochs, run.settings.dropout, run.settings.augmentation) == (3, 0.25, "strong")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [("epochs", 9999, "Epochs must be between 1 and"), ("batch", 1, "Batch size"), ("rate", 5.0, "Learning rate"),
+     ("seed", -1, "Seed"), ("validation", 0.9, "Validation share"), ("patience", 99, "Early stopping")],
+)  # fmt: skip
+def test_a_number_out_of_range_disables_start_and_says_why(launched, field, value, said):
+    app = _unfold(_app())
+    good = app.number_input(key=f"{field}_quick").value or 0.1
+    app.number_input(key=f"{field}_quick").set_value(value).run()
+    assert not app.exception
+    assert _button(app, "train_start").disabled
+    assert said in app.error[0].value
+    assert any(said in caption.value for caption in app.caption)
+    app.number_input(key=f"{field}_quick").set_value(good).run()
+    assert not _button(app, "train_start").disabled
+    assert not app.error
 
 
 def test_an_own_file_says_what_is_missing_and_gets_enough_steps(launched):
@@ -90,7 +108,7 @@ def test_an_own_file_says_what_is_missing_and_gets_enough_steps(launched):
     assert not _button(app, "train_start").disabled
     [said] = [success.value for success in app.success]
     train, batch = int(said.split()[0]), app.number_input(key="batch_quick").value
-    enough = enough_epochs(settings_from("quick", batch_size=batch), train)
+    enough = with_enough_steps(settings_from("quick", batch_size=batch), train).epochs
     assert app.number_input(key="epochs_quick").value == enough <= limits().epochs
     assert not app.warning
     _button(app, "train_start").click().run()
@@ -105,6 +123,8 @@ def test_a_broken_file_is_named_and_nothing_else_is_trained_on_instead(launched)
     app.file_uploader(key="own_digits").set_value(("mine.csv", b"hello,1,2", "text/csv")).run()
     assert not app.exception
     assert app.error
+    wrong = app.error[0].value
+    assert any(caption.value == wrong for caption in app.caption)  # beside the button
     app.session_state["settings"] = False
     app.run()
     assert _button(app, "train_start").disabled
@@ -144,7 +164,10 @@ def test_limits_bound_the_form(monkeypatch, launched):
     app = _app()
     _button(app, "train_start").click().run()
     assert runs.list_runs()[0].settings.epochs == 1
-    assert _unfold(app).number_input(key="epochs_quick").max == 1
+    app.query_params.clear()
+    app = _unfold(app)
+    app.number_input(key="epochs_quick").set_value(2).run()
+    assert "Epochs must be between 1 and 1." in app.error[0].value
 
 
 def test_where_training_is_switched_off_it_is_hidden_with_a_word(monkeypatch):
@@ -210,7 +233,7 @@ def test_a_worker_that_is_gone_shows_its_log_and_can_be_resumed(training):
     app = _app()
     app.query_params["run"] = training.id
     app.run()
-    assert "Interrupted. Gone." in app.info[0].value
+    assert "Interrupted. Gone." in app.info[0].value.replace("\\", "")
     assert "Killed" in app.code[0].value
     assert _button(app, "train_resume") is not None
 
@@ -234,4 +257,4 @@ def test_a_run_stays_in_view_when_it_has_ended(training):
     runs.write_status(training.folder, {"state": "stopped", "message": "What it had learnt is kept."})
     app.run()
     assert app.subheader[0].value == "\\*Under way\\*"
-    assert "Stopped. What it had learnt is kept." in app.info[0].value
+    assert "Stopped. What it had learnt is kept." in app.info[0].value.replace("\\", "")

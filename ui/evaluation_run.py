@@ -124,11 +124,11 @@ def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], N
     """Do the work, under a bar with a way out if it needs any time."""
     if not needed:
         return work(lambda share: None)
-    place = st.empty()
+    shown, place = components.plain(label), st.empty()
     with place.container():
-        bar = st.progress(0.0, f"{label} ...")
+        bar = st.progress(0.0, f"{shown} ...")
         st.button("Cancel", key=f"evaluate_cancel_{label}", icon=":material/close:", on_click=cancelled)
-    result = work(lambda share: bar.progress(share, f"{label}: {share:.0%}"))
+    result = work(lambda share: bar.progress(share, f"{shown}: {share:.0%}"))
     place.empty()
     return result
 

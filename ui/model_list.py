@@ -92,18 +92,19 @@ def _summary(model: StoredModel) -> str:
     """What it is, in one line."""
     about, metrics = model.card["data"], model.card["metrics"]
     if taught := model.card.get("taught"):
-        called = components.plain(model_choice.called(str(taught["from"])))
+        called = components.plain(model_choice.called(taught["from"]))
         measured = f"{taught['kept_apart']} it had not seen" if taught["kept_apart"] else "these"
         return (
             f"{called}, taught with {taught['corrections']} corrections: {taught['own_after']:.0%} correct on "
             f"{measured} ({taught['own_before']:.0%} before), {metrics['test_accuracy']:.2%} on its test digits."
         )
     if brought := model.card.get("brought"):
-        data = components.plain(str(brought["measured_on"]))
-        return f"Added as a {brought['form']} file: {metrics['test_accuracy']:.2%} correct on {data}'s test digits."
+        form, data = components.plain(brought["form"]), components.plain(brought["measured_on"])
+        return f"Added as a {form} file: {metrics['test_accuracy']:.2%} correct on {data}'s test digits."
     data, kind = components.plain(run_wording.data_set(about["name"])), model.card["settings"]["architecture"]
+    network = run_wording.NETWORKS.get(kind) or components.plain(kind)
     return (
-        f"{metrics['test_accuracy']:.2%} correct on its test digits. {run_wording.NETWORKS.get(kind, kind)}, "
+        f"{metrics['test_accuracy']:.2%} correct on its test digits. {network}, "
         f"{model.card['parameters']:,} parameters, trained on {data}."
     )
 

@@ -17,6 +17,7 @@ from digit_core.runs import wording as run_wording
 from digit_core.runs.events import Story
 from digit_core.runs.limits import limits
 from digit_core.runs.store import Run, RunError
+from digit_core.training.settings import LEARNT
 from ui import components, model_choice, resources, visitor
 
 EVERY = 1.0  # seconds between looks at a run that trains
@@ -59,7 +60,7 @@ def _live(run_id: str, state_before: str) -> None:
 
 
 def _progress(run: Run, story: Story) -> None:
-    said = run_wording.state(run, story.last, story.digits)
+    said = components.plain(run_wording.state(run, story.last, story.digits))
     if run.is_running:
         begun = run.status.get("epoch", 0) / run.settings.epochs
         share = {"starting": min(begun, 1.0), "training": run_wording.share(story.last)}.get(run.state, 1.0)
@@ -163,6 +164,8 @@ def _filters(run: Run) -> None:
 def _reached(run: Run) -> None:
     """What the run reached, and what may be done with it."""
     result, model = run.result, runs.model(run)
+    if result["validation"] < LEARNT:
+        st.warning("The network has barely learned anything. Try more epochs or more digits.")
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         st.metric(
             "Validation",

@@ -24,8 +24,8 @@ from digit_core.training.settings import (
     PRESETS,
     SCHEDULES,
     TrainingSettings,
-    enough_epochs,
     settings_from,
+    with_enough_steps,
 )
 from ui import components, resources, visitor
 
@@ -38,7 +38,15 @@ PRESET_WORDS = {
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "The built-in set, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
 OWN_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
-SMALLEST_BATCH = 16  # to which batches of few digits are made smaller
+BOUNDS = {  # label, lowest and highest value; of the epochs the host decides
+    "batch_size": ("Batch size", 8, 1024),
+    "learning_rate": ("Learning rate", 0.00001, 1.0),
+    "dropout": ("Dropout", 0.0, 0.9),
+    "validation_share": ("Validation share", 0.01, 0.5),
+    "patience": ("Early stopping", 0, 50),
+    "seed": ("Seed", 0, 2**32 - 1),
+}
+OPTIONAL = ("dropout", "validation_share")  # may be left empty
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
 MOST_ROWS = 60_000  # of an upload that is a text, or pictures of a zip
 
@@ -137,36 +145,47 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
         alt=layer_charts.text(outline),
     )
     places = st.columns(3, gap="medium")
-    changes = {
-        "architecture": architecture,
-        "data": "mnist" if data == "own" else data,
-        **_numbers(places, key, was, architecture, allowed),
-    }
-    own = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else None
+    numbers = _numbers(places, key, was, architecture)
+    wrong = _wrong(numbers, allowed)
+    if wrong:
+        places[0].error(wrong, icon=":material/error:")
+        numbers = {name: getattr(was, name) for name in numbers}
+    changes = {"architecture": architecture, "data": "mnist" if data == "own" else data, **numbers}
+    own, missing = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else (None, "")
     digits = own.sample if own else resources.some_digits(data if data != "own" else "builtin")
     changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
-    wish = Wish(settings_from(preset, **changes), title, own.file if own else None)
-    if data == "own" and not own:
-        return replace(wish, missing="First choose a file with your digits, under All settings.")
-    if data != "mnist":
+    wish = Wish(settings_from(preset, **changes), title, own.file if own else None, wrong or missing)
+    if data != "mnist" and not wish.missing:
         _warn_of_few_steps(
-            places[0], wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train)
+            places[0], wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train), allowed
         )
     return wish
 
 
-def _numbers(places, key: Callable, was: TrainingSettings, architecture: str, allowed: Limits) -> dict[str, Any]:
+def _wrong(numbers: dict[str, Any], allowed: Limits) -> str:
+    """What is wrong with the numbers of the form, as a sentence; "" if nothing is.
+
+    Left to themselves Streamlit's fields ignore a number out of range, and training starts with the one before.
+    """
+    for name, (label, low, high) in {**BOUNDS, "epochs": ("Epochs", 1, allowed.epochs)}.items():
+        value = numbers[name]
+        if not ((value is None and name in OPTIONAL) or (value is not None and low <= value <= high)):
+            return f"{label} must be between {low:,} and {high:,}."
+    return ""
+
+
+def _numbers(places, key: Callable, was: TrainingSettings, architecture: str) -> dict[str, Any]:
     """The settings that are numbers or one of few words, in three columns; each begins as it `was`."""
     first, second, third = places
     return {
         "epochs": first.number_input(
-            "Epochs", 1, allowed.epochs, key=key("epochs", was.epochs), help="How often every digit is seen"
+            "Epochs", step=1, key=key("epochs", was.epochs), help="How often every digit is seen"
         ),
         "batch_size": second.number_input(
-            "Batch size", 8, 1024, step=8, key=key("batch", was.batch_size), help="Digits per training step"
+            "Batch size", step=8, key=key("batch", was.batch_size), help="Digits per training step"
         ),
         "learning_rate": third.number_input(
-            "Learning rate", 0.00001, 1.0, step=0.0005, format="%.5f", key=key("rate", was.learning_rate),
+            "Learning rate", step=0.0005, format="%.5f", key=key("rate", was.learning_rate),
             help="The largest one used",
         ),
         "optimizer": first.selectbox("Optimizer", OPTIMIZERS, key=key("optimizer", was.optimizer)),
@@ -175,27 +194,29 @@ def _numbers(places, key: Callable, was: TrainingSettings, architecture: str, al
             help="cosine: steps get smaller towards the end",
         ),
         "dropout": third.number_input(
-            "Dropout", 0.0, 0.9, step=0.05, placeholder=f"{DROPOUT[architecture]:g} (default)",
+            "Dropout", step=0.05, placeholder=f"{DROPOUT[architecture]:g} (default)",
             key=key(f"dropout_{architecture}", was.dropout if architecture == was.architecture else None),
             help="Fraction of the activations dropped before dense layers during training",
         ),
         "validation_share": first.number_input(
-            "Validation share", 0.01, 0.5, step=0.01, placeholder="default",
+            "Validation share", step=0.01, placeholder="default",
             key=key("validation", was.validation_share),
             help="Fraction of the training digits held back to check progress",
         ),
         "patience": second.number_input(
-            "Early stopping", 0, 50, key=key("patience", was.patience),
+            "Early stopping", step=1, key=key("patience", was.patience),
             help="Stop after so many epochs without improvement; 0: never",
         ),
-        "seed": third.number_input("Seed", 0, 2**32 - 1, key=key("seed", was.seed), help="Same seed, same run"),
+        "seed": third.number_input("Seed", step=1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
 
 
-def _warn_of_few_steps(place, settings: TrainingSettings, digits: int) -> None:
-    if (enough := enough_epochs(settings, digits)) > settings.epochs:
+def _warn_of_few_steps(place, settings: TrainingSettings, digits: int, allowed: Limits) -> None:
+    enough = with_enough_steps(settings, digits, allowed.epochs)
+    if enough != settings:
+        smaller = "" if enough.batch_size == settings.batch_size else f" and batches of {enough.batch_size}"
         place.warning(
-            f"You have only {digits:,} digits. Choose {enough} epochs, so that each is seen often enough.",
+            f"You have only {digits:,} digits. Choose {enough.epochs} epochs{smaller}, or the network learns little.",
             icon=":material/timer:",
         )
 
@@ -211,9 +232,7 @@ def _fit_to_digits(preset: str, allowed: Limits) -> None:
             digits = own.counts["train"] if own else None
     settings = PRESETS[preset]
     if digits:
-        while enough_epochs(settings, digits) > allowed.epochs and settings.batch_size > SMALLEST_BATCH:
-            settings = replace(settings, batch_size=settings.batch_size // 2)
-        settings = replace(settings, epochs=enough_epochs(settings, digits))
+        settings = with_enough_steps(settings, digits, allowed.epochs)
     st.session_state[f"epochs_{preset}"] = min(settings.epochs, allowed.epochs)
     st.session_state[f"batch_{preset}"] = settings.batch_size
 
@@ -256,8 +275,10 @@ class OwnDigits:
     sample: datasets.Split
 
 
-def _own_file(preset: str, before: Wish, allowed: Limits, validation_share: float | None) -> OwnDigits | None:
-    """The visitor's own digits, once they were found to be ones; those of before as long as there are no others."""
+def _own_file(
+    preset: str, before: Wish, allowed: Limits, validation_share: float | None
+) -> tuple[OwnDigits | None, str]:
+    """The visitor's own digits, those of before as long as there are no others; or None, and what is wrong."""
     file = st.file_uploader(
         "NPZ with x_train and y_train, CSV with the label first, pen strokes as JSON lines, or a zip of folders named "
         "0 to 9 with pictures",
@@ -268,22 +289,22 @@ def _own_file(preset: str, before: Wish, allowed: Limits, validation_share: floa
         args=(preset, allowed),
     )
     if not file and not before.data:
-        st.caption("Choose a file to train on.")
-        return None
+        return None, "First choose a file with your digits, under All settings."
     try:
         own = _looked_through(file, validation_share) if file else _look_through(*before.data, validation_share)
     except (DatasetError, DigitFileError) as error:
-        st.error(components.plain(str(error)), icon=":material/error:")
-        return None
-    if not own:
-        st.error("Inkling can't find digits in this file.", icon=":material/error:")
-        return None
+        own, wrong = None, components.plain(str(error))
+    else:
+        wrong = "" if own else "Inkling can't find digits in this file."
+    if wrong:
+        st.error(wrong, icon=":material/error:")
+        return None, wrong
     if not file:
         st.caption("Using the file that you chose before.")
     st.caption("Anyone who opens this page can see this training and ten of your digits.")
     train, test = own.counts["train"], own.counts["test"]
     st.success(f"{train:,} digits to train on, {test:,} to test on.", icon=":material/check:")
-    return own
+    return own, ""
 
 
 def _looked_through(file, validation_share: float | None) -> OwnDigits | None:

@@ -25,9 +25,8 @@ from digit_core.models.export import ExportError
 from digit_core.training import checkpoints
 from digit_core.training.checkpoints import CheckpointError
 from digit_core.training.events import BatchEnd, EpochEnd, TrainingError
-from digit_core.training.settings import TrainingSettings, enough_epochs, settings_from
+from digit_core.training.settings import LEARNT, TrainingSettings, settings_from, with_enough_steps
 
-LEARNT = 0.3  # accuracy of a network that has learnt something; guessing reaches a tenth
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 
 
@@ -144,7 +143,7 @@ def _new(options: argparse.Namespace):
 
 
 def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) -> TrainingSettings:
-    """More epochs where the digits are few; or a warning, if their number was asked for.
+    """More epochs, and smaller batches, where the digits are few; or a warning, if their number was asked for.
 
     Raises:
         DatasetError: the data cannot be had.
@@ -152,15 +151,16 @@ def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) 
     if settings.data == "mnist":  # has enough of them
         return settings
     digits = len(datasets.load(settings.data, validation_share=settings.validation_share).train)
-    enough = enough_epochs(settings, digits)
-    if enough <= settings.epochs:
+    enough = with_enough_steps(settings, digits)
+    if enough == settings:
         return settings
+    in_words = f"{enough.epochs} epochs in batches of {enough.batch_size}"
     if epochs_were_asked_for:
         few = f"With only {digits:,} digits, {settings.epochs} epochs are too few"
-        print(f"{few}: use about {enough} epochs.", file=sys.stderr)
+        print(f"{few}: use about {in_words}.", file=sys.stderr)
         return settings
-    print(f"There are only {digits:,} training digits, so training runs for {enough} epochs.", file=sys.stderr)
-    return dataclasses.replace(settings, epochs=enough)
+    print(f"There are only {digits:,} training digits, so training runs for {in_words}.", file=sys.stderr)
+    return enough
 
 
 def _resumed(options: argparse.Namespace):

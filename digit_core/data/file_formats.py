@@ -28,6 +28,7 @@ IDX_LABELS = ("-labels-idx1-ubyte", "-labels.idx1-ubyte", "-labels-idx2-int")
 TEST_NAMES = ("t10k", "test")  # how the names of test parts begin, or end
 MOST_DIMENSIONS = 4  # of an IDX file
 LONGEST_NAME = 100  # characters of a writer's name
+LONGEST_ROW = 2_000_000  # characters of a text file; parsed, a row takes up to a hundred times as much memory
 
 
 class DigitFileError(Exception):
@@ -220,15 +221,22 @@ def _rows(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV, from 1."""
     number = 0
     try:
-        for number, row in enumerate(csv.reader(_lines(text)), 1):
+        for number, row in enumerate(csv.reader(line for _, line in _lines(text, path)), 1):
             yield number, row
     except csv.Error as error:
         raise DigitFileError(f"{path}, row {number + 1}: {error}.") from error
 
 
-def _lines(text: str) -> list[str]:
-    """The rows of a text, which end where `check_size` counts them: at line feeds, and nowhere else."""
-    return [line.removesuffix("\r") for line in text.split("\n")]
+def _lines(text: str, path: Path) -> Iterator[tuple[int, str]]:
+    """The rows of a text, from 1. They end where `check_size` counts them: at line feeds, and nowhere else."""
+    number, start = 0, 0
+    while start <= len(text):
+        number, end = number + 1, text.find("\n", start)
+        end = len(text) if end < 0 else end
+        if end - start > LONGEST_ROW:
+            raise DigitFileError(f"{path}, row {number}: a row has at most {LONGEST_ROW:,} characters.")
+        yield number, text[start:end].removesuffix("\r")
+        start = end + 1
 
 
 def _text(path: Path) -> str:
@@ -282,7 +290,7 @@ def labelled_strokes(path: Path) -> Iterator[tuple[int, int, list[np.ndarray], s
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, dict]]:
-    for number, line in enumerate(_lines(_text(path)), 1):
+    for number, line in _lines(_text(path), path):
         if not line.strip():
             continue
         try:

@@ -42,13 +42,19 @@ def _check(card: dict) -> None:
         records.number(file["bytes"])
         bytes.fromhex(file["sha256"])
     bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
-    texts = card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]
-    if not all(isinstance(text, str) for text in texts):
-        raise ValueError("names are texts")
+    for value in (card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]):
+        records.text(value)
     datetime.datetime.fromisoformat(card["created"])
     records.number(card["parameters"])
-    for value in card["metrics"].values():
+    for value in (card["metrics"]["test_accuracy"], *card["metrics"].values()):
         records.number(value)
+    if "taught" in card:
+        records.text(card["taught"]["from"])
+        for name in ("kept_apart", "corrections", "own_before", "own_after"):
+            records.number(card["taught"][name])
+    if "brought" in card:
+        records.text(card["brought"]["measured_on"])
+        records.text(card["brought"]["form"])
 
 
 def fingerprint(content: bytes) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def find() -> PageModel:
         ModelError: there is none, or its card cannot be read.
     """
     own = own_folder()
-    return read(own if (own / "card.json").is_file() else paths.SHIPPED_MODELS / "page")
+    return read(own if (own / "card.json").is_file() else paths.SHIPPED_PAGE_NETWORK)
 
 
 def read(folder: Path) -> PageModel:
@@ -106,7 +106,7 @@ def read(folder: Path) -> PageModel:
         card = records.read_json(folder / "card.json")
         files = card["files"]
         if set(files) == {LITERT, LINE, WEIGHTS}:
-            raise ModelError(f"The page network in {folder} is of another version: remove that folder, or train anew.")
+            raise ModelError(f"The page network in the folder {folder.name!r} is of another version. Train it anew.")
         for file in (LITERT, MARK, LINE, WEIGHTS):
             files[file]["sha256"], files[file]["bytes"]
     except (OSError, ValueError, KeyError, TypeError) as error:

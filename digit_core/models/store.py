@@ -160,10 +160,10 @@ def list_models() -> list[StoredModel]:
     for root in _roots():
         for folder in sorted(root.iterdir()) if os.access(root, os.R_OK | os.X_OK) and root.is_dir() else ():
             try:
-                if NAME.fullmatch(folder.name):
+                if NAME.fullmatch(folder.name) and folder != paths.SHIPPED_PAGE_NETWORK:
                     found.setdefault(folder.name, read(folder))
             except ModelError as error:  # one broken folder hides itself, not the others
-                log.info("%s", error, exc_info=True)
+                log.warning("%s (%r)", error, error.__cause__)
     default = default_name()
     return sorted(found.values(), key=lambda model: (model.name != default, model.name))
 

@@ -33,11 +33,14 @@ SUFFIXES = (
 
 JPEG_SCAN = b"\xff\xda"  # a progressive JPEG goes over all its pixels once a scan
 MOST_JPEG_SCANS = 100  # cameras and editors write up to about ten, and one for each embedded preview
-HOLD_JPEG = ("JPEG", "MPO", "TIFF")  # in other formats these bytes come up by chance
+MOST_SCANNED = 500_000_000  # pixels of all scans together
+HOLD_JPEG = ("JPEG", "MPO")  # in other formats these bytes come up by chance
+COMPRESSION, OF_JPEG = 259, (6, 7)  # a TIFF's tag, and the values of those that hold a JPEG
 TEXT_PNM = (b"P1", b"P2", b"P3")  # Pillow reads these byte by byte
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
 _decoding = threading.Semaphore(2)  # large pictures decoded at the same time: bounds memory
 
+STRIP = 256  # rows that are converted at a time: all at once would be much memory
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
 
 
@@ -103,7 +106,9 @@ def _check_cost(image: Image.Image, content: bytes) -> None:
     tags = getattr(image, "tag_v2", {})  # of a TIFF, which may hide a huge tile behind a small size
     _check_pixels(*image.size)
     _check_pixels(tags.get(TILE_WIDTH, 0), tags.get(TILE_LENGTH, 0))
-    has_many_scans = image.format in HOLD_JPEG and content.count(JPEG_SCAN) > MOST_JPEG_SCANS
+    is_jpeg = image.format in HOLD_JPEG or tags.get(COMPRESSION) in OF_JPEG
+    scans = content.count(JPEG_SCAN) if is_jpeg else 0
+    has_many_scans = scans > MOST_JPEG_SCANS or scans * image.width * image.height > MOST_SCANNED
     if has_many_scans or content[:2] in TEXT_PNM:
         raise UnreadableImageError(
             "This picture is stored in a form that takes too long to read. Please save it as PNG."
@@ -131,7 +136,7 @@ def _why_unknown(content: bytes) -> str:
 
 def _to_array(image: Image.Image) -> np.ndarray:
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _stretch(np.asarray(image).astype(np.float32))
+        return _stretch(np.asarray(image))
     if image.has_transparency_data:
         return on_paper(np.asarray(image.convert("RGBA")))
     if image.mode in ("1", "L"):
@@ -144,10 +149,15 @@ def _stretch(values: np.ndarray) -> np.ndarray:
 
     A sheet that is nearly of one grey stays so: its faint differences are not blown up.
     """
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    strips = [values[top : top + STRIP] for top in range(0, len(values), STRIP)]
+    ends = [(float(f.min()), float(f.max())) for strip in strips if (f := strip[np.isfinite(strip)]).size]
+    low, high = min((low for low, _ in ends), default=0.0), max((high for _, high in ends), default=0.0)
     span = max(high - low, max(abs(low), abs(high)) * LEAST_CONTRAST / 255, 1e-6)
-    return np.nan_to_num((values - low) * (255 / span)).clip(0, 255).astype(np.uint8)
+    out = np.empty(values.shape, np.uint8)
+    for number, strip in enumerate(strips):
+        scaled = (strip.astype(np.float32) - np.float32(low)) * np.float32(255 / span)
+        out[number * STRIP : (number + 1) * STRIP] = np.nan_to_num(scaled).clip(0, 255)
+    return out
 
 
 def check(picture: np.ndarray) -> np.ndarray:
@@ -188,10 +198,10 @@ def on_paper(picture: np.ndarray) -> np.ndarray:
 
 def _composite(picture: np.ndarray, paper: int) -> np.ndarray:
     mixed = np.empty((*picture.shape[:2], 3), np.uint8)
-    for top in range(0, len(picture), 256):  # in strips: 16 bits a value for all at once would be much memory
-        strip = picture[top : top + 256].astype(np.uint16)
+    for top in range(0, len(picture), STRIP):
+        strip = picture[top : top + STRIP].astype(np.uint16)
         alpha = strip[..., 3:]
-        mixed[top : top + 256] = (strip[..., :3] * alpha + paper * (255 - alpha) + 127) // 255
+        mixed[top : top + STRIP] = (strip[..., :3] * alpha + paper * (255 - alpha) + 127) // 255
     return mixed
 
 

@@ -31,6 +31,11 @@ class Page:
     turns: int
     shape: tuple[int, int]
 
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are more marks than are read."""
+        return len(self.marks) >= layout.MOST_MARKS
+
     @functools.cached_property
     def ink(self) -> np.ndarray:
         """The ink that the network saw round the marks, uint8 (height, width), at most `INK_SIDE` pixels a side."""

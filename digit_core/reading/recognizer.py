@@ -118,7 +118,7 @@ class Recognizer:
             calibration, fitted = Calibration.from_card(page.card["calibration"]), page.card["classifier"]
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(
-                f"The page network in {page.folder} is of another version: remove that folder, or train it anew."
+                f"The page network in the folder {page.folder.name!r} is of another version. Train it anew."
             ) from error
         try:
             page_network, mark_network, line_network = _networks(
@@ -160,6 +160,7 @@ class Recognizer:
                 page.ink,
                 90 * page.turns,
                 left_out,
+                page.is_crowded,
             )
 
     def candidates(self, page: Page, grey: np.ndarray, drawn: bool) -> list[Candidate]:

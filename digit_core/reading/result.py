@@ -48,6 +48,7 @@ class Reading:
         ink: the ink that the page network saw, uint8 (height, width), at most 1,000 pixels a side, upright.
         turned: degrees by which the page had to be turned to the left to be upright: 0, 90, 180 or 270.
         left_out: how many other marks are seen that belong to no number.
+        is_crowded: whether there are more marks than are read.
     """
 
     lines: list[str]
@@ -55,6 +56,7 @@ class Reading:
     ink: np.ndarray = field(repr=False)
     turned: int = 0
     left_out: int = 0
+    is_crowded: bool = False
 
     @property
     def text(self) -> str:

@@ -11,12 +11,13 @@ ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "
 BLANK = "Nothing to read yet."
 TURNED = " The page was sideways."
 ON_ITS_HEAD = " The page was upside down."
+CROWDED = " There are more marks here than can be read at once: show a part of them."
 NOT_A_DIGIT = "That doesn't look like a digit."
 
 
 def sentence(reading: Reading) -> str:
     """One sentence of confidence: about the digit, or about the least certain one of a number."""
-    return _confidence(reading) + _left_out(reading) + _turned(reading)
+    return _confidence(reading) + _left_out(reading) + _turned(reading) + (CROWDED if reading.is_crowded else "")
 
 
 def _left_out(reading: Reading) -> str:

@@ -62,7 +62,7 @@ class Story:
         batches: of each that was kept, (epochs as a decimal number, loss, accuracy): means over its epoch so far.
         epochs: one `EpochEnd` each.
         last: the last batch, or None.
-        glimpse: float (10, 10) or None: what the network last made of the watched digits.
+        glimpse: float (labels, 10) or None: what the network last made of the watched digits.
         labels: what these are.
         digits: how many each part holds, or None before the start.
         version: grows with every change.
@@ -85,7 +85,7 @@ class Story:
             for line in self._new_lines():
                 try:
                     self._add(records.parse(line))
-                except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+                except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
                     continue  # half a line from a full disk
         return self
 
@@ -133,7 +133,7 @@ class Story:
         elif kind == "epoch":
             self.epochs.append(records.from_dict(EpochEnd, event))
         elif kind == "glimpse":
-            self.glimpse = np.array(event["probabilities"], float).reshape(-1, 10)
+            self.glimpse = np.array(event["probabilities"], float).reshape(len(self.labels), 10)
         elif kind == "started":
             digits = {name: int(records.number(event["digits"][name])) for name in ("train", "validation", "test")}
             self.digits, self.labels = digits, np.array(event["labels"], np.uint8).reshape(-1).tolist()

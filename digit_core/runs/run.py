@@ -64,8 +64,8 @@ class Run:
         result = self.status.get("result")
         try:
             [records.number(result[key]) for key in ("validation", "test", "test_digits", "best_epoch", "parameters")]
-            return result if np.shape(result["test_confusion"]) == (10, 10) else None
-        except (ValueError, KeyError, TypeError):
+            return result if np.array(result["test_confusion"], np.int64).shape == (10, 10) else None
+        except (ValueError, KeyError, TypeError, OverflowError):
             return None
 
     @property

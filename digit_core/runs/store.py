@@ -78,7 +78,7 @@ def list_runs() -> list[Run]:
         try:
             found.append(_read(folder_of_all() / name))
         except RunError as error:  # one that is being deleted, or damaged, hides only itself
-            log.info("%s", error, exc_info=True)
+            log.warning("%s (%r)", error, error.__cause__)
     return found
 
 
@@ -218,7 +218,7 @@ def _read(folder: Path) -> Run:
     try:
         about = records.read_json(folder / "about.json")
         settings = records.from_dict(TrainingSettings, about["settings"])
-        created = datetime.datetime.fromisoformat(about["created"])
+        created = datetime.datetime.fromisoformat(about["created"]).astimezone()
         title, starred, owner = str(about["title"]), bool(about["starred"]), str(about.get("owner", ""))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"The run {folder.name} cannot be read.") from error

@@ -13,6 +13,8 @@ LOSSES = ("sparse", "one_hot")  # the form of the labels: digits, or ten zeros a
 PRECISIONS = ("float32", "bfloat16")
 LEAST_STEPS = 500  # of a training; after fewer a network reads hardly anything
 MOST_EPOCHS_OF_FEW = 200  # more would learn the few digits by heart
+SMALLEST_BATCH = 16  # to which batches of few digits are made smaller
+LEARNT = 0.3  # accuracy of a network that has learnt something; guessing reaches a tenth
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,15 @@ def settings_from(preset: str, **changes) -> TrainingSettings:
     return replace(PRESETS[preset], **changes)
 
 
-def enough_epochs(settings: TrainingSettings, digits: int) -> int:
-    """Epochs that teach something: the settings' own, or more where so few training digits make few steps."""
-    steps = max(1, digits // settings.batch_size)
-    return max(settings.epochs, min(-(-LEAST_STEPS // steps), MOST_EPOCHS_OF_FEW))
+def with_enough_steps(
+    settings: TrainingSettings, digits: int, most_epochs: int = MOST_EPOCHS_OF_FEW
+) -> TrainingSettings:
+    """The settings, with more epochs where so few training digits make few steps, and smaller batches where
+    `most_epochs` of them would not be enough."""
+
+    def epochs() -> int:
+        return -(-LEAST_STEPS // max(1, digits // settings.batch_size))
+
+    while epochs() > most_epochs and settings.batch_size >= 2 * SMALLEST_BATCH:
+        settings = replace(settings, batch_size=settings.batch_size // 2)
+    return replace(settings, epochs=max(settings.epochs, min(epochs(), most_epochs)))
