@@ -149,6 +149,7 @@ def per_digit(precision: np.ndarray, recall: np.ndarray) -> go.Figure:
     layout = {
         "height": 300,
         "margin": {"l": 56, "r": 8, "t": 36, "b": 36},
+        "dragmode": False,  # a finger scrolls the page
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": {"dtick": 1, "range": [-0.5, 9.5], "fixedrange": True, "showgrid": False, "zeroline": False,
                   "title": {"text": "digit"}},
@@ -189,6 +190,7 @@ def reliability(bands: Sequence[dict]) -> go.Figure:
     layout = {
         "height": 340,
         "margin": {"l": 56, "r": 8, "t": 36, "b": 44},
+        "dragmode": False,  # a finger scrolls the page
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": {**share, "title": {"text": "confidence"}},
         "yaxis": {**share, "title": {"text": "share read right"}},
@@ -211,6 +213,7 @@ def coverage(unread: np.ndarray, misread: np.ndarray, most: float = 0.05) -> go.
     layout = {
         "height": 340,
         "margin": {"l": 64, "r": 8, "t": 36, "b": 44},
+        "dragmode": False,  # a finger scrolls the page
         "xaxis": {"title": {"text": "least sure digits left unread"}, "tickformat": ".0%", "range": [0, most],
                   "fixedrange": True, "gridcolor": GRID, "zeroline": False},
         "yaxis": {"title": {"text": "misread among the rest"}, "tickformat": ".2~%", "rangemode": "tozero",
@@ -238,6 +241,7 @@ def robustness(curve, name: str, title: str) -> go.Figure:
         "title": {"text": title, "font": {"size": 15}, "x": 0},
         "height": 230,
         "margin": {"l": 48, "r": 8, "t": 34, "b": 40},
+        "dragmode": False,  # a finger scrolls the page
         "showlegend": False,
         "xaxis": {"title": {"text": curve.unit}, "fixedrange": True, "gridcolor": GRID, "zeroline": False},
         "yaxis": {"range": [0, 1.04], "tickformat": ".0%", "fixedrange": True, "gridcolor": GRID, "zeroline": False},

@@ -60,6 +60,7 @@ def picture(outline: Sequence[dict]) -> go.Figure:
     layout = {
         "height": 230,
         "margin": {"l": 4, "r": 30, "t": 4, "b": 4},
+        "dragmode": False,  # a finger scrolls the page
         "shapes": shapes,
         "annotations": notes,
         "xaxis": {**hidden, "range": [-0.3, left + 1.2]},

@@ -46,6 +46,7 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
     layout = {
         "height": PLOT_HEIGHT + 74 + below,
         "margin": {"l": 48, "r": 10, "t": 12, "b": 62 + below},
+        "dragmode": False,  # a finger scrolls the page
         "uirevision": identity,
         "showlegend": True,
         "legend": {"orientation": "h", "y": -48 / PLOT_HEIGHT, "yanchor": "top", "x": 0},

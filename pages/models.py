@@ -2,15 +2,13 @@
 
 import streamlit as st
 
-from digit_core.models import store as model_store
-from ui import corrections_view, frame, model_bring, model_list, visitor
+from ui import corrections_view, frame, model_bring, model_choice, model_list, visitor
 
 frame.require()
 
 st.html('<h1 class="ink-title">Models <span>every network there is to read with.</span></h1>')
-visitor.meet()
 
-models = model_store.list_models()
+models = model_choice.known()
 model_list.table(models)
 for model in models:
     model_list.card(model)

@@ -7,7 +7,7 @@ from ui import actions, canvas, components, feedback, frame, history, model_choi
 
 frame.require()
 
-st.html('<h1 class="ink-title">Inkling <span>reads the numbers you write.</span></h1>')
+st.html('<h1 class="ink-title"><b class="ink-brand">Inkling</b> <span>reads the numbers you write.</span></h1>')
 model_choice.show()
 
 

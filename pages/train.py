@@ -12,7 +12,6 @@ frame.require()
 
 st.html('<h1 class="ink-title">Train <span>a network, and watch it learn to read.</span></h1>')
 st.html(run_view.STYLE)
-visitor.meet()
 
 
 def asked_for() -> Run | None:

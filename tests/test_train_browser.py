@@ -90,7 +90,7 @@ def test_a_training_from_the_click_to_the_first_page(home, open_page):
         page.locator(".st-key-train_use button").click()
         page.wait_for_url(re.compile(r"model=resnet"), timeout=20_000)
         page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
-        _says(page, "You are using resnet", 10)
+        _says(page, "You are using Small ResNet", 10)
         time.sleep(1)
         draw_with_mouse(page, placed(DIGITS[3], 60, 40, 250))
         assert wait_for_answer(page, "3") == "3"

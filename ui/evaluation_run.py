@@ -20,7 +20,7 @@ MOST_COMPARED = 4
 
 def choose() -> tuple[str, str]:
     """The model and the data set that the address names, or that are chosen now."""
-    models = [model.name for model in model_store.list_models()]
+    models = [model.name for model in model_choice.known()]
     data = list(datasets.at_hand())
     asked = st.query_params.get("model")
     if asked and asked not in models:
@@ -135,7 +135,7 @@ def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], N
 
 def others(first: Subject) -> list[Subject]:
     """The models to compare with, kept in the address."""
-    names = [model.name for model in model_store.list_models() if model.name != first.model]
+    names = [model.name for model in model_choice.known() if model.name != first.model]
     if not names:
         st.info("There is only one model. Train another on the Train page, and compare it here.")
         return []

@@ -10,7 +10,7 @@ from digit_core import charts
 from digit_core.data.datasets import DISPUTED, Split
 from digit_core.evaluation.metrics import Evaluation
 from digit_core.runs import wording as run_wording
-from ui import address, bars, components, inside_digit, model_choice
+from ui import address, bars, components, inside_digit, matrix, model_choice
 
 A_PAGE = 24  # digits shown at a time
 A_PAGE_BESIDE = 12  # beside the matrix, in view with it
@@ -66,7 +66,7 @@ def mistakes(subject: Subject) -> None:
     """The confusion matrix; beside it the digits behind a chosen cell, else the commonest mistakes and below all."""
     left, right = st.columns([6, 5], gap="large")
     with left:
-        cell = _matrix(subject.result)
+        cell = matrix.show(subject.result)
     if cell:
         with right:
             _gallery(subject, cell, A_PAGE_BESIDE)
@@ -74,29 +74,6 @@ def mistakes(subject: Subject) -> None:
     with right:
         _commonest(subject.result)
     _gallery(subject, None, A_PAGE)
-
-
-def _matrix(result: Evaluation) -> tuple[int, int] | None:
-    """The matrix; a click chooses a cell, and another click on it lets it go."""
-    cell = address.cell()
-    chart = st.container(key="confusion")
-    with st.container(horizontal=True, gap="medium"):
-        shares = st.toggle("Shares", key="confusion_shares", help="Of each row, instead of counts")
-        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Leave what is right without colour")
-    event = chart.plotly_chart(
-        charts.confusion(result.confusion, dim, shares, cell),
-        key=f"matrix_{st.session_state.setdefault('clicks', 0)}",
-        on_select="rerun",
-        selection_mode="points",
-        config=PLAIN,
-        alt=charts.confusion_text(result.confusion),
-    )
-    if event.selection.points:
-        true, predicted, _ = event.selection.points[0]["customdata"]
-        st.session_state["clicks"] += 1  # a new chart, without the old click
-        address.choose_cell(None if (true, predicted) == cell else (true, predicted))
-        st.rerun()
-    return cell
 
 
 def _commonest(result: Evaluation) -> None:

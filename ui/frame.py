@@ -5,9 +5,15 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from ui import bars, boxes, resources, state
+from ui import bars, boxes, resources, state, visitor
 
 PROJECT = Path(__file__).resolve().parent.parent
+LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32">
+<rect width="32" height="32" rx="8" fill="#2d5fd3"/>
+<path d="M8 9.5c5.5 1.5 11 1 16-1l-9.5 16.5M12.5 18l10-1.5" fill="none" stroke="#fff" stroke-width="3"
+ stroke-linecap="round" stroke-linejoin="round"/>
+<text x="41" y="23" font-family="Source Sans,Segoe UI,Roboto,Helvetica,Arial,sans-serif" font-size="21"
+ font-weight="700" fill="INK">Inkling</text></svg>"""
 ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
 
 TITLES = {
@@ -22,7 +28,15 @@ STYLE = """
 <style>
 [data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar that comes must not resize the canvas */
 .block-container { max-width: 1120px; padding: 4.4rem 1rem 3rem; }
-[data-testid="stTopNav"] { max-width: 1120px; margin: 0 auto; }  /* on the grid of what is below */
+[data-testid="stToolbar"] > div:has([data-testid="stTopNav"]) { max-width: 1120px; margin: 0 auto; gap: 0.6rem;
+  padding: 0; }  /* on the grid of what is below */
+.ink-brand { font-weight: 700; }
+@media (min-width: 768px) {  /* the logo says it already */
+  .ink-title:has(.ink-brand) span { font-size: 1.6rem; font-weight: 700; opacity: 1; letter-spacing: -0.01em;
+    display: inline-block; }
+  .ink-title:has(.ink-brand) span::first-letter { text-transform: uppercase; }
+  .ink-brand { position: absolute; clip-path: inset(50%); }
+}
 h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-height: 1.2; letter-spacing: -0.01em; }
 .ink-title span { font-weight: 400; opacity: 0.75; font-size: 1.05rem; letter-spacing: 0; }
 .ink-answer { font-size: clamp(3.2rem, 9vw, 5.5rem); font-weight: 700; line-height: 1.05;
@@ -60,11 +74,14 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }
-@media (pointer: coarse) { .js-plotly-plot .nsewdrag { touch-action: pan-y !important; } }  /* a finger scrolls */
+@media (pointer: coarse) {  /* a finger scrolls, and taps are for `matrix.js` */
+  .js-plotly-plot .nsewdrag { touch-action: pan-y !important; }
+  .st-key-confusion :is(.draglayer, .draglayer *) { pointer-events: none !important; }
+}
 @media (max-width: 767px) {  /* Streamlit folds its navigation from here on: ours takes its place */
   .st-key-phone_nav { display: flex; flex-wrap: nowrap; gap: 0.2rem; }
   .st-key-phone_nav [data-testid="stPageLink-NavLink"] { padding: 0.25rem 0.45rem; gap: 0.3rem; }
-  [data-testid="stExpandSidebarButton"] { display: none; }
+  [data-testid="stExpandSidebarButton"], [data-testid="stHeaderLogo"] { display: none; }
   [data-testid="stHeader"] { background: none; pointer-events: none; }
   [data-testid="stHeader"] * { pointer-events: auto; }
   [data-testid="stToolbar"] { pointer-events: none !important; }
@@ -112,11 +129,13 @@ def page_list() -> list:
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
     st.set_page_config(page_title=_title(), page_icon=str(ICON), layout="wide")
-    page = _navigate()
-    st.html(STYLE + bars.STYLE + boxes.STYLE + (DARK if st.context.theme.type == "dark" else ""))
+    page, is_dark = _navigate(), st.context.theme.type == "dark"
+    st.logo(LOGO.replace("INK", "#fafafa" if is_dark else "#262730"), size="large")
+    st.html(STYLE + bars.STYLE + boxes.STYLE + (DARK if is_dark else ""))
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():
             st.page_link(other)
+    visitor.meet()
     page.run()
     resources.settle(page.title)
     resources.keep_memory_small()

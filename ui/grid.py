@@ -3,12 +3,11 @@
 A component of our own, since none shows pixels that can be clicked; `grid.js` says how.
 """
 
-from pathlib import Path
-
 import numpy as np
 import streamlit as st
 
 from digit_core.reading import overlay
+from ui import scripts
 
 Cell = tuple[int, int]  # row, column
 
@@ -27,7 +26,7 @@ _component = st.components.v2.component(
   pointer-events: none; box-shadow: 0 0 0 1px #fff; }
 .grid b { position: absolute; background: #e07b1f; opacity: 0.8; pointer-events: none; }
 """,
-    js=Path(__file__).with_name("grid.js").read_text(encoding="utf-8"),
+    js=scripts.alone("grid.js"),
 )
 
 

@@ -90,7 +90,7 @@ def is_presented() -> bool:
 
 def model() -> StoredModel:
     """The model that the address names, else the one that the visitor reads with; a choice among all."""
-    known = {found.name: found for found in model_store.list_models()}
+    known = {found.name: found for found in model_choice.known()}
     asked = address.text("model")
     if asked and asked not in known:
         st.warning(f"There is no model called {components.plain(asked)} here. Another one is shown.")

@@ -83,7 +83,7 @@ def stages(looked_at: tuple | None, image: np.ndarray) -> None:
 
 def compare(subject: Subject) -> None:
     """The same digit in a second network."""
-    names = [UNTRAINED, *(m.name for m in model_store.list_models() if m.name != subject.model.name)]
+    names = [UNTRAINED, *(m.name for m in model_choice.known() if m.name != subject.model.name)]
     address.choose("inside_other", "beside_model", names, UNTRAINED)
     chosen = st.selectbox("The other network", names, format_func=_called, key="inside_other")
     address.put(beside_model=None if chosen == UNTRAINED else chosen)

@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from digit_core.models import store as model_store
-from digit_core.models.store import ModelError
-from ui import components, resources, state
+from digit_core.models.store import ModelError, StoredModel
+from ui import components, resources, state, visitor
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +27,21 @@ def use(name: str | None) -> None:
 
 
 def called(name: str) -> str:
-    """A model's name for people."""
-    return NAMES.get(name, name)
+    """A model's name for people: of one's own, what its training was called."""
+    if name in NAMES:
+        return NAMES[name]
+    try:
+        return model_store.find(name).title or name
+    except ModelError:
+        return name
+
+
+def known() -> list[StoredModel]:
+    """The models that this visitor may choose, the default one first; on a public host not what others have kept,
+    unless a link names it."""
+    who, asked = visitor.who(), (state.get("model"), st.query_params.get("model"))
+    found = model_store.list_models()
+    return found if who is None else [m for m in found if m.owner in ("", who) or m.name in asked]
 
 
 def others(picture: np.ndarray, is_busy: bool) -> None:
@@ -38,7 +51,7 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
         return
     chosen = state.get("model") or model_store.default_name()
     with folded:
-        for model in model_store.list_models():
+        for model in known():
             try:
                 reading = resources.read_drawing(picture, resources.load(None if model.is_default else model.name))
             except ModelError as error:

@@ -212,7 +212,7 @@ def _use(run: Run, page: str) -> None:
         st.error("This server keeps as many models as it can.", icon=":material/error:")
         return
     try:
-        name = runs.keep_model(run).name
+        name = runs.keep_model(run, run_wording.title(run, visitor.zone()), visitor.who()).name
     except (RunError, ModelError) as error:
         st.error(components.plain(str(error)), icon=":material/error:")
         return

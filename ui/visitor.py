@@ -44,7 +44,7 @@ _component = st.components.v2.component("inkling_visitor", html="<div></div>", c
 
 
 def meet() -> None:
-    """Call in a page that changes runs: asks the browser for its token."""
+    """Call on every page: on a public host, asks the browser for its token."""
     if not limits().public:
         return
     said = _component(

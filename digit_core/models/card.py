@@ -48,6 +48,8 @@ def _check(card: dict) -> None:
     records.number(card["parameters"])
     for value in (card["metrics"]["test_accuracy"], *card["metrics"].values()):
         records.number(value)
+    for name in ("title", "owner"):
+        records.text(card.get(name, ""))
     if "taught" in card:
         records.text(card["taught"]["from"])
         for name in ("kept_apart", "corrections", "own_before", "own_after"):

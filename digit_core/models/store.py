@@ -53,6 +53,16 @@ class StoredModel:
         return self.folder.parent == paths.SHIPPED_MODELS
 
     @property
+    def title(self) -> str:
+        """What people call it, if somebody gave its training a name; else ""."""
+        return self.card.get("title", "")
+
+    @property
+    def owner(self) -> str:
+        """The visitor who kept it; "" for the host."""
+        return self.card.get("owner", "")
+
+    @property
     def digest(self) -> str:
         """What tells this very network from any other: the digest of its Keras file, or of its LiteRT file alone."""
         files = self.card["files"]
@@ -264,20 +274,23 @@ def read(folder: Path) -> StoredModel:
     return StoredModel(folder.name, folder, card)
 
 
-def copy(model: StoredModel, name: str) -> StoredModel:
+def copy(model: StoredModel, name: str, **about: str) -> StoredModel:
     """Keep a copy of a model under another name in `$DIGIT_HOME/models`, in place of one that is there already.
+
+    Args:
+        about: what else its card says: "title", "owner".
 
     Raises:
         ModelError: the name will not do, the model is damaged, or the folder cannot be written.
     """
-    folder = check_target(name)
-    if os.path.isfile(folder / "card.json") and read(folder).card["files"] == model.card["files"]:
-        return read(folder)
+    folder, card = check_target(name), {**model.card, "name": name, **about}
+    if os.path.isfile(folder / "card.json") and (there := read(folder)).card == card:
+        return there
     try:
         with paths.replacing_folder(folder) as scratch:
             for file in model.card["files"]:
                 (scratch / file).write_bytes(model._checked(file))
-            cards.write({**model.card, "name": name}, scratch)
+            cards.write(card, scratch)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return read(folder)
@@ -295,7 +308,7 @@ def rename(model: StoredModel, name: str) -> StoredModel:
     check_name(name)
     if name in (known.name for known in list_models()):
         raise ModelError(f"There is a model called {name!r} already. Please choose another name.")
-    was_default, renamed = model.is_default, copy(model, name)
+    was_default, renamed = model.is_default, copy(model, name, title="")
     if was_default:
         choose_default(name)
     delete(model)

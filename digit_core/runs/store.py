@@ -196,8 +196,12 @@ def model(run: Run) -> StoredModel | None:
         return None
 
 
-def keep_model(run: Run) -> StoredModel:
+def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel:
     """Put a run's model among the stored ones, where it outlives the run; one of an earlier state is replaced.
+
+    Args:
+        title: what people call it.
+        who: the visitor who keeps it; None is the host. What somebody else has kept stays as it is.
 
     Raises:
         RunError: the run has no model.
@@ -206,7 +210,11 @@ def keep_model(run: Run) -> StoredModel:
     found = model(run)
     if not found:
         raise RunError("This run has left no model.")
-    return model_store.copy(found, run.model_name)
+    own = (kept for kept in model_store.list_models() if kept.name == run.model_name)
+    there = next(own, None)
+    if who is not None and there and there.owner != who:
+        return there
+    return model_store.copy(found, run.model_name, title=title, owner=who or "")
 
 
 def log_tail(run: Run, lines: int = 12) -> str:
