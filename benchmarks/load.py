@@ -1,7 +1,8 @@
 """How many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
 
-Visitors are WebSocket sessions that send what a browser does: after each stroke its picture and its points. They do not
-wait for answers. An answer counts from the stroke that it belongs to; a stroke whose
+Visitors are WebSocket sessions that send what `ui/browser.js` does: after each stroke its picture and its points; once
+an answer took longer than BUSY, the picture for the answer alone, and all when the pen has rested. They do not wait for
+answers. An answer counts from the stroke that it belongs to; a stroke whose
 picture was replaced by a newer one counts as answered with that. The visitors share the machine with the server.
 Needs requirements-dev.txt.
 """
@@ -31,6 +32,7 @@ from websockets.asyncio.client import connect
 
 LOADS = ("25:1", "50:1", "100:1", "200:1")
 SECONDS = 15
+BUSY, RESTS = 0.6, 1.2  # seconds, as in ui/browser.js
 PATIENCE = 20.0  # seconds that the last answers are waited for
 ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
@@ -95,9 +97,9 @@ class Visitor:
         self.socket = await connect(
             url.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
         )
-        self.ids, self.fragment = {}, ""
+        self.places, self.is_busy = {}, False
         await self._run(BackMsg())
-        while len(self.ids) < 2 or not self.ended:
+        while len(self.places) < 2 or not self.ended:
             self._learn(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 60)))
         await self._send(live=None)
         self.listener = asyncio.create_task(self._listen())
@@ -112,34 +114,47 @@ class Visitor:
         if message.WhichOneof("type") == "script_finished":
             self.ended = True
         component = message.delta.new_element.bidi_component
-        for name in ("inkling_browser", "drawable_canvas"):
-            if component.component_name.endswith(name):
-                self.ids[name] = component.id
-                self.fragment = message.delta.fragment_id
+        if component.component_name.endswith("inkling_browser"):
+            is_answer = b'"answers"' in component.SerializeToString()
+            self.places["answer" if is_answer else "whole"] = component.id, message.delta.fragment_id
 
-    async def _send(self, live: dict | None) -> None:
+    async def _send(self, live: dict | None, place: str = "whole") -> None:
+        """To one of the component's two places: "whole" shows all anew, "answer" the answer alone."""
         message = BackMsg()
         run = message.rerun_script
-        run.fragment_id = self.fragment
-        state = {"width": 560, "kept": "", **({"live": live} if live else {})}
-        run.widget_states.widgets.add(id=self.ids["inkling_browser"], json_value=json.dumps(state))
+        component, run.fragment_id = self.places[place]
+        state = {"live": live} if live else {}
+        if place == "whole":
+            state |= {"width": 560, "kept": ""}
+        run.widget_states.widgets.add(id=component, json_value=json.dumps(state))
         await self.socket.send(message.SerializeToString())
 
     async def draw(self, rate: float, begin: float) -> None:
         """A digit after the other for SECONDS, each on a clean sheet."""
-        start = time.monotonic() + begin
+        start, rests = time.monotonic() + begin, None
         for stroke, (picture, strokes) in enumerate(self.pictures):
             await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
             digit = (self.number + stroke) % 10
+            if rests:
+                rests.cancel()
             live = {"number": int(time.time() * 1000), "down": False, "data": picture}
             self.waiting.append((time.monotonic(), str(digit)))
             drawn = [{"number": live["number"] - 1, "points": points} for points in strokes]
-            await self._send({**live, "strokes": drawn})
+            if self.is_busy:
+                await self._send(live, "answer")
+                rests = asyncio.create_task(self._rest({**live, "strokes": drawn}))
+            else:
+                await self._send({**live, "strokes": drawn})
         until = time.monotonic() + PATIENCE
         while self.waiting and time.monotonic() < until:
             await asyncio.sleep(0.05)
         if self.waiting or self.listener.done():
             raise RuntimeError("some strokes were never answered")
+
+    async def _rest(self, live: dict) -> None:
+        """Show all anew, unless the pen goes on."""
+        await asyncio.sleep(RESTS)
+        await self._send({**live, "number": live["number"] + 1})
 
     async def _listen(self) -> None:
         async for message in self.socket:
@@ -153,6 +168,7 @@ class Visitor:
             sent, digit = self.waiting[place]
             if digit == text:
                 self.answers.append((now - sent, True))
+                self.is_busy = self.is_busy or now - sent > BUSY
                 del self.waiting[: place + 1]
                 return
         if self.waiting and now - self.waiting[0][0] > 2:  # it was read as something else

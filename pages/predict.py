@@ -3,7 +3,20 @@
 import streamlit as st
 
 from digit_core.reading import wording
-from ui import actions, canvas, components, feedback, frame, history, model_choice, resources, uploads, welcome, why
+from ui import (
+    actions,
+    canvas,
+    components,
+    feedback,
+    frame,
+    history,
+    model_choice,
+    resources,
+    turns,
+    uploads,
+    welcome,
+    why,
+)
 
 frame.require()
 
@@ -12,6 +25,24 @@ model_choice.show()
 
 
 @st.fragment
+@turns.turn()
+def answer() -> None:
+    """The answer, anew by itself while the pen moves."""
+    picture = canvas.newest_picture()
+    reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
+    if reading is not None and reading.digits:
+        certainties = [wording.certainty(digit) for digit in reading.digits]
+        sentence, announced = wording.sentence(reading), not canvas.is_drawing()
+        components.answer(reading.text, sentence, certainties, "drawn", announced=announced)
+    elif picture is not None:
+        components.invitation("I can't find a digit in this drawing yet.")
+    else:
+        components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
+    canvas.listen()
+
+
+@st.fragment
+@turns.turn()
 def draw() -> None:
     """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
@@ -21,14 +52,10 @@ def draw() -> None:
     with right:
         card, more = st.container(key="reading"), st.container()
     with card:
-        if read:
-            sentence, certainties = wording.sentence(reading), [wording.certainty(digit) for digit in reading.digits]
-            components.answer(reading.text, sentence, certainties, "drawn", announced=not canvas.is_drawing())
-            components.send()
-        elif picture is not None:
-            components.invitation("I can't find a digit in this drawing yet.")
-        else:
-            components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
+        answer()
+    if read:
+        sentence = wording.sentence(reading)
+        components.send()
     with left:
         canvas.show()
     with more:

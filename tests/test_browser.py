@@ -492,7 +492,7 @@ def test_the_navigation_stands_on_the_content_s_grid(new_page, server):
     for width in (1440, 1000):
         page = new_page(viewport={"width": width, "height": 900})
         open_canvas(page, server.url)
-        first = page.locator("[data-testid=stTopNavLinkContainer]").first.bounding_box()["x"]
+        first = page.get_by_test_id("stHeaderLogo").bounding_box()["x"]
         assert abs(first - page.locator(".ink-title").bounding_box()["x"]) < 20
 
 

@@ -20,16 +20,21 @@ def open_page(new_page, server):
     return new
 
 
+def _place_of(chart, true, predicted):
+    """The middle of a cell on the screen."""
+    return chart.evaluate(
+        "(p, [t, c]) => { const l = p._fullLayout, b = p.getBoundingClientRect();"
+        " return [b.x + l.xaxis._offset + l.xaxis.c2p(c), b.y + l.yaxis._offset + l.yaxis.c2p(t)]; }",
+        [true, predicted],
+    )
+
+
 def _click_cell(page, true, predicted):
     """In the middle of the cell, as a mouse would."""
     chart = page.locator(".st-key-confusion .js-plotly-plot")
     chart.wait_for(timeout=20_000)
     time.sleep(0.5)
-    x, y = chart.evaluate(
-        "(p, [t, c]) => { const l = p._fullLayout, b = p.getBoundingClientRect();"
-        " return [b.x + l.xaxis._offset + l.xaxis.c2p(c), b.y + l.yaxis._offset + l.yaxis.c2p(t)]; }",
-        [true, predicted],
-    )
+    x, y = _place_of(chart, true, predicted)
     page.mouse.move(x, y)
     time.sleep(0.2)
     page.mouse.click(x, y)
@@ -62,6 +67,7 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     page.wait_for_url(re.compile(f"cell={true}{predicted}"), timeout=10_000)
     page.get_by_text(f"{true} read as {predicted}: {count}", exact=True).wait_for(timeout=10_000)
     digits = page.locator(".st-key-pixels_gallery [class*=st-key-digit_]")
+    wait_until_idle(page)  # the digits of before go last
     assert digits.count() == count
     digits.first.locator("button").first.click()
     page.wait_for_selector(".st-key-opened", timeout=10_000)
@@ -77,6 +83,38 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     _click_cell(page, true, predicted)  # once more: it is let go
     page.get_by_text("Misread digits, the most confident first").wait_for(timeout=10_000)
     assert "cell=" not in page.url
+
+
+def test_a_finger_scrolls_over_the_matrix_and_a_tap_brings_the_digits_into_view(open_page):
+    page = open_page(
+        "model=lenet5&data=builtin", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    page.wait_for_selector(".st-key-confusion .js-plotly-plot", timeout=30_000)
+    wait_until_idle(page)
+    true, predicted, count = _worst_cell(page)
+    chart = page.locator(".st-key-confusion .js-plotly-plot")
+    chart.scroll_into_view_if_needed()
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    before, box, session = page.evaluate(scrolled), chart.bounding_box(), page.context.new_cdp_session(page)
+    x, y = box["x"] + 200, box["y"] + 250
+    for kind, points in [
+        ("touchStart", [y]),
+        *(("touchMove", [y - 15 * step]) for step in range(1, 11)),
+        ("touchEnd", []),
+    ]:
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": own} for own in points]})
+        time.sleep(0.02)
+    page.wait_for_function(f"{scrolled} > {before} + 50", timeout=10_000)
+    time.sleep(0.5)  # it glides on
+    assert "cell=" not in page.url
+    chart.scroll_into_view_if_needed()
+    page.touchscreen.tap(*_place_of(chart, true, predicted))
+    page.get_by_text(f"{true} read as {predicted}: {count}", exact=True).wait_for(timeout=20_000)
+    page.wait_for_function(
+        "(() => { const b = document.querySelector('.st-key-gallery').getBoundingClientRect();"
+        " return b.top >= -5 && b.top < innerHeight / 2; })()",
+        timeout=10_000,
+    )
 
 
 def test_filters_views_and_comparison(open_page):

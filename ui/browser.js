@@ -4,11 +4,13 @@ const STORE = "inkling-drawing";
 const LONGEST = 3000;  // ms that an answer is waited for
 const MOST_CLICKS = 30;  // on tools that wait
 const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
-const RESTS = 400;  // ms without a movement after which a slow server too gets a picture
+const RESTS = 1200;  // ms without the pen after which a busy server shows more than the answer
 const watched = new WeakMap();
 let waiting = null;
-const pen = { down: false, id: null, moved: false, lifted: false, number: 0, sent: 0, took: 0, answered: 0, timer: null,
-  send: () => {}, stroke: null, strokes: [] };  // of points, each in canvas pixels
+const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // of canvas pixels
+  number: 0, sent: 0, took: 0, answered: 0, timer: null,  // of pictures
+  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false, rests: null,  // of those that show more than the answer
+  send: () => {}, sendWhole: () => {} };
 
 let mostPoints = 0;  // of a stroke
 
@@ -27,14 +29,40 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
-function tell() {
+function tell(isWhole = !pen.down && !pen.isBusy) {  // else the answer alone is shown anew
   clearTimeout(pen.timer);
+  clearTimeout(pen.rests);
   const data = picture();
   if (!data) return;
   pen.moved = pen.lifted = false;
   pen.number = Math.max(Date.now(), pen.number + 1);  // grows, also over a reload
   pen.sent = performance.now();
-  pen.send({ number: pen.number, down: pen.down, data, strokes: pen.strokes, at: pen.stroke?.points.at(-1) });
+  const live = { number: pen.number, down: pen.down, data, at: pen.stroke?.points.at(-1) };
+  if (!isWhole) {
+    pen.send(live);
+    if (!pen.down) pen.rests = setTimeout(tellWhole, RESTS);
+    return;
+  }
+  pen.whole = pen.number;
+  pen.wholeSent = pen.sent;
+  pen.sendWhole({ ...live, strokes: pen.strokes });
+}
+
+function tellWhole() {  // what the server does not know yet
+  if (!pen.down && (pen.lifted || pen.strokes.some((stroke) => stroke.number > pen.whole))) tell(true);
+}
+
+function heard(number) {
+  if (number <= pen.answered) return;
+  pen.answered = number;
+  if (number === pen.number) pen.took = performance.now() - pen.sent;
+  tellSoon();
+}
+
+function heardWhole(number) {
+  if (number < pen.whole || pen.wholeAnswered >= pen.whole) return;
+  pen.wholeAnswered = number;
+  pen.isBusy = performance.now() - pen.wholeSent > BUSY;
 }
 
 function draw(event) {
@@ -78,8 +106,8 @@ function tellSoon() {  // at most one picture is on its way while the pen is dow
   if (!pen.down || !pen.moved) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  if (pen.took > BUSY) pen.timer = setTimeout(tell, RESTS);
-  else if (since >= PAUSE) tell();
+  if (pen.took > BUSY) return;  // a busy server gets the picture when the pen is lifted
+  if (since >= PAUSE) tell();
   else pen.timer = setTimeout(tellSoon, PAUSE - since);
 }
 
@@ -121,7 +149,7 @@ function click(name, tries = 60) {  // while a run goes on, the tools may be tho
 
 function isWaiting() {  // for the answer to the last stroke, or to the last click
   const now = performance.now();
-  return (pen.answered < pen.number && now - pen.sent < LONGEST)
+  return (pen.wholeAnswered < pen.whole && now - pen.wholeSent < LONGEST)
     || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
 }
 
@@ -130,7 +158,7 @@ function hold(event) {  // a tool works on what is drawn: the server must know t
   if (!name) return;
   cleared = name === "clear";
   if (cleared) storage((s) => s.removeItem(STORE));  // a reload a moment later must not bring it back
-  if (pen.lifted) tell();
+  tellWhole();
   if (letsPass || !(queue.length || isWaiting())) {
     acted = { sheet, time: performance.now() };
     return;
@@ -148,6 +176,12 @@ function letGo() {
   setTimeout(letGo, 50);  // where that one had nothing to do
 }
 
+function leave(event) {  // the next click may change the page
+  if (!event.target.closest?.(".st-key-canvas")) tellWhole();
+}
+
+addEventListener("pointerdown", leave, true);
+for (const type of ["resize", "pagehide", "visibilitychange"]) addEventListener(type, tellWhole, true);
 addEventListener("click", hold, true);
 addEventListener("keydown", press);
 addEventListener("pointermove", move, true);
@@ -169,6 +203,7 @@ function dressCanvas({ label, blank }, tries = 200) {
       canvas.removeAttribute("data-blank");
       cleared = false;
       pen.down = event.button <= 0;
+      clearTimeout(pen.rests);
       pen.stroke = { points: [] };
       draw(event);
       pen.took = Math.min(pen.took, BUSY);  // each stroke tries once whether the server is quick again
@@ -227,7 +262,7 @@ function handStops() {
 function tellHand(data, down = true) {
   pen.number = Math.max(Date.now(), pen.number + 1);
   pen.sent = performance.now();
-  pen.send({ number: pen.number, down, data, strokes: pen.strokes });
+  pen.send({ number: pen.number, down, data });
 }
 
 async function write() {
@@ -273,17 +308,18 @@ for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "resize", 
 }
 
 export default function ({ data, parentElement, setStateValue }) {
+  if (data.answers) {  // beside the answer, and run anew with it alone
+    pen.send = (live) => setStateValue("live", live);
+    return heard(data.answered);
+  }
   let observer = watched.get(parentElement);
   dressCanvas(data);
   mostPoints = data.most_points;
   startHand(data.hand);
-  pen.send = (live) => setStateValue("live", live);
+  pen.sendWhole = (live) => setStateValue("live", live);
   pen.strokes = pen.strokes.filter((stroke) => stroke.number > data.settled);
-  if (data.answered > pen.answered) {
-    pen.answered = data.answered;
-    if (data.answered === pen.number) pen.took = performance.now() - pen.sent;
-    tellSoon();
-  }
+  heardWhole(data.answered);
+  heard(data.answered);
   sheet = data.sheet;
   letGo();
   if (!observer) {

@@ -7,10 +7,11 @@ that changes; it keeps the text it is given in the tab's session storage, which 
 reload and is seen by nobody else, and hands back what it found there when it was mounted.
 
 While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
-shows what is there by then. When the pen is lifted it sends at once, 200 ms before the canvas itself does. With each
-picture go the strokes that the canvas has not sent yet. A slow server gets only the picture after each stroke, or where
-the pen rests. A click on a tool waits until the server has answered the last stroke, so that Undo takes back the one
-that is seen, and the last click: of two, Streamlit would make one.
+shows what is there by then. For these the answer alone is shown anew: they go through a second place of the component,
+in the answer's fragment. When the pen is lifted it sends at once, with the strokes that have ended, and all is shown
+anew. A busy server gets only the picture after each stroke, for the answer alone, and the strokes when the pen has
+rested for a moment. A click on a tool waits until the server has answered the last stroke, so that Undo takes back
+the one that is seen, and the last click: of two, Streamlit would make one.
 
 Where nobody does anything for a while, a hand writes a number, once, and is read.
 """
@@ -62,7 +63,8 @@ class Browser:
 
 
 def look(key: str) -> Browser:
-    """What the browser said the last time; `listen` under the same key must follow in the same run."""
+    """What the browser said the last time; `listen`, or `listen_for_answers`, under the same key must follow in the
+    same run."""
     said = st.session_state.get(key) or {}
     width, kept = said.get("width"), said.get("kept")
     return Browser(
@@ -75,7 +77,8 @@ def look(key: str) -> Browser:
 def _live(said) -> Live | None:
     """What the browser says was drawn, if that can be."""
     try:
-        strokes = [(_number(stroke["number"]), _points(stroke["points"])) for stroke in said["strokes"][:MOST_STROKES]]
+        told = said.get("strokes", [])[:MOST_STROKES]
+        strokes = [(_number(stroke["number"]), _points(stroke["points"])) for stroke in told]
         at = _points([said["at"]])[0] if said.get("at") else None
         live = Live(_number(said["number"]), bool(said["down"]), said["data"], strokes, at)
     except (TypeError, KeyError, ValueError, AttributeError):
@@ -119,5 +122,18 @@ def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int,
         default={"width": None, "kept": None, "live": None},
         on_width_change=lambda: None,
         on_kept_change=lambda: None,
+        on_live_change=lambda: None,
+    )
+
+
+def listen_for_answers(key: str, answered: int) -> None:
+    """Mount the component in the answer's fragment, where pictures come for which the answer alone is shown anew.
+
+    `answered`: number of the picture that this run has answered.
+    """
+    _component(
+        key=key,
+        data={"answers": True, "answered": answered},
+        default={"live": None},
         on_live_change=lambda: None,
     )

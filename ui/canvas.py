@@ -13,7 +13,7 @@ from streamlit_drawable_canvas import st_canvas
 from ui import browser, samples, sent_drawing, shared_drawing, state
 
 KEY = "canvas"
-BROWSER_KEY = "canvas_browser"
+BROWSER_KEY, ANSWERS_KEY = "canvas_browser", "canvas_answers"  # of `browser`'s two places
 PENS = {"Fine": 10, "Medium": 18, "Broad": 28}  # pixels
 INK = "#1c2333"
 PAPER = "#ffffff"
@@ -31,8 +31,20 @@ def drawing() -> np.ndarray | None:
     _open_link()
     _restore(seen.kept)
     _fit(state.get("width"))
+    return newest_picture()
+
+
+def newest_picture() -> np.ndarray | None:
+    """The last picture that the browser sent, else the drawing's, likewise; for the answer alone, `listen` must follow
+    in the same run."""
     live = _live()
     return sent_drawing.decoded(live.data if live else (state.get("drawing") or {}).get("data"))
+
+
+def listen() -> None:
+    """Take pictures for which the answer alone is shown anew; call in its fragment."""
+    live = _last_live()
+    browser.listen_for_answers(ANSWERS_KEY, live.number if live else 0)
 
 
 def is_drawing() -> bool:
@@ -101,14 +113,17 @@ def _live() -> browser.Live | None:
 
 def _last_live() -> browser.Live | None:
     """The last picture that the browser sent; it outlives a change of page, which clears the component's own state."""
-    if live := browser.look(BROWSER_KEY).live:
-        state.put("live", live)
+    for key in (BROWSER_KEY, ANSWERS_KEY):
+        live, known = browser.look(key).live, state.get("live")
+        if live and (known is None or live.number > known.number):
+            state.put("live", live)
     return state.get("live")
 
 
 def _take(width: int) -> None:
     """Take over what was drawn since: the strokes that have ended, and the picture with them."""
-    live, kept = _live(), state.get("drawing")
+    live, kept = browser.look(BROWSER_KEY).live, state.get("drawing")
+    live = live if live and live.number > state.get("live_done") else None
     new = [points for number, points in live.strokes if number > state.get("taken")] if live else []
     if new:
         before = kept["raw"]["objects"] if kept else []

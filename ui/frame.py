@@ -71,6 +71,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 [class*="st-key-tile_"] button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
 [class*="st-key-tile_"] [data-testid="stElementToolbar"] { display: none; }
 .st-key-canvas { position: relative; }
+.st-key-canvas_answers { position: absolute; }
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }

@@ -2,10 +2,10 @@
 
 import contextlib
 import ctypes
-import functools
 import gc
 import hashlib
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -26,6 +26,7 @@ from digit_core.explanation.edits import Edit, Tip
 from digit_core.explanation.occlusion import Evidence
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
+from digit_core.reading.offload import Offload
 from digit_core.runs import events as run_events
 from digit_core.runs.events import Story
 from digit_core.runs.store import Run
@@ -39,7 +40,7 @@ MOST_MEASURED = 16_000_000  # bytes of evaluations that are held in memory
 MOST_DRAWN = 8_000_000  # bytes of readings of drawings, likewise
 MOST_EXPLAINED = 8_000_000  # bytes of what was found out about digits, likewise
 MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewise
-RELEASED_EVERY = 5  # seconds
+RELEASED_EVERY, GROWN = 5, 20_000_000  # seconds, and bytes that the process has grown by since
 
 
 @st.cache_resource(show_spinner=False)
@@ -52,21 +53,29 @@ def settle(page: str) -> None:
     gc.freeze()
 
 
-@functools.cache
+@st.cache_resource(show_spinner=False)
 def keep_memory_small() -> None:
-    """Call when a page has run: from then on, memory that was freed goes back to the system every few seconds.
+    """Call when a page has run: from then on, memory that was freed goes back to the system after a few seconds.
 
-    glibc keeps what was freed, and after large pictures and data sets that is most of what the server holds.
+    glibc keeps what was freed, and after large pictures and data sets that is most of what the server holds. Giving it
+    back takes up to 0.2 s, so it is done only where the process has grown.
     """
     threading.Thread(target=_release, name="release", daemon=True).start()
 
 
 def _release() -> None:
     with contextlib.suppress(OSError, AttributeError):  # other C libraries
-        trim = ctypes.CDLL(None).malloc_trim
+        trim, least = ctypes.CDLL(None).malloc_trim, 0
         while True:
-            trim(0)
+            if _held() > least + GROWN:
+                trim(0)
+                least = _held()
             time.sleep(RELEASED_EVERY)
+
+
+def _held() -> int:
+    """Bytes of memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @st.cache_resource(show_spinner=False, max_entries=12)
@@ -185,7 +194,14 @@ def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
     """What is read on a canvas, uint8 (height, width, 3); the same picture is read once by each model."""
     name = None if recognizer.name == model_store.default_name() else recognizer.name
     key = hashlib.sha256(picture.tobytes()).hexdigest(), name, _files(name)
-    return _drawings_read().get_or_make(key, lambda: recognizer.read(picture))
+    return _drawings_read().get_or_make(
+        key, lambda: _offload().read(name, key[2], picture, lambda: recognizer.read(picture))
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _offload() -> Offload:
+    return Offload()
 
 
 @st.cache_resource(show_spinner=False)

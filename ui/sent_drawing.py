@@ -42,7 +42,7 @@ def _is_path(stroke: dict) -> bool:
     return known and all(abs(records.number(number)) < FARTHEST for number in numbers)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=24)  # of half a megabyte each
 def decoded(url: str | None) -> np.ndarray | None:
     """The picture of a data URL, RGB (height, width, 3), not to be changed; or None if nothing was drawn."""
     if not url:

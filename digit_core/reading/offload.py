@@ -1,0 +1,188 @@
+"""Reading in a process of its own while many people draw at once.
+
+A reading gives up Python's lock some thirty times; beside many busy threads it waits for the lock each time, and takes
+several times as long. So a process is started once several readings go on together. It reads what comes, first come
+first served, and ends when nothing has come for a while. Where it fails, this process reads as before.
+"""
+
+import contextlib
+import functools
+import logging
+import pickle
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import zlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import Connection
+from typing import Any
+
+import cv2
+import numpy as np
+
+from digit_core import paths
+from digit_core.reading.recognizer import Recognizer
+from digit_core.reading.result import Reading
+
+log = logging.getLogger(__name__)
+
+MANY = 3  # readings at a time from which the process is started
+IDLE = 60.0  # seconds without a picture after which it ends
+LONGEST = 20.0  # seconds that it may take to start, or to read
+AHEAD = 2  # pictures that it has, and not answered
+KEPT = 3  # models that it keeps loaded
+
+
+class OffloadError(Exception):
+    """The process cannot read: it is gone, hangs, or raised something."""
+
+
+class Offload:
+    """Reads here, or in the process where it runs. Safe to share between threads."""
+
+    def __init__(self, idle: float = IDLE, many: int = MANY):
+        self._idle, self._many = idle, many
+        self._lock, self._jobs = threading.Lock(), queue.SimpleQueue()
+        self._here, self._is_ready, self._feeder = 0, False, None
+        self.process: subprocess.Popen | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process runs and takes pictures."""
+        return self._is_ready
+
+    def read(self, name: str | None, files: str, picture: np.ndarray, here: Callable[[], Reading]) -> Reading:
+        """What a model reads in a picture.
+
+        Args:
+            name: of the model; None is the default one.
+            files: another text where the model's files have changed.
+            picture: uint8, as `Recognizer.read` takes it.
+            here: reads it in this process.
+        """
+        with self._lock:
+            answer = Future() if self._is_ready else None
+            if answer:
+                self._jobs.put((answer, name, files, picture))
+        if answer:
+            try:
+                return answer.result(LONGEST)
+            except OffloadError:
+                log.warning("A picture is read here: the process for it failed", exc_info=True)
+            except TimeoutError:
+                log.warning("The reading process hangs, and is ended")
+                self.kill()
+        with self._lock:
+            self._here += 1
+            if self._here >= self._many and not self._feeder:
+                self._feeder = threading.Thread(target=self._feed, name="offload", daemon=True)
+                self._feeder.start()
+        try:
+            return here()
+        finally:
+            with self._lock:
+                self._here -= 1
+
+    def _feed(self) -> None:
+        """Run the process, and send it one picture after the other: the next one while it reads."""
+        ours, theirs = socket.socketpair()
+        sent, ahead = queue.SimpleQueue(), threading.BoundedSemaphore(AHEAD)
+        with Connection(ours.detach()) as connection:
+            try:
+                with theirs:
+                    self.process = _started(theirs.fileno())
+                if not connection.poll(LONGEST) or connection.recv() != "ready":
+                    raise OffloadError("it does not start")
+                hearer = threading.Thread(target=self._hear, args=(connection, sent, ahead), daemon=True)
+                hearer.start()
+                with self._lock:
+                    self._is_ready = True
+                while True:
+                    answer, name, files, picture = self._jobs.get(timeout=self._idle)
+                    ahead.acquire()
+                    sent.put(answer)
+                    _send(connection, (name, files, _grey(picture)))
+            except queue.Empty:
+                log.info("The reading process ends: nothing was read for a while")
+            except (OSError, EOFError, OffloadError):
+                log.warning("The reading process failed", exc_info=True)
+            self._end(sent)
+
+    def _hear(self, connection: Connection, sent: queue.SimpleQueue, ahead: threading.BoundedSemaphore) -> None:
+        """Take the process's answers, in the order in which the pictures were sent."""
+        try:
+            while True:
+                said = _receive(connection)
+                answer = sent.get()
+                ahead.release()
+                if isinstance(said, Reading):
+                    answer.set_result(said)
+                else:
+                    answer.set_exception(OffloadError(said))
+        except (OSError, EOFError, ValueError):  # it is gone, which ends the sending as well
+            with contextlib.suppress(ValueError):
+                ahead.release()
+
+    def _end(self, sent: queue.SimpleQueue) -> None:
+        self.kill()
+        with self._lock:  # from now on nothing is put into the queue
+            self._is_ready, self._feeder = False, None
+            left = [sent.get() for _ in range(sent.qsize())] + [self._jobs.get()[0] for _ in range(self._jobs.qsize())]
+        for answer in left:
+            answer.set_exception(OffloadError("it has ended"))
+
+    def kill(self) -> None:
+        """End the process; the pictures that it has not answered are read here."""
+        process = self.process
+        if process:
+            process.kill()
+            process.wait()
+
+
+def _started(descriptor: int) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, str(descriptor)],
+        cwd=paths.PROJECT,
+        env=paths.environment(),
+        pass_fds=[descriptor],
+        start_new_session=True,  # Ctrl+C is not for it: it ends when this process does
+    )
+
+
+def _grey(picture: np.ndarray) -> np.ndarray:
+    """All that a reading needs of a picture without transparency."""
+    return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.shape[2:] == (3,) else picture
+
+
+def _send(connection: Connection, what: Any) -> None:
+    connection.send_bytes(zlib.compress(pickle.dumps(what), 1))  # pictures are mostly white
+
+
+def _receive(connection: Connection) -> Any:
+    """What the other end of the pair of sockets sends; nobody else has one, so that it may be unpickled."""
+    return pickle.loads(zlib.decompress(connection.recv_bytes()))
+
+
+def serve(connection: Connection) -> None:
+    """The process itself: answers each picture with its reading, or with a text that says why there is none."""
+    load = functools.lru_cache(KEPT)(lambda name, files: Recognizer.load(name))
+    load(None, "")
+    connection.send("ready")
+    while True:
+        try:
+            name, files, picture = _receive(connection)
+        except EOFError:  # whoever asked has ended
+            return
+        try:
+            answer = load(name, files).read(picture)
+        except Exception as error:  # whatever it is, the next picture can still be read
+            answer = f"{type(error).__name__}: {error}"
+        _send(connection, answer)
+
+
+if __name__ == "__main__":
+    with Connection(int(sys.argv[1])) as own:
+        serve(own)

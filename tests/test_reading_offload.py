@@ -1,0 +1,93 @@
+"""A process that reads where many draw at once: the same answers, and none lost with it."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from drawing import DIGITS, draw, placed
+
+from digit_core.reading.offload import Offload
+
+pytestmark = pytest.mark.slow
+PICTURES = [np.repeat(draw(placed(DIGITS[n], 100, 80, 220))[..., np.newaxis], 3, 2) for n in range(10)]
+
+
+def never():
+    raise AssertionError("this process must not read")
+
+
+@pytest.fixture
+def offload(recognizer):
+    made = Offload(idle=30, many=2)
+    barrier = threading.Barrier(2)
+
+    def here():
+        barrier.wait(10)
+        return recognizer.read(PICTURES[0])
+
+    threads = [threading.Thread(target=made.read, args=(None, "", PICTURES[0], here)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    _wait_until(lambda: made.is_ready)
+    yield made
+    made.kill()
+
+
+def _wait_until(what) -> None:
+    until = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_one_reading_at_a_time_starts_no_process(recognizer):
+    alone = Offload(many=2)
+    for picture in PICTURES[:3]:
+        alone.read(None, "", picture, lambda picture=picture: recognizer.read(picture))
+    assert alone.process is None
+
+
+def test_the_process_reads_as_this_one_does(offload, recognizer):
+    for picture in PICTURES:
+        there, here = offload.read(None, "", picture, never), recognizer.read(picture)
+        assert there.text == here.text
+        np.testing.assert_allclose(there.digits[0].probabilities, here.digits[0].probabilities, atol=1e-6)
+        np.testing.assert_array_equal(there.ink, here.ink)
+    assert offload.read("lenet5", "", PICTURES[4], never).text == "4"
+
+
+def test_many_threads_get_their_own_answers(offload):
+    found = {}
+
+    def ask(number: int) -> None:
+        found[number] = offload.read(None, "", PICTURES[number % 10], never).text
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == {number: str(number % 10) for number in range(40)}
+
+
+def test_what_a_killed_process_had_is_read_here(offload, recognizer):
+    offload.process.kill()
+    assert offload.read(None, "", PICTURES[7], lambda: recognizer.read(PICTURES[7])).text == "7"
+    _wait_until(lambda: not offload.is_ready)
+
+
+def test_a_model_that_cannot_be_read_there_is_asked_for_here(offload):
+    asked = []
+    offload.read("nobody", "", PICTURES[1], lambda: asked.append(1))
+    assert asked == [1]
+    assert offload.read(None, "", PICTURES[1], never).text == "1"  # it goes on
+
+
+def test_it_ends_when_nothing_comes(recognizer):
+    short = Offload(idle=0.5, many=1)
+    short.read(None, "", PICTURES[1], lambda: recognizer.read(PICTURES[1]))
+    _wait_until(lambda: short.is_ready)
+    process = short.process
+    _wait_until(lambda: not short.is_ready)
+    assert process.wait(10) is not None
