@@ -267,3 +267,24 @@ def test_epochs_grow_only_where_digits_are_few():
     assert (few.epochs, few.batch_size) == (100, 16)  # 5 steps an epoch
     assert with_enough_steps(quick, 10).epochs == 200
     assert with_enough_steps(quick, 1280, most_epochs=30).batch_size == quick.batch_size // 2
+
+
+def test_corrections_are_trained_on_with_other_digits(tmp_path, monkeypatch):
+    from digit_core.cli import train
+    from digit_core.data import datasets
+    from digit_core.feedback import corrections
+    from digit_core.training.settings import settings_from
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    wish = settings_from("quick", data="builtin+2*corrections")
+    with pytest.raises(datasets.DatasetError, match="no corrections"):
+        train._with_corrections(wish)
+    some = datasets.load("builtin").test
+    corrections.save([
+        corrections.Correction(int(label), int(label), image)
+        for image, label in zip(some.images[:40], some.labels[:40], strict=True)
+    ])  # fmt: skip
+    alone, both = datasets.load("builtin"), datasets.load(train._with_corrections(wish).data)
+    assert len(both.train) == len(alone.train) + 2 * 40  # so few are all to train on
+    assert both.test.digest() == alone.test.digest()
+    assert train._with_corrections(settings_from("quick")) == settings_from("quick")

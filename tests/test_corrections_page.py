@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from digit_core.data import datasets
 from digit_core.feedback import corrections
 from digit_core.feedback.corrections import Correction
+from ui import visitor
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 
@@ -64,11 +65,32 @@ def test_all_like_one_are_mended_at_once(some):
     app = opened(corrections_which="all")
     assert boxes(app) == ["7 → 1", "7 → 1", "4"]
     app.checkbox(key=f"correction_{some[1].id}").check().run()
-    app.button(key="corrections_alike").click().run()
+    app.toggle(key="corrections_alike").set_value(True).run()
     app.selectbox(key="corrections_truth").set_value(7).run()
     app.button(key="corrections_change").click().run()
     assert [c.truth for c in corrections.listed()] == [7, 7, 4]
     app.checkbox(key=f"correction_{some[2].id}").check().run()
+    assert not app.exception
+
+
+def test_all_like_one_are_mended_on_every_page():
+    images = np.arange(30 * 784).reshape(30, 28, 28).astype(np.uint8)
+    corrections.save([Correction(7, 1, image, probability=n / 100) for n, image in enumerate(images)])
+    app = opened(corrections_which="all")
+    assert len(boxes(app)) == 24
+    app.checkbox(key=f"correction_{corrections.listed()[0].id}").check().run()
+    app.toggle(key="corrections_alike").set_value(True).run()
+    app.button(key="corrections_delete").click().run()
+    assert corrections.number() == 0
+    assert not app.exception
+
+
+def test_files_are_made_before_they_are_handed_over(some):
+    app = opened()
+    assert not app.get("download_button") or not any("corrections" in b.proto.url for b in app.get("download_button"))
+    before = len(app.get("download_button"))
+    app.button(key="corrections_prepare").click().run()
+    assert len(app.get("download_button")) == before + 2
     assert not app.exception
 
 
@@ -104,6 +126,15 @@ def test_likely_label_errors_are_suggested(recognizer):
     app = opened(label_errors_data="corrections")
     assert any("of 61" in caption.value for caption in app.caption)
     assert any(f"{labels[wrong]}, likely {was}" in caption.value for caption in app.caption)
+
+
+def test_where_a_password_is_set_only_who_knows_it_sees_corrections(some, monkeypatch):
+    monkeypatch.setattr(visitor, "_password", lambda: "sesame")
+    app = opened()
+    assert boxes(app) == []
+    app.text_input("owner_password").set_value("sesame").run()
+    assert boxes(app) == ["7 → 1"]
+    assert not app.exception
 
 
 def test_other_visitors_of_a_public_host_see_nothing_of_it(some, monkeypatch):

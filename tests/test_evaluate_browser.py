@@ -110,11 +110,8 @@ def test_a_finger_scrolls_over_the_matrix_and_a_tap_brings_the_digits_into_view(
     chart.scroll_into_view_if_needed()
     page.touchscreen.tap(*_place_of(chart, true, predicted))
     page.get_by_text(f"{true} read as {predicted}: {count}", exact=True).wait_for(timeout=20_000)
-    page.wait_for_function(
-        "(() => { const b = document.querySelector('.st-key-gallery').getBoundingClientRect();"
-        " return b.top >= -5 && b.top < innerHeight / 2; })()",
-        timeout=10_000,
-    )
+    digit = "document.querySelector('.st-key-pixels_gallery img')"
+    page.wait_for_function(f"{digit}?.getBoundingClientRect().bottom < innerHeight", timeout=10_000)
 
 
 def test_filters_views_and_comparison(open_page):

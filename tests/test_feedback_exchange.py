@@ -29,6 +29,11 @@ def some() -> list[Correction]:
     return made
 
 
+def sure(images: np.ndarray) -> np.ndarray:
+    """A model that contradicts nothing."""
+    return np.full((len(images), 10), 0.1)
+
+
 def test_a_zip_holds_pictures_and_a_table(some):
     with zipfile.ZipFile(io.BytesIO(exchange.to_zip())) as archive:
         rows = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
@@ -41,8 +46,8 @@ def test_what_was_exported_comes_back_and_never_twice(some, tmp_path):
     for name, content in (("own.npz", exchange.to_npz()), ("own.zip", exchange.to_zip())):
         corrections.remove([c.id for c in corrections.listed()])
         (tmp_path / name).write_bytes(content)
-        assert exchange.from_file(tmp_path / name) == 6
-        assert exchange.from_file(tmp_path / name) == 0
+        assert exchange.from_file(tmp_path / name, sure) == 6
+        assert exchange.from_file(tmp_path / name, sure) == 0
         assert sorted(corrections.digits()[1]) == sorted(c.truth for c in some[:6])
 
 
@@ -51,8 +56,42 @@ def test_what_was_exported_comes_back_and_never_twice(some, tmp_path):
 def test_a_broken_file_changes_nothing_and_says_why(some, tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(FeedbackError, match=r"\w"):
-        exchange.from_file(tmp_path / name)
+        exchange.from_file(tmp_path / name, sure)
     assert corrections.number() == 7
+
+
+def test_digits_that_are_there_already_are_not_saved_again(some, tmp_path):
+    (tmp_path / "own.npz").write_bytes(exchange.to_npz())
+    assert exchange.from_file(tmp_path / "own.npz", sure) == 0
+    assert corrections.number() == 7
+
+
+def test_imported_labels_that_the_model_contradicts_wait_for_a_look(tmp_path):
+    digits = datasets.load("builtin").test
+    images, labels = digits.images[:10], digits.labels[:10].copy()
+
+    def right(asked):
+        places = [np.flatnonzero((images == image).all((1, 2)))[0] for image in asked]
+        return np.eye(10)[digits.labels[:10][places]]
+
+    labels[:3] = (labels[:3] + 1) % 10
+    np.savez(tmp_path / "wrong.npz", x_train=images, y_train=labels)
+    assert exchange.from_file(tmp_path / "wrong.npz", right) == 10
+    assert corrections.number(held=True) == 3
+    assert len(corrections.digits()[1]) == 7
+    assert [c.held for c in corrections.listed(0, 3)] == [True] * 3  # first for a look
+
+
+def test_what_may_teach_becomes_a_file_to_train_on(some):
+    file = exchange.kept_file()
+    assert exchange.kept_file() == file  # the same corrections, the same file
+    found = datasets.file_formats.read(file)["train"]
+    assert sorted(found.labels) == sorted(c.truth for c in some[:6])
+    corrections.remove([some[0].id])
+    assert exchange.kept_file() != file
+    corrections.remove([c.id for c in some])
+    with pytest.raises(FeedbackError, match="no corrections"):
+        exchange.kept_file()
 
 
 def test_too_many_digits_are_refused(tmp_path):
@@ -60,5 +99,5 @@ def test_too_many_digits_are_refused(tmp_path):
     images = np.random.default_rng(0).integers(0, 255, (5001, 28, 28), dtype=np.uint8)
     np.savez(path, x_train=images, y_train=np.zeros(5001, np.uint8))
     with pytest.raises(FeedbackError, match="5,000"):
-        exchange.from_file(path)
+        exchange.from_file(path, sure)
     assert corrections.number() == 0

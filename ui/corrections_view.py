@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ui import components, feedback, label_errors_view, model_choice, visitor
+from ui import components, feedback, label_errors_view, model_choice, resources, visitor
 
 PAGE = 24  # corrections a page
 WHICH = {"held": "Needs review", "wrong": "Read wrong", "all": "All"}
@@ -15,7 +15,7 @@ IMPORT_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
 
 def show() -> None:
     """Everything about corrections, folded away; nothing for other visitors of a public host."""
-    if not feedback.is_allowed() or visitor.who() is not None:
+    if not feedback.is_allowed() or not visitor.is_owner():
         return
     folded = st.expander("Corrections", icon=":material/rate_review:", key="corrections", on_change="rerun")
     if not folded.open:
@@ -101,18 +101,18 @@ def _mend(found: Sequence) -> None:
     """What can be done with those that are chosen, or with all that are like them."""
     chosen = [c for c in found if st.session_state.get(f"correction_{c.id}")]
     kinds = {(c.value, c.truth) for c in chosen}
-    alike = [c for c in found if (c.value, c.truth) in kinds]
     if not chosen:
         st.caption("Select some to fix them.")
         return
-    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.markdown(f"{len(chosen)} chosen", width="content")
-        if len(alike) > len(chosen):
-            st.button(f"Choose all {len(alike)} like them", key="corrections_alike", icon=":material/select_all:",
-                      on_click=_choose, args=([c.id for c in alike],))  # fmt: skip
-    ids = [c.id for c in chosen]
     from digit_core.feedback import corrections
 
+    alike = corrections.alike(kinds)
+    with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
+        st.markdown(f"{len(chosen)} chosen", width="content")
+        ids = [c.id for c in chosen]
+        if len(alike) > len(chosen):
+            everyone = st.toggle(f"All {len(alike):,} like them", key="corrections_alike")
+            ids = alike if everyone else ids
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.button("The labels are right", key="corrections_approve", icon=":material/check:", on_click=_do,
                   args=(corrections.approve, ids))  # fmt: skip
@@ -122,11 +122,6 @@ def _mend(found: Sequence) -> None:
                   args=(corrections.change, ids, truth))  # fmt: skip
         st.button("Delete", key="corrections_delete", icon=":material/delete:", on_click=_do,
                   args=(corrections.remove, ids))  # fmt: skip
-
-
-def _choose(ids: Sequence[str]) -> None:
-    for name in ids:
-        st.session_state[f"correction_{name}"] = True
 
 
 def _do(change: Callable, ids: Sequence[str], *arguments) -> None:
@@ -143,11 +138,14 @@ def _downloads(number: int) -> None:
 
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption(f"{number:,} corrections", width="content")
+        # made before the click: what is made at a click, Streamlit drops after two runs of whatever session
+        if not st.button("Prepare a download", key="corrections_prepare", icon=":material/folder_zip:"):
+            return
         for label, make, name in (
             ("Pictures and a table", exchange.to_zip, "corrections.zip"),
             ("Arrays", exchange.to_npz, "corrections.npz"),
         ):
-            st.download_button(label, make, name, key=f"get_{name}", icon=":material/download:", on_click="ignore")
+            st.download_button(label, make(), name, key=f"get_{name}", icon=":material/download:", on_click="ignore")
 
 
 def _import() -> None:
@@ -165,7 +163,7 @@ def _import() -> None:
         path = Path(folder) / f"own.{suffix}"
         path.write_bytes(file.getvalue())
         try:
-            new = exchange.from_file(path)
+            new = exchange.from_file(path, resources.default_recognizer().classify)
         except FeedbackError as error:
             st.error(components.plain(str(error)), icon=":material/error:")
             return

@@ -12,7 +12,7 @@ from digit_core.evaluation.label_errors import Suspect
 from digit_core.models.store import ModelError
 from ui import components, resources
 
-CORRECTIONS = "corrections"
+CORRECTIONS, FILE = "corrections", "file"
 MOST = 48  # suspects that are shown
 WORDS = (
     "The model is confident that these digits are something other than their label (confident learning). It may have "
@@ -56,6 +56,8 @@ def show() -> None:
 def _parts() -> dict[str, str]:
     """What can be looked through, and its name for people."""
     names = {CORRECTIONS: "Corrections"}
+    files = [name for name in datasets.at_hand() if name not in datasets.DATASETS]
+    names |= {f"{name} {FILE}": components.plain(name) for name in files}
     for data in ["mnist", "builtin"] if mnist.is_at_hand() else ["builtin"]:
         called = "MNIST" if data == "mnist" else "Built-in digits"
         names |= {f"{data} {part}": f"{called}, {part} part" for part in ("train", "validation", "test")}
@@ -76,9 +78,12 @@ def _digits(which: str) -> Split:
     if which == CORRECTIONS:
         from digit_core.feedback import corrections
 
-        images, labels, _ = corrections.digits()
-        return Split(images, labels)
-    data, part = which.split()
+        found = [c for c in corrections.everything() if c.truth >= 0]  # those that wait for a look as well
+        images = np.stack([c.image for c in found]) if found else np.zeros((0, 28, 28), np.uint8)
+        return Split(images, np.array([c.truth for c in found], np.uint8))
+    data, _, part = which.rpartition(" ")
+    if part == FILE:
+        return datasets.load_test(datasets.at_hand()[data])[1]
     return getattr(datasets.load(data), part)
 
 
@@ -86,4 +91,4 @@ def _version() -> int:
     """Changes when corrections do."""
     from digit_core.feedback import corrections
 
-    return hash(tuple(corrections.lessons()))
+    return hash((tuple(corrections.lessons()), corrections.number(), corrections.number(held=True)))

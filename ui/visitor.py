@@ -70,10 +70,16 @@ def may_change(run: Run) -> bool:
     return who() is None or (run.owner != "" and run.owner == who())
 
 
+def is_owner() -> bool:
+    """Whether this is the host's owner: whoever knows the password; where none is set, whoever opens a host that is not
+    public."""
+    return bool(st.session_state.get("is_owner")) or not (limits().public or _password())
+
+
 def ask_for_password() -> None:
     """A field for the owner's password, if one is set in Streamlit's secrets."""
     password = _password()
-    if not limits().public or not password or st.session_state.get("is_owner"):
+    if not password or is_owner():
         return
     with st.popover("For the owner of this server", type="tertiary", key="owner"):
         said = st.text_input("Password", type="password", key="owner_password")

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import datetime
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -27,6 +28,7 @@ from digit_core.training.checkpoints import CheckpointError
 from digit_core.training.events import BatchEnd, EpochEnd, TrainingError
 from digit_core.training.settings import LEARNT, TrainingSettings, settings_from, with_enough_steps
 
+CORRECTIONS = "corrections"  # among the data: what people said of readings on this host
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 
 
@@ -38,7 +40,7 @@ def add_parser(commands) -> None:
     train.add_argument(
         "--data",
         help=f"{', '.join(DATASETS)} (default mnist), or the path of your own digits: IDX, NPZ, CSV, pictures, "
-        "strokes; several joined by '+' train together, and the first one tests",
+        "strokes; or corrections; several joined by '+' train together, and the first one tests",
     )
     train.add_argument("--epochs", type=int, help="passes over the training digits")
     train.add_argument("--batch-size", type=int, help="digits a step")
@@ -129,7 +131,7 @@ def _new(options: argparse.Namespace):
         CheckpointError: a training of that name is unfinished.
         ModelError: a model of that name is there already.
     """
-    settings = settings_from(options.preset or "standard", **_given(options))
+    settings = _with_corrections(settings_from(options.preset or "standard", **_given(options)))
     own = f"{settings.architecture}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     name = options.name or (settings.architecture if options.into else own)
     if os.path.exists(checkpoint_of(name)):
@@ -140,6 +142,25 @@ def _new(options: argparse.Namespace):
     if not options.into and os.path.exists(paths.home() / "models" / name):
         raise model_store.ModelError(f"There is already a model called {name!r}. Please choose another --name.")
     return name, settings
+
+
+def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
+    """The settings, with "corrections" among the data replaced by a file of those that were saved here.
+
+    Raises:
+        DatasetError: there are none, or they cannot be had.
+    """
+    if CORRECTIONS not in (part.rpartition("*")[2] for part in settings.data.split("+")):
+        return settings
+    from digit_core.feedback import exchange  # loads the database's library
+    from digit_core.feedback.database import FeedbackError
+
+    try:
+        file = exchange.kept_file()
+    except FeedbackError as error:
+        raise datasets.DatasetError(str(error)) from error
+    parts = [re.sub(rf"(?:^|(?<=\*)){CORRECTIONS}$", lambda _: str(file), part) for part in settings.data.split("+")]
+    return dataclasses.replace(settings, data="+".join(parts))
 
 
 def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) -> TrainingSettings:

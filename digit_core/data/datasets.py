@@ -82,7 +82,7 @@ class Dataset:
     sources: tuple[str, ...] = ()
 
 
-def load(name: str, progress: bool = False, validation_share: float | None = None) -> Dataset:
+def load(name: str, progress: bool = False, validation_share: float | None = None, *, is_alone: bool = True) -> Dataset:
     """Load a data set by name, ready to train and test on.
 
     Args:
@@ -94,6 +94,7 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
         progress: show a bar on stderr while downloading.
         validation_share: share of the training digits that only choose; None for the data set's own, a
             twelfth of MNIST's, an eighth of the built-in and a tenth of others. Writers are split in a fixed way.
+        is_alone: whether nothing else tests and validates; else a file of few digits may be all to train on.
 
     Raises:
         DatasetError: the name is unknown, MNIST is neither here nor to be had, or a file is malformed.
@@ -101,11 +102,12 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
     if name in DATASETS:
         return DATASETS[name](progress, validation_share)
     if os.path.exists(name):
-        return _load_files(Path(name), validation_share)
+        return _load_files(Path(name), validation_share, is_alone)
     if "+" in name:
-        return _joined([load(part, progress, validation_share) for part in name.split("+")])
+        parts = name.split("+")
+        return _joined([load(p, progress, validation_share, is_alone=n == 0) for n, p in enumerate(parts)])
     if repeated := REPEATED.fullmatch(name):
-        return _repeated(load(repeated[2], progress, validation_share), int(repeated[1]))
+        return _repeated(load(repeated[2], progress, validation_share, is_alone=is_alone), int(repeated[1]))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
@@ -171,7 +173,7 @@ def _load_builtin(progress: bool, validation_share: float | None) -> Dataset:
     return Dataset("builtin", train, validation, test, (SOURCES["builtin"],))
 
 
-def _load_files(path: Path, validation_share: float | None = None) -> Dataset:
+def _load_files(path: Path, validation_share: float | None = None, is_alone: bool = True) -> Dataset:
     """A file or folder of one's own; what it does not keep apart for testing, a tenth, is taken out."""
     parts = _read(path)
     if "train" not in parts:
@@ -185,6 +187,10 @@ def _load_files(path: Path, validation_share: float | None = None) -> Dataset:
         rest, test = _split(rest, 0.1) if "test" not in parts else (rest, parts["test"])
         train, validation = _split(rest, validation_share or 0.1)
         test = Split(test.images, test.labels)
+    if not is_alone and not (len(validation) and len(test)):
+        everything = parts["train"]
+        none = Split(everything.images[:0], everything.labels[:0])
+        return Dataset(path.name, Split(everything.images, everything.labels), none, none)
     for part, split in {"training": train, "validation": validation, "test": test}.items():
         if not len(split):
             raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")

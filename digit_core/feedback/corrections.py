@@ -10,13 +10,13 @@ with are held until somebody has looked at them, for they may be wrong, or meant
 import hashlib
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import cv2
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, insert, or_, select, update
 
 from digit_core import Digit
 from digit_core.feedback import database
@@ -117,6 +117,29 @@ def of(
     )
 
 
+def imported(image: np.ndarray, truth: int, probabilities: np.ndarray, name: str) -> Correction:
+    """A digit from a file.
+
+    Args:
+        image: uint8 (28, 28).
+        truth: its label, 0..9.
+        probabilities: (10,), by a model that is to be believed.
+        name: its id.
+    """
+    value, given = int(probabilities.argmax()), float(probabilities[truth])
+    return Correction(
+        value=value,
+        truth=truth,
+        image=image,
+        model=IMPORTED,
+        probability=given,
+        confidence=float(probabilities[value]),
+        session=IMPORTED,
+        held=given < HELD_BELOW,
+        id=name,
+    )
+
+
 def save(some: Sequence[Correction], is_limited: bool = True) -> int:
     """Save corrections; those that are there already are not saved twice, but say what was said last. Returns how many
     were new. Two marks of the same pixels are one correction.
@@ -178,19 +201,22 @@ def change(ids: Sequence[str], truth: int) -> None:
     if truth not in range(TWO_DIGITS, 10):
         raise ValueError(truth)
     with database.writing() as connection:
-        connection.execute(update(corrections).where(corrections.c.id.in_(ids)).values(truth=truth, held=False))
+        for some in _some(ids):
+            connection.execute(update(corrections).where(some).values(truth=truth, held=False))
 
 
 def approve(ids: Sequence[str]) -> None:
     """Let corrections teach that were held."""
     with database.writing() as connection:
-        connection.execute(update(corrections).where(corrections.c.id.in_(ids)).values(held=False))
+        for some in _some(ids):
+            connection.execute(update(corrections).where(some).values(held=False))
 
 
 def remove(ids: Sequence[str]) -> None:
     """Delete corrections."""
     with database.writing() as connection:
-        connection.execute(delete(corrections).where(corrections.c.id.in_(ids)))
+        for some in _some(ids):
+            connection.execute(delete(corrections).where(some))
 
 
 def remove_session(session: str, ids: Sequence[str]) -> None:
@@ -235,6 +261,20 @@ def digits(session: str | None = None) -> tuple[np.ndarray, np.ndarray, list[str
     return images, np.array([row.truth for row in rows], np.uint8), [row.id for row in rows]
 
 
+def known_digits() -> set[tuple[bytes, int]]:
+    """Pixels and truth of all corrections."""
+    query = select(corrections.c.image, corrections.c.truth)
+    with database.reading() as connection:
+        return {(bytes(image), truth) for image, truth in connection.execute(query)}
+
+
+def alike(kinds: Iterable[tuple[int, int]]) -> list[str]:
+    """The ids of all corrections that were read as a pair's first, and are said to be its second."""
+    either = or_(*(and_(corrections.c.value == value, corrections.c.truth == truth) for value, truth in kinds))
+    with database.reading() as connection:
+        return list(connection.scalars(select(corrections.c.id).where(either)))
+
+
 def agreement() -> list[dict[str, Any]]:
     """How often people agreed: for each model and each truth, {"model", "truth", "count", "agreed"}."""
     is_right = case((corrections.c.value == corrections.c.truth, 1), else_=0)
@@ -247,10 +287,15 @@ def agreement() -> list[dict[str, Any]]:
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Which of these ids are there, and what was said of each."""
     found: dict[str, int] = {}
-    for start in range(0, len(ids), MOST_VARIABLES):
-        some = corrections.c.id.in_(ids[start : start + MOST_VARIABLES])
+    for some in _some(ids):
         found |= dict(connection.execute(select(corrections.c.id, corrections.c.truth).where(some)).tuples().all())
     return found
+
+
+def _some(ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
+    """Conditions that name these corrections, a few hundred each."""
+    for start in range(0, len(ids), MOST_VARIABLES):
+        yield corrections.c.id.in_(ids[start : start + MOST_VARIABLES])
 
 
 def _only(held: bool | None, wrong: bool) -> list[ColumnElement[bool]]:

@@ -7,15 +7,17 @@ import csv
 import hashlib
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from digit_core import paths
 from digit_core.data import file_formats
 from digit_core.data.file_formats import DigitFileError
 from digit_core.feedback import corrections
-from digit_core.feedback.corrections import IMPORTED, NO_DIGIT, TWO_DIGITS, Correction
+from digit_core.feedback.corrections import NO_DIGIT, TWO_DIGITS
 from digit_core.feedback.database import FeedbackError
 from digit_core.spreadsheets import safe_cell
 
@@ -48,10 +50,34 @@ def to_npz() -> bytes:
     return packed.getvalue()
 
 
-def from_file(path: Path) -> int:
+def kept_file() -> Path:
+    """The corrections that may teach, as a file to train on, under `$DIGIT_HOME`; its name follows from what it holds.
+
+    Raises:
+        FeedbackError: there are none, or they cannot be read or written.
+    """
+    images, labels, _ = corrections.digits()
+    if not len(labels):
+        raise FeedbackError("There are no corrections to learn from.")
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()[:12]
+    file = paths.home() / "corrections" / f"corrections-{digest}.npz"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with paths.replacing_file(file) as out:
+            np.savez_compressed(out, x_train=images, y_train=labels)
+    except OSError as error:
+        raise FeedbackError(f"The corrections cannot be written: {error.strerror}.") from error
+    return file
+
+
+def from_file(path: Path, classify: Callable[[np.ndarray], np.ndarray]) -> int:
     """Save the digits of a file that `file_formats` knows as corrections; returns how many are new.
 
-    The same digits are saved once, however often they come. Nothing is saved if anything is wrong with the file.
+    Digits that are there already, with the same truth, are not saved again; those whose label the model strongly
+    contradicts wait for a look. Nothing is saved if anything is wrong with the file.
+
+    Args:
+        classify: images uint8 (n, 28, 28) -> probabilities (n, 10), by a model that is to be believed.
 
     Raises:
         FeedbackError: it is malformed or too large, or there is no room.
@@ -64,11 +90,16 @@ def from_file(path: Path) -> int:
     digits = [pair for part in parts.values() for pair in zip(part.images, part.labels, strict=True)]
     if len(digits) > MOST_IMPORTED:
         raise FeedbackError(f"The file has more than {MOST_IMPORTED:,} digits.")
+    known = corrections.known_digits()
+    coming = [(image, label) for image, label in digits if (image.tobytes(), int(label)) not in known]
+    new = {_digest(image, label): (image, label) for image, label in coming}
+    if not new:
+        return 0
+    believed = classify(np.stack([image for image, _ in new.values()]))
     made = [
-        Correction(int(label), int(label), image, IMPORTED, session=IMPORTED, probability=1.0, id=_digest(image, label))
-        for image, label in digits
+        corrections.imported(image, int(label), probabilities, name)
+        for (name, (image, label)), probabilities in zip(new.items(), believed, strict=True)
     ]
-    made = list({correction.id: correction for correction in made}.values())
     return corrections.save(made, is_limited=False)
 
 
