@@ -3,7 +3,18 @@
 import streamlit as st
 
 from digit_core.explanation import occlusion, stations
-from ui import components, frame, grid, inside_digit, inside_layers, inside_others, inside_view, resources, state
+from ui import (
+    components,
+    frame,
+    grid,
+    inside_digit,
+    inside_layers,
+    inside_others,
+    inside_view,
+    inside_words,
+    resources,
+    state,
+)
 
 frame.require()
 presented = inside_digit.is_presented()
@@ -35,25 +46,25 @@ with st.container(key="inside"):
         inside_view.before(subject)
         inside_view.tips(resources.tips(subject.recognizer, image, changed))
 
-    inside_view.title(1)
+    inside_words.title(1)
     inside_others.stages(state.get("looked_at"), image)
 
     found = stations.stations(subject.network)
-    inside_view.title(2)
+    inside_words.title(2)
     inside_layers.overview(subject, found)
     inside_layers.look_closer(subject, found)
 
-    inside_view.title(4)
+    inside_words.title(4)
     evidence = resources.evidence(subject.recognizer, subject.image)
     way, other = inside_layers.which_evidence(subject)
     inside_view.evidence(subject, evidence, way, other)
 
-    inside_view.title(5)
+    inside_words.title(5)
     inside_view.sums(subject)
 
-    inside_view.title(6)
+    inside_words.title(6)
     inside_view.alike(subject)
 
-    inside_view.title(8)
+    inside_words.title(8)
     inside_others.compare(subject)
     inside_others.quality_table(subject)

@@ -63,3 +63,23 @@ def test_every_slider_begins_within_its_limits():
     for name, (least, most, step) in LIMITS.items():
         assert least <= getattr(Edit(), name) <= most
         assert step > 0
+
+
+def test_a_tip_is_exact_to_a_step_of_its_slider():
+    """An answer that changes from the third column of weight on, wherever the coarse settings lie."""
+
+    def at(column: float):
+        def classify(digits: np.ndarray) -> np.ndarray:
+            weight = digits.reshape(len(digits), 28, 28).astype(float).sum(1)
+            middle = (weight @ np.arange(28)) / np.maximum(weight.sum(1), 1e-9)
+            return np.stack([middle < column, middle >= column], 1).astype(float)
+
+        return classify
+
+    image = np.zeros((28, 28), np.uint8)
+    image[8:20, 10] = 255
+    for column in (11.0, 12.0, 13.0):
+        [tip] = [tip for tip in edits.tips(at(column), image, Edit()) if tip.name == "right"]
+        step = edits.LIMITS["right"][2]
+        assert at(column)(edits.apply(image, Edit(right=tip.amount))[np.newaxis]).argmax() == 1
+        assert at(column)(edits.apply(image, Edit(right=tip.amount - step))[np.newaxis]).argmax() == 0

@@ -5,7 +5,7 @@ import streamlit as st
 
 from digit_core.explanation import stations
 from digit_core.explanation.stations import Station
-from ui import address, grid, inside_view
+from ui import address, grid, inside_digit, inside_view, inside_words
 from ui.inside_digit import Subject
 
 WORDS = """
@@ -34,8 +34,9 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
     """One layer whole, one of its maps large, and the sum behind one of its pixels."""
     names = [station.name for station in found]
     before = address.text("layer") or names[0]
-    address.choose("inside_layer", "layer", names, names[0])
-    chosen = st.select_slider("Layer", names, key="inside_layer")
+    chosen = address.choose("inside_layer", "layer", names, names[0])
+    if not inside_digit.is_presented():
+        chosen = st.select_slider("Layer", names, key="inside_layer")
     if chosen != before:
         address.put(map=None, pixel=None)
     address.put(layer=None if chosen == names[0] else chosen)
@@ -51,7 +52,7 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
         st.rerun()
     if station is found[0] and station.is_convolution:
         inside_view.kernels(station)
-    inside_view.title(3)
+    inside_words.title(3)
     pixel = _pixel(values[..., channel])
     left, right = st.columns([5, 7], gap="medium")
     with left:
@@ -67,8 +68,10 @@ def which_evidence(subject: Subject) -> tuple[str, int]:
     """How the evidence is found, "occlusion" or "cam", and the digit beside the answer."""
     others = [str(digit) for digit in range(10) if digit != subject.winner]
     key, usual = f"inside_beside_{subject.winner}_{subject.runner_up}", str(subject.runner_up)
-    address.choose("inside_way", "why", list(WAYS), "occlusion")
-    address.choose(key, "beside", others, usual)
+    way = address.choose("inside_way", "why", list(WAYS), "occlusion")
+    other = address.choose(key, "beside", others, usual)
+    if inside_digit.is_presented():
+        return way, int(other)
     with st.container(horizontal=True, gap="medium"):
         way = st.segmented_control("Found by", list(WAYS), format_func=WAYS.get, required=True, key="inside_way")
         other = st.selectbox("Beside the answer", others, width=150, key=key)

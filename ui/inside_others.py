@@ -70,11 +70,11 @@ def _start_with(image: np.ndarray, unrubbed: np.ndarray | None = None) -> None:
 
 
 def stages(looked_at: tuple | None, image: np.ndarray) -> None:
-    """How the visitor's own mark became 28x28; of other digits only the last stage is known."""
+    """How the visitor's own mark became 28x28; other digits come in that size, and are only cut out and placed."""
     own = looked_at is not None and looked_at[1] is not None and np.array_equal(looked_at[0], image)
-    steps = normalization.steps(looked_at[1]) if own else {}
+    ink, called = (looked_at[1], "Your ink") if own else (image, "The digit as it came")
     with st.container(horizontal=True, gap="small"):
-        for caption, stage in {"Your ink": looked_at[1], **steps}.items() if own else ():
+        for caption, stage in {called: ink, **(normalization.steps(ink) if ink.any() else {})}.items():
             height, width = stage.shape[:2]
             st.image(components.enlarged(stage), f"{caption}  \n{width} × {height}", width=STAGE_WIDTH, alt=caption)
     if not own and not inside_digit.is_presented():
@@ -85,7 +85,10 @@ def compare(subject: Subject) -> None:
     """The same digit in a second network."""
     names = [UNTRAINED, *(m.name for m in model_choice.known() if m.name != subject.model.name)]
     address.choose("inside_other", "beside_model", names, UNTRAINED)
-    chosen = st.selectbox("The other network", names, format_func=_called, key="inside_other")
+    if inside_digit.is_presented():
+        chosen = st.session_state["inside_other"]
+    else:
+        chosen = st.selectbox("The other network", names, format_func=_called, key="inside_other")
     address.put(beside_model=None if chosen == UNTRAINED else chosen)
     try:
         network = _untrained(subject) if chosen == UNTRAINED else inside_digit.network(model_store.find(chosen))
@@ -120,7 +123,7 @@ def quality_table(subject: Subject) -> None:
         if found is None:
             failed = neighbour_index.has_failed(subject.model)
             st.caption("It could not be measured." if failed else "Still measuring; this happens once per network. "
-                       "Check back in a minute.")  # fmt: skip
+                       "Check back in some minutes.")  # fmt: skip
             return
         st.dataframe(
             [

@@ -14,7 +14,7 @@ from digit_core.explanation.stations import Station, Sum
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from digit_core.reading import overlay, wording
-from ui import bars, components, grid, neighbour_index, why
+from ui import bars, components, grid, inside_digit, inside_words, neighbour_index, why
 from ui.inside_digit import SLIDERS, Subject
 
 STYLE = """
@@ -51,47 +51,7 @@ STYLE = """
 </style>
 """
 LEAST_CELL = 40  # pixels on the screen of a map that a finger can choose
-STATIONS = {
-    1: (
-        "The picture",
-        "Every picture is made like MNIST's: white ink on black, its longer side 20 pixels, its weight in the middle. "
-        "A pixel is a number from 0 to 1.",
-    ),
-    2: (
-        "The layers",
-        "Each layer looks at the maps before it through small filters. Blue pixels are above 0: there the filter found "
-        "what it looks for. A bias can brighten a whole map, background included.",
-    ),
-    3: (
-        "One pixel",
-        "Click a pixel of the map to see exactly how its value was calculated. Rows and columns count from 0.",
-    ),
-    4: (
-        "The evidence",
-        "Which ink speaks for the answer (blue), which against it (orange)? Occlusion takes ink away, patch by patch "
-        "and at random. Grad-CAM weighs the last maps by how much each of them moves the answer.",
-    ),
-    5: (
-        "Ten sums, ten probabilities",
-        "The last layer adds up what speaks for each digit and against it. The softmax turns the ten sums into "
-        "probabilities that add up to 1.",
-    ),
-    6: ("Digits like yours", "The training digits that this network finds most similar to yours."),
-    7: (
-        "The map of all digits",
-        "Every number is a test digit. Digits that the network finds alike lie near each other; the star is yours, "
-        "among its nearest neighbours.",
-    ),
-    8: ("Through other eyes", "The same digit in another network, or in one that has learnt nothing."),
-}
 MOST_IN_WALK = 10  # maps of a layer that the overview shows
-
-
-def title(number: int) -> None:
-    """A station's heading and its one plain paragraph."""
-    name, explained = STATIONS[number]
-    st.html(f'<h2 class="ink-station"><b>{number}</b>{name}</h2>')
-    st.markdown(explained)
 
 
 # ---- the answer, and what tips it over
@@ -195,17 +155,26 @@ def kernels(station: Station) -> None:
 
 
 def the_sum(found: Sum, channel: int, pixel: grid.Cell) -> None:
-    """The sum behind one pixel of a map, with all its numbers."""
+    """The sum behind one pixel of a map, with all its numbers; of several maps before it, the one that is chosen."""
     st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {stations.written(found.value)}**")
     each = found.strongest()
     before = int(np.abs(each).argmax())
+    if len(each) > 1 and not inside_digit.is_presented():
+        ordered = [int(place) for place in np.argsort(-np.abs(each), kind="stable")]
+        before = st.selectbox(
+            "Map before it",
+            ordered,
+            format_func=lambda place: f"Map {place}: adds {stations.written(each[place])}",
+            key=f"inside_before_{found.patch.shape}_{channel}_{pixel}",
+            width=240,
+        )
     parts = [("What is looked at", found.patch[..., before])]
     if found.kernel is not None:
         parts += [("× the filter", found.kernel[..., before]), ("= products", found.products[..., before])]
     st.html(f'<div class="ink-grids">{"".join(_figure(*part) for part in parts)}</div>')
     if len(each) > 1:
         st.caption(
-            f"Shown: map {before} of the {len(each)} before. It contributes most, {stations.written(each[before])}. "
+            f"Shown: map {before} of the {len(each)} before it, which contributes {stations.written(each[before])}. "
             f"The others together contribute {stations.written(each.sum() - each[before])}."
         )
     lines = [f"{html.escape(step.said)}: <b>{stations.written(step.value)}</b>" for step in found.steps]
@@ -318,7 +287,7 @@ def alike(subject: Subject) -> None:
         if counts[digit]
     )
     st.caption(f"Of these {len(places)}, {said}. Distance 1 is the average distance between two training digits.")
-    title(7)
+    inside_words.title(7)
     x, y = index.place(feature)
     st.plotly_chart(
         charts.digit_map(index.points, index.map_labels, (float(x), float(y))), key="inside_digit_map",

@@ -1,6 +1,6 @@
 """Changes to a digit, as sliders make them, and how far each may go before the answer tips over."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import cv2
@@ -8,7 +8,7 @@ import numpy as np
 
 SIDE = 28
 NOISE_SEED = 4
-TRIED = 13  # settings of each slider
+TRIED = 13  # settings of each slider, before those in between
 UPSAMPLED = 4  # times larger is the digit while its pen is changed, so that fractions of a pixel count
 
 Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
@@ -71,27 +71,47 @@ def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
 
 
 def tips(classify: Classify, image: np.ndarray, edit: Edit) -> list[Tip]:
-    """For each change, the rest staying as it is, the least amount in each direction at which the answer is another.
+    """For each change, the rest staying as it is, the least amount in each direction at which the answer is another,
+    to a step of its slider: some settings are tried, then all between the last that changes nothing and the first that
+    does.
 
     Args:
         edit: what is done already; the answer to that is the one that tips.
     """
-    tries = [(field.name, amount) for field in fields(Edit) for amount in _amounts(field.name)]
-    digits = [apply(image, edit)] + [apply(image, replace(edit, **{name: amount})) for name, amount in tries]
-    answers = classify(np.stack(digits)).argmax(1)
+    answer = int(classify(apply(image, edit)[np.newaxis]).argmax())
+    settings = {field.name: _settings(field.name) for field in fields(Edit)}
+    some = {name: own[np.linspace(0, len(own) - 1, TRIED).round().astype(int)] for name, own in settings.items()}
+    coarse = _nearest(classify, image, edit, answer, some)
+    between = {}
+    for tip in coarse:
+        began, tried = getattr(edit, tip.name), some[tip.name]
+        low, high = sorted((tip.amount, began))
+        nearer = [amount for amount in tried if low < amount < high] + [began]
+        last = min(nearer, key=lambda amount: abs(amount - tip.amount))
+        low, high = sorted((tip.amount, last))
+        own = settings[tip.name]
+        between.setdefault(tip.name, []).extend(own[(own >= low) & (own <= high)])
+    return _nearest(classify, image, edit, answer, between) if between else []
+
+
+def _nearest(
+    classify: Classify, image: np.ndarray, edit: Edit, answer: int, amounts: Mapping[str, Sequence[float]]
+) -> list[Tip]:
+    """Of the amounts tried of each change, the nearest in each direction at which the answer is another."""
+    tries = [(name, float(amount)) for name, own in amounts.items() for amount in own]
+    answers = classify(np.stack([apply(image, replace(edit, **{name: amount})) for name, amount in tries])).argmax(1)
     found: dict[tuple[str, bool], Tip] = {}
-    for (name, amount), digit in zip(tries, answers[1:], strict=True):
+    for (name, amount), digit in zip(tries, answers, strict=True):
         away, side = abs(amount - getattr(edit, name)), (name, amount > getattr(edit, name))
-        if digit != answers[0] and (side not in found or away < abs(found[side].amount - getattr(edit, name))):
-            found[side] = Tip(name, float(amount), int(digit))
+        if digit != answer and (side not in found or away < abs(found[side].amount - getattr(edit, name))):
+            found[side] = Tip(name, amount, int(digit))
     return list(found.values())
 
 
-def _amounts(name: str) -> np.ndarray:
-    """What is tried of a change: some of its slider's settings, from the least to the most."""
+def _settings(name: str) -> np.ndarray:
+    """All settings of a change's slider, from the least to the most."""
     least, most, step = LIMITS[name]
-    settings = least + step * np.arange(round((most - least) / step) + 1)
-    return np.round(settings[np.linspace(0, len(settings) - 1, TRIED).round().astype(int)], 3)
+    return np.round(least + step * np.arange(round((most - least) / step) + 1), 3)
 
 
 def _penned(image: np.ndarray, pixels: float) -> np.ndarray:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 STEPS = 20  # in which the ink goes or comes
 SEED = 2026
-MEASURED_ON = 100  # test digits
+MEASURED_ON = 500  # test digits
 
 Explain = Callable[[np.ndarray], np.ndarray]  # a digit uint8 (28, 28) -> maps float (10, 28, 28)
 
