@@ -98,6 +98,25 @@ def test_a_model_is_deleted(mine):
     assert not list(mine.folder.parent.glob(".mine*"))
 
 
+def test_a_model_is_called_what_its_training_was(mine):
+    store.copy(mine, "lenet5-20261128-120000-abcd", title="My *first*")
+    app = _open()
+    assert "My \\*first\\*" in _written(app)
+    assert "My *first*" in list(app.dataframe[0].value["Model"])
+    store.rename(store.find("lenet5-20261128-120000-abcd"), "renamed")
+    assert store.find("renamed").title == ""
+
+
+def test_on_a_public_host_others_models_are_not_shown_unless_a_link_names_them(mine, monkeypatch):
+    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    store.copy(mine, "theirs", owner="somebody else")
+    shown = list(_open(visitor_token="ab" * 32).dataframe[0].value["Model"])
+    assert "mine" in shown  # the host's
+    assert "theirs" not in shown
+    assert "theirs" in list(_open(visitor_token="ab" * 32, model="theirs").dataframe[0].value["Model"])
+    assert "theirs" in list(_open(is_owner=True).dataframe[0].value["Model"])
+
+
 def test_visitors_of_a_public_host_change_and_export_nothing(mine, monkeypatch):
     monkeypatch.setenv("DIGIT_PUBLIC", "true")
     app = _unfold(_open(), "mine")

@@ -5,16 +5,21 @@ from digit_core.reading import overlay
 from digit_core.reading.result import Digit
 
 
-def _digit(box, trusted=True):
-    return Digit(3, 0.9, trusted, box, np.zeros(10), None, None)
+def _digit(box, trusted=True, confidence=0.99):
+    return Digit(3, confidence, trusted, box, np.zeros(10), None, None)
 
 
-def test_a_trusted_mark_is_boxed_in_blue_and_another_in_vermilion():
+def test_a_sure_mark_is_boxed_in_blue_and_others_in_vermilion():
     picture = np.full((300, 400), 255, np.uint8)
-    shown = overlay.draw_boxes(picture, [_digit((50, 100, 60, 80)), _digit((200, 100, 60, 80), trusted=False)])
+    digits = [
+        _digit((50, 100, 60, 80)),
+        _digit((200, 100, 60, 80), trusted=False),
+        _digit((320, 100, 60, 80), confidence=0.6),
+    ]
+    shown = overlay.draw_boxes(picture, digits)
     assert shown.shape == (300, 400, 3)
     assert tuple(shown[140, 49]) == overlay.ACCEPTED
-    assert tuple(shown[140, 199]) == overlay.UNKNOWN
+    assert tuple(shown[140, 199]) == tuple(shown[140, 319]) == overlay.UNKNOWN
     assert tuple(shown[140, 80]) == (255, 255, 255)
 
 

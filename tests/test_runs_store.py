@@ -298,8 +298,9 @@ def test_a_run_trains_in_a_process_of_its_own_and_leaves_a_model():
     assert not (run.folder / "checkpoint.npz").exists()
     assert any((run.folder / "tensorboard" / "validation").iterdir())
     assert not run.can_resume
-    kept = runs.keep_model(run)
-    assert kept.name == run.model_name
+    kept = runs.keep_model(run, "My five", "me")
+    assert (kept.name, kept.title, kept.owner) == (run.model_name, "My five", "me")
+    assert runs.keep_model(run, "Theirs", "another").title == "My five"  # what somebody else keeps stays as it is
     runs.delete(run)
     from digit_core import Recognizer
 

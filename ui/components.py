@@ -150,11 +150,14 @@ def _nearest(reading: Reading, point: tuple[float, float] | None) -> int:
 
 def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
     """The part of the picture where the marks are, with a box round each."""
-    left, top, width, height = window = overlay.window(picture, reading.digits)
-    shown = picture[top : top + height, left : left + width]
+    turns = reading.turned // 90
+    digits = [overlay.turned(digit, picture.shape[:2], turns) for digit in reading.digits]
+    upright = np.rot90(picture, turns)
+    left, top, width, height = window = overlay.window(upright, digits)
+    shown = np.ascontiguousarray(upright[top : top + height, left : left + width])
     boxes.show(
         overlay.data_url(image_files.working_size(shown, BOXED_SIDE)),
-        boxes.marks(reading.digits, window),
+        boxes.marks(digits, window),
         f"The picture with {len(reading.digits)} marks boxed: {reading.text}",
         key,
         place,

@@ -77,7 +77,7 @@ def _offer_mnist(model: str) -> None:
     """MNIST is not on this machine: download it, or look at what the card recorded."""
     try:
         card = model_store.find(model).card
-        data = card.get("brought", {}).get("measured_on", card["data"]["name"])
+        data = run_wording.data_set(card.get("brought", {}).get("measured_on", card["data"]["name"]))
         st.info(
             f"MNIST is not on this machine. When {components.plain(model_choice.called(model))} was made, it read "
             f"**{card['metrics']['test_accuracy']:.2%}** of {components.plain(data)}'s test digits right (log loss "

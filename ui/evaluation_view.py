@@ -15,6 +15,11 @@ from ui import address, bars, components, inside_digit, matrix, model_choice
 A_PAGE = 24  # digits shown at a time
 A_PAGE_BESIDE = 12  # beside the matrix, in view with it
 PLAIN = {"displayModeBar": False}
+MEANT = {
+    "Recall": "Of the digits that are this one, how many were read as it",
+    "Precision": "Of the digits that were read as this one, how many are it",
+    "F1": "Recall and precision in one number: their harmonic mean",
+}
 
 
 @dataclass(frozen=True)
@@ -43,11 +48,23 @@ def headline(subject: Subject) -> None:
     low, high = result.interval
     on = f"on {_measured_on(subject)}"
     numbers = [
-        ("Read right", f"{result.accuracy:.2%}", f"95 % confidence interval: {low:.2%} to {high:.2%} (Wilson), {on}"),
+        (
+            "Read right",
+            f"{result.accuracy:.2%}",
+            f"On other digits of this kind, most likely {low:.2%} to {high:.2%} (95 % interval); {on}",
+        ),
         ("Misread", f"{result.errors:,}", f"Of {result.digits:,} digits, {on}"),
         ("In two guesses", f"{result.top2:.2%}", f"The true digit is one of its two best guesses, {on}"),
-        ("Log loss", f"{result.log_loss:.4f}", f"Mean surprise in nats: 0 is perfect, {on}"),
-        ("Confidence off by", f"{result.calibration_error:.2%}", f"Expected calibration error, 15 bands, {on}"),
+        (
+            "Log loss",
+            f"{result.log_loss:.4f}",
+            f"How much the true digits surprise it: 0 is perfect, guessing gives 2.3; {on}",
+        ),
+        (
+            "Confidence off by",
+            f"{result.calibration_error:.2%}",
+            f"How far its confidence is from how often it is right, on average; {on}",
+        ),
     ]
     with st.container(horizontal=True, gap="small", key="headline"):
         for name, value, help_ in numbers:
@@ -256,7 +273,7 @@ def per_digit(subject: Subject) -> None:
         hide_index=True,
         width="stretch",
         height="content",
-        column_config={name: st.column_config.NumberColumn(format="%.4f") for name in ("Recall", "Precision", "F1")},
+        column_config={name: st.column_config.NumberColumn(format="%.4f", help=said) for name, said in MEANT.items()},
     )
 
 

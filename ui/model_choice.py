@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 NAMES = {
     "inkling": "Inkling",
     "inkling-mnist": "Inkling, trained on MNIST only",
-    "lenet5": "LeNet-5 (1998)",
+    "lenet5": "LeNet-5",
     "resnet": "Small ResNet",
     "simple_cnn": "Simple CNN",
 }

@@ -159,7 +159,7 @@ def _summary(file) -> Summary:
         log.warning("%s cannot be read", file.name, exc_info=True)
         return Summary(error="This picture cannot be read.")
     least = min((digit.confidence for digit in reading.digits), default=None)
-    is_said = len(reading.digits) == 1 or any(digit.trusted for digit in reading.digits)
+    is_said = any(digit.trusted for digit in reading.digits)
     text, sentence = (reading.text, wording.sentence(reading)) if is_said else ("", NOTHING)
     if text:
         history.note_file(file.name, _digest(file), picture, reading, sentence)
@@ -201,6 +201,8 @@ def read_beside(file) -> None:
         _say(summary, "taken")
         if summary.text and (opened := _opened(file)):
             _asked(opened, components.details(*opened, "taken"), "taken")
+        else:
+            _ask_of_one(file, "taken")
 
 
 def _show_one(file, summary: Summary) -> None:
@@ -214,8 +216,17 @@ def _show_one(file, summary: Summary) -> None:
         _say(summary, "uploaded")
         if summary.text and (opened := _opened(file)):
             _asked(opened, components.details(*opened, "uploaded", boxed=False), "uploaded")
+        else:
+            _ask_of_one(file, "uploaded")
     with picture:
         _show_picture(summary, "uploaded")
+
+
+def _ask_of_one(file, key: str) -> None:
+    """Where the only mark was taken for none: whether that is right."""
+    opened = _opened(file)
+    if opened and len(opened[1].digits) == 1:
+        feedback.show(*opened, opened[1].digits[0], key)
 
 
 def _asked(opened: tuple[np.ndarray, Reading], digit: Digit, key: str) -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from digit_core.pictures import image_files
+from digit_core.reading import wording
 from digit_core.reading.result import Digit
 
 SHOWN_SIDE = 1000  # pixels; larger pictures are reduced, no screen shows more
@@ -53,7 +54,7 @@ def window(picture: np.ndarray, digits: Sequence[Digit]) -> tuple[int, int, int,
 
 
 def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
-    colour = ACCEPTED if digit.trusted else UNKNOWN
+    colour = ACCEPTED if wording.certainty(digit) == "sure" else UNKNOWN
     x, y, width, height = (round(length * scale) for length in digit.box)
     cv2.rectangle(shown, (x - line, y - line), (x + width + line, y + height + line), colour, line)
     letter = max(0.4, max(shown.shape[:2]) / 900)
