@@ -108,16 +108,16 @@ def test_a_run_outlives_reload_and_server_and_is_seen_by_all(home, open_page):
         run_id = page.url.split("run=")[1]
         page.wait_for_function(f"{POINTS} > 3", timeout=60_000)
         page.reload()
-        page.wait_for_function(f"{POINTS} > 3", timeout=20_000)
+        page.wait_for_function(f"{POINTS} > 3", timeout=60_000)
         other = open_page(f"{server.url}/train", viewport={"width": 390, "height": 900}, color_scheme="dark")
-        other.wait_for_function(f"{POINTS} > 3", timeout=20_000)
+        other.wait_for_function(f"{POINTS} > 3", timeout=60_000)
         assert other.evaluate("document.documentElement.scrollWidth") <= 390
         assert other.locator(".st-key-train_start").count() == 0
         [worker] = _workers(home)
     with serving(home) as server:  # the first one has ended, as a machine's service would be restarted
         assert worker.is_running()
         page = open_page(f"{server.url}/train?run={run_id}")
-        page.wait_for_function(f"{POINTS} > 10", timeout=30_000)
+        page.wait_for_function(f"{POINTS} > 10", timeout=60_000)
         page.locator(".st-key-train_stop button").click()
         _says(page, "Stopped", 30)
         page.wait_for_selector(".st-key-train_resume", timeout=40_000)

@@ -3,7 +3,8 @@
 The canvas draws. What is drawn comes from `browser`: a picture while the pen moves and when it is lifted, and each
 stroke once it has ended. Strokes and picture are kept in the session, and in the browser for a reload. The canvas
 forgets its drawing when its page or tab is left, and then gets it back as the one to begin with. (It can send its
-drawing itself, 200 ms after each stroke; that would run the page once more.)
+drawing itself, 200 ms after each stroke; that would run the page once more. It draws a stroke in one width: a stylus's
+pressure cannot change it.)
 """
 
 import numpy as np

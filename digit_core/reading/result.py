@@ -60,4 +60,5 @@ class Reading:
 
     @property
     def text(self) -> str:
+        """The text lines joined by "/": digits, "?", "." and "-" as `lines` holds them; "" for a blank sheet."""
         return "/".join(self.lines)
