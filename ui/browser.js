@@ -4,12 +4,13 @@ const STORE = "inkling-drawing";
 const LONGEST = 3000;  // ms that an answer is waited for
 const MOST_CLICKS = 30;  // on tools that wait
 const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
+const STAYS_STILL = 400;  // ms without a movement of the pen after which a busy server too gets a picture
 const RESTS = 1200;  // ms without the pen after which a busy server shows more than the answer
 const watched = new WeakMap();
 let waiting = null;
 const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // of canvas pixels
   number: 0, sent: 0, took: 0, answered: 0, timer: null,  // of pictures
-  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false, rests: null,  // of those that show more than the answer
+  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false, rests: null, again: null,  // of those that show more than the answer
   send: () => {}, sendWhole: () => {} };
 
 let mostPoints = 0;  // of a stroke
@@ -38,6 +39,7 @@ function tell(isWhole = !pen.down && !pen.isBusy) {  // else the answer alone is
   pen.number = Math.max(Date.now(), pen.number + 1);  // grows, also over a reload
   pen.sent = performance.now();
   const live = { number: pen.number, down: pen.down, data, at: pen.stroke?.points.at(-1) };
+  if (!pen.down) lookAgain(data, sheet);
   if (!isWhole) {
     pen.send(live);
     if (!pen.down) pen.rests = setTimeout(tellWhole, RESTS);
@@ -46,6 +48,11 @@ function tell(isWhole = !pen.down && !pen.isBusy) {  // else the answer alone is
   pen.whole = pen.number;
   pen.wholeSent = pen.sent;
   pen.sendWhole({ ...live, strokes: pen.strokes });
+}
+
+function lookAgain(data, onSheet) {  // on a slow machine the canvas draws the end of a stroke late
+  clearTimeout(pen.again);
+  pen.again = setTimeout(() => { if (!pen.down && sheet === onSheet && picture() !== data) tell(); }, 300);
 }
 
 function tellWhole() {  // what the server does not know yet
@@ -106,8 +113,8 @@ function tellSoon() {  // at most one picture is on its way while the pen is dow
   if (!pen.down || !pen.moved) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  if (pen.took > BUSY) return;  // a busy server gets the picture when the pen is lifted
-  if (since >= PAUSE) tell();
+  if (pen.took > BUSY) pen.timer = setTimeout(tell, STAYS_STILL);  // a busy server gets it when the pen rests
+  else if (since >= PAUSE) tell();
   else pen.timer = setTimeout(tellSoon, PAUSE - since);
 }
 

@@ -25,10 +25,7 @@ from digit_core.training.page_calibration import CalibrationError, Example, over
 
 # Fraction of the validation digits drawn alone that are accepted; a quarter of them are MNIST's enlarged, which are
 # harder than what people draw. With more, fewer non-digits are refused (`benchmarks/reader.py`).
-ACCEPTED = 0.995
-# Of the least cost, within which the lowest threshold is taken: a refused digit spoils a whole number. With less, fewer
-# of the validation writers' numbers are read (`benchmarks/reader.py`).
-SLACK = 0.1
+ACCEPTED = 0.992
 SAME = 0.35  # intersection over union from which a candidate is that mark
 PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
 
@@ -140,7 +137,7 @@ def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[
                 is_digit.append(id(candidate) in digits)
     if not any(is_digit):
         raise CalibrationError("The networks find too little on drawn pages: they need more training.")
-    return page_calibration.best_threshold(np.array(probability), np.array(is_digit), slack=SLACK)
+    return page_calibration.best_threshold(np.array(probability), np.array(is_digit))
 
 
 def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:

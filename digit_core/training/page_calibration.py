@@ -117,16 +117,15 @@ def _fusion(findings: Findings) -> Fusion:
     return replace(fusion, threshold=threshold)
 
 
-def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: float = 1.0, slack: float = 0.0) -> float:
-    """The lowest probability (n,) at which least goes wrong, or up to `slack` times more; an invented digit is as bad
-    as `invented` that are refused."""
+def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: float = 1.0) -> float:
+    """The probability (n,) at which least goes wrong; an invented digit is as bad as so many that are refused."""
     candidates = np.linspace(0.05, 0.95, 91)
     wrong = [
         np.count_nonzero(is_digit & (probability < candidate))
         + invented * np.count_nonzero(~is_digit & (probability >= candidate))
         for candidate in candidates
     ]
-    return round(float(candidates[np.array(wrong) <= (1 + slack) * min(wrong)][0]), 2)
+    return round(float(candidates[int(np.argmin(wrong))]), 2)
 
 
 def joined(a: Findings, b: Findings) -> Findings:
