@@ -7,11 +7,11 @@ that changes; it keeps the text it is given in the tab's session storage, which 
 reload and is seen by nobody else, and hands back what it found there when it was mounted.
 
 While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
-shows what is there by then. For these the answer alone is shown anew: they go through a second place of the component,
-in the answer's fragment. When the pen is lifted it sends at once, with the strokes that have ended, and all is shown
-anew. A busy server gets only the picture after each stroke, or where the pen stays, for the answer alone, and the
-strokes when the pen has rested for a moment. A click on a tool waits until the server has answered the last stroke, so that Undo takes back
-the one that is seen, and the last click: of two, Streamlit would make one.
+shows what is there by then. For these the answer alone is shown anew: they go through a second place of the
+component, in the answer's fragment. When the pen is lifted it sends at once, with the strokes that have ended, and
+all is shown anew. A busy server gets only the picture after each stroke, or where the pen stays, for the answer
+alone, and the strokes when the pen has rested for a moment. A click on a tool waits until the server has answered the
+last stroke, so that Undo takes back the one that is seen, and the last click: of two, Streamlit would make one.
 
 Where nobody does anything for a while, a hand writes a number, once, and is read.
 """
