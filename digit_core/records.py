@@ -3,8 +3,10 @@
 Files may have been cut off by a full disk, edited by hand or put there by somebody else.
 """
 
+import functools
 import io
 import json
+import logging
 import stat
 import types
 import typing
@@ -14,6 +16,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+
+log = logging.getLogger(__name__)
 
 LARGEST = 4_000_000  # bytes of a JSON file
 LARGEST_WHOLE = 2**63
@@ -118,6 +122,12 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"a text is needed, not {value!r:.60}")
     return value
+
+
+@functools.lru_cache(maxsize=1000)
+def warn_once(said: str) -> None:
+    """Say in the log, once, that something on disk cannot be read: lists are made anew at every run of a page."""
+    log.warning("%s", said)
 
 
 def _fits(value: Any, kind: Any) -> bool:

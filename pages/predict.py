@@ -1,7 +1,9 @@
 """The first page: draw, upload or photograph digits, and see them read."""
 
+import numpy as np
 import streamlit as st
 
+from digit_core import Reading
 from digit_core.reading import wording
 from ui import (
     actions,
@@ -24,12 +26,17 @@ st.html('<h1 class="ink-title"><b class="ink-brand">Inkling</b> <span>reads the 
 model_choice.show()
 
 
+def read(picture: np.ndarray | None) -> Reading | None:
+    """What is on the canvas; None on a blank one."""
+    return None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
+
+
 @st.fragment
 @turns.turn()
 def answer() -> None:
     """The answer, anew by itself while the pen moves."""
     picture = canvas.newest_picture()
-    reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
+    reading = read(picture)
     if reading is not None and reading.digits:
         certainties = [wording.certainty(digit) for digit in reading.digits]
         sentence, announced = wording.sentence(reading), not canvas.is_drawing()
@@ -47,19 +54,19 @@ def draw() -> None:
     """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
     picture = canvas.drawing()
-    reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
-    read = reading is not None and reading.digits
+    reading = read(picture)
+    has_marks = reading is not None and bool(reading.digits)
     with right:
         card, more = st.container(key="reading"), st.container()
     with card:
         answer()
-    if read:
+    if has_marks:
         sentence = wording.sentence(reading)
         components.send()
     with left:
         canvas.show()
     with more:
-        if read:
+        if has_marks:
             components.acts(reading.text, sentence, canvas.link())
             asked = st.container()
             digit = components.details(picture, reading, "drawn", newest=canvas.newest())
@@ -72,7 +79,7 @@ def draw() -> None:
     with left:
         canvas.keep()
         if not canvas.is_drawing():
-            history.note_drawing(picture, reading, sentence if read else "")
+            history.note_drawing(picture, reading, sentence if has_marks else "")
         history.keep("drawn")
 
 

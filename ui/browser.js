@@ -10,8 +10,8 @@ const watched = new WeakMap();
 let waiting = null;
 const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // of canvas pixels
   number: 0, sent: 0, took: 0, answered: 0, timer: null,  // of pictures
-  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false, rests: null, again: null,  // of those that show more than the answer
-  send: () => {}, sendWhole: () => {} };
+  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false,  // of those that show more than the answer
+  rests: null, again: null, send: () => {}, sendWhole: () => {} };
 
 let mostPoints = 0;  // of a stroke
 

@@ -132,7 +132,7 @@ def held(session: str) -> int:
 
 
 @contextlib.asynccontextmanager
-async def _ends(app) -> AsyncIterator[None]:
+async def _bounded_shutdown(app) -> AsyncIterator[None]:
     """The server ends `GRACE` seconds after SIGTERM or SIGINT.
 
     uvicorn waits for every answer to be fetched, for ever if a browser has stopped reading; a second SIGINT makes it
@@ -155,7 +155,7 @@ def _then_at_once(handler):
 
 
 ADDITIONS = {  # to `st.App`
-    "lifespan": _ends,
+    "lifespan": _bounded_shutdown,
     "middleware": [Middleware(LinkPreview), Middleware(BoundedUploads)],
     "routes": [Route("/preview.png", _picture)],
 }

@@ -1,7 +1,7 @@
 """Runs that answer drawings take turns: a few at a time, those who have waited longest first.
 
-Threads that run together wait for Python's lock, and for Streamlit's, far longer than they work: with fifty at a time
-the server answers a third of what it answers with two.
+Threads that run together wait for Python's lock, and for the one inside Streamlit's options, longer than they work:
+with fifty at a time the server answers less than with three.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-AT_ONCE = 3
+AT_ONCE = 3  # runs; `benchmarks/load.py` was no better with 1 or 2
 SINCE = "waits_since"  # key of the session, beside those of `state`: when its oldest picture without an answer came
 
 

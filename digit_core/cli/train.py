@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import datetime
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -159,8 +158,9 @@ def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
         file = exchange.kept_file()
     except FeedbackError as error:
         raise datasets.DatasetError(str(error)) from error
-    parts = [re.sub(rf"(?:^|(?<=\*)){CORRECTIONS}$", lambda _: str(file), part) for part in settings.data.split("+")]
-    return dataclasses.replace(settings, data="+".join(parts))
+    parts = [part.rpartition("*") for part in settings.data.split("+")]
+    data = [f"{times}{star}{file if name == CORRECTIONS else name}" for times, star, name in parts]
+    return dataclasses.replace(settings, data="+".join(data))
 
 
 def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) -> TrainingSettings:

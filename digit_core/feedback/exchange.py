@@ -24,6 +24,7 @@ from digit_core.spreadsheets import safe_cell
 FOLDERS = {**{value: str(value) for value in range(10)}, NO_DIGIT: "no digit", TWO_DIGITS: "two digits"}
 COLUMNS = ("file", "truth", "value", "confidence", "probability", "model", "text", "created", "held")
 MOST_BYTES, MOST_IMPORTED = 60_000_000, 5000
+MOST_KEPT = 20  # files to train on; a training that is resumed needs its own
 
 
 def to_zip() -> bytes:
@@ -65,6 +66,7 @@ def kept_file() -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(file) as out:
             np.savez_compressed(out, x_train=images, y_train=labels)
+        paths.keep_newest(file.parent, MOST_KEPT)
     except OSError as error:
         raise FeedbackError(f"The corrections cannot be written: {error.strerror}.") from error
     return file

@@ -34,6 +34,13 @@ def write(card: dict[str, Any], folder: Path) -> None:
         file.write((json.dumps(card, indent=2) + "\n").encode())
 
 
+def write_new(folder: Path, name: str, about: dict[str, Any]) -> None:
+    """Write the card of a model whose files lie in the folder."""
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    files = {file.name: fingerprint(file.read_bytes()) for file in sorted(folder.iterdir())}
+    write({"name": name, "created": created, **about, "files": files}, folder)
+
+
 def _check(card: dict) -> None:
     """Touch all that the program relies on; what is missing or of another type raises an error."""
     if not {"model.tflite"} <= set(card["files"]) <= set(FILES):

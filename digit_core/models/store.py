@@ -6,7 +6,6 @@ file is used only if it is, byte for byte, the one its card speaks of. Listing
 and loading need no TensorFlow; only `save` does.
 """
 
-import datetime
 import hashlib
 import logging
 import os
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from digit_core import paths
+from digit_core import paths, records
 from digit_core.models import card as cards
 from digit_core.models import export
 
@@ -38,7 +37,8 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model on disk: its name, its folder, and its card as the program wrote it."""
+    """A model on disk: its name, its folder, and its card as the program wrote it. `title` is what people call it, if
+    somebody gave its training a name; `owner` the visitor who kept it, "" the host."""
 
     name: str
     folder: Path
@@ -54,12 +54,10 @@ class StoredModel:
 
     @property
     def title(self) -> str:
-        """What people call it, if somebody gave its training a name; else ""."""
         return self.card.get("title", "")
 
     @property
     def owner(self) -> str:
-        """The visitor who kept it; "" for the host."""
         return self.card.get("owner", "")
 
     @property
@@ -173,7 +171,7 @@ def list_models() -> list[StoredModel]:
                 if NAME.fullmatch(folder.name) and folder != paths.SHIPPED_PAGE_NETWORK:
                     found.setdefault(folder.name, read(folder))
             except ModelError as error:  # one broken folder hides itself, not the others
-                log.warning("%s (%r)", error, error.__cause__)
+                records.warn_once(f"{error} ({error.__cause__!r})")
     default = default_name()
     return sorted(found.values(), key=lambda model: (model.name != default, model.name))
 
@@ -225,7 +223,7 @@ def save(
             model.save(scratch / "model.keras")
             verification = export.export(model, "litert", scratch / "model.tflite", digits)
             more = {"exports": {"litert": asdict(verification)}, "versions": cards.versions()}
-            _write_card(scratch, name, {**about, **more})
+            cards.write_new(scratch, name, {**about, **more})
     except OSError as error:
         raise _unwritable(folder, error) from error
     return read(folder)
@@ -241,7 +239,7 @@ def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel
     try:
         with paths.replacing_folder(folder) as scratch:
             (scratch / "model.tflite").write_bytes(content)
-            _write_card(scratch, name, about)
+            cards.write_new(scratch, name, about)
     except OSError as error:
         raise _unwritable(folder, error) from error
     return read(folder)
@@ -277,15 +275,15 @@ def read(folder: Path) -> StoredModel:
 def copy(model: StoredModel, name: str, **about: str) -> StoredModel:
     """Keep a copy of a model under another name in `$DIGIT_HOME/models`, in place of one that is there already.
 
-    Args:
-        about: what else its card says: "title", "owner".
+    What `about` says, "title" and "owner", is put on its card.
 
     Raises:
         ModelError: the name will not do, the model is damaged, or the folder cannot be written.
     """
     folder, card = check_target(name), {**model.card, "name": name, **about}
-    if os.path.isfile(folder / "card.json") and (there := read(folder)).card == card:
-        return there
+    known = read(folder).card if os.path.isfile(folder / "card.json") else {}
+    if all(known.get(key) == card[key] for key in ("files", *about)):  # its exports are told on its card alone
+        return read(folder)
     try:
         with paths.replacing_folder(folder) as scratch:
             for file in model.card["files"]:
@@ -350,10 +348,3 @@ def _folder(name: str) -> Path | None:
     """Where the model of that name lies; None where there is none."""
     folders = [root / name for root in _roots()] if NAME.fullmatch(name) else []
     return next((folder for folder in folders if os.path.isfile(folder / "card.json")), None)
-
-
-def _write_card(folder: Path, name: str, about: dict[str, Any]) -> None:
-    """The card of a model whose files lie in a folder."""
-    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    files = {file.name: cards.fingerprint(file.read_bytes()) for file in sorted(folder.iterdir())}
-    cards.write({"name": name, "created": created, **about, "files": files}, folder)

@@ -37,7 +37,7 @@ import filelock
 
 from digit_core import paths, records
 from digit_core.models import store as model_store
-from digit_core.models.store import StoredModel
+from digit_core.models.store import ModelError, StoredModel
 from digit_core.runs import status as status_files
 from digit_core.runs.limits import Limits, limits
 from digit_core.runs.run import RUNNING, STATES, BusyError, Run, RunError
@@ -78,7 +78,7 @@ def list_runs() -> list[Run]:
         try:
             found.append(_read(folder_of_all() / name))
         except RunError as error:  # one that is being deleted, or damaged, hides only itself
-            log.warning("%s (%r)", error, error.__cause__)
+            records.warn_once(f"{error} ({error.__cause__!r})")
     return found
 
 
@@ -116,7 +116,7 @@ def start(
             write(scratch / "about.json", about)
         _launch(folder)
         if who is None:
-            _drop_old_ones(allowed.runs)
+            _drop(known := list_runs(), len(known) - allowed.runs)
     return _read(folder)
 
 
@@ -191,17 +191,14 @@ def model(run: Run) -> StoredModel | None:
     """The model that a run left, or None."""
     try:
         return model_store.read(run.folder / MODEL) if os.path.isdir(run.folder / MODEL) else None
-    except model_store.ModelError:
+    except ModelError:
         log.exception("The model of the run %s cannot be read", run.id)
         return None
 
 
 def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel:
-    """Put a run's model among the stored ones, where it outlives the run; one of an earlier state is replaced.
-
-    Args:
-        title: what people call it.
-        who: the visitor who keeps it; None is the host. What somebody else has kept stays as it is.
+    """Put a run's model among the stored ones, where it outlives the run; one of an earlier state is replaced, but not
+    what somebody else has kept. `who` keeps it is a visitor, or None for the host; `title` is what people call it.
 
     Raises:
         RunError: the run has no model.
@@ -210,10 +207,9 @@ def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel
     found = model(run)
     if not found:
         raise RunError("This run has left no model.")
-    own = (kept for kept in model_store.list_models() if kept.name == run.model_name)
-    there = next(own, None)
-    if who is not None and there and there.owner != who:
-        return there
+    with contextlib.suppress(ModelError):
+        if who is not None and (kept := model_store.find(run.model_name)).owner != who:
+            return kept
     return model_store.copy(found, run.model_name, title=title, owner=who or "")
 
 
@@ -335,12 +331,6 @@ def _launch(folder: Path) -> None:
     if worker.poll() is not None and read_status(folder).get("launched"):
         log.error("The worker of %s ended at once:\n%s", folder.name, status_files.raw_tail(folder))
         write_status(folder, {"state": "failed", "message": "The training could not be started. Its log tells why."})
-
-
-def _drop_old_ones(most: int) -> None:
-    """Remove the oldest runs without a star, as long as there are more than `most`."""
-    known = list_runs()
-    _drop(known, len(known) - most)
 
 
 def _drop(among: Sequence[Run], count: int) -> None:
