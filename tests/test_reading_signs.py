@@ -42,11 +42,22 @@ def test_a_number_with_a_sign_is_never_surely_another(recognizer, text):
         assert is_whole, (reading.text, sentence)
 
 
+@pytest.mark.parametrize("pen", [10, 18, 28])
+@pytest.mark.parametrize("height", [115, 180])
+def test_a_broad_pens_point_is_read_or_told(recognizer, pen, height):
+    strokes = [*placed(DIGITS[3], 40, 40, height), *placed(DIGITS[7], 40 + 1.3 * height, 40, height)]
+    point = [(40 + 1.05 * height, 40 + 0.97 * height), (42 + 1.05 * height, 41 + 0.97 * height)]
+    reading = recognizer.read(draw([*strokes, point], 500, 280, pen))
+    assert reading.text == "3.7" or (reading.text == "37" and reading.left_out == 1)
+
+
 @pytest.mark.parametrize("text", ["37", "2026", "1117"])
 def test_no_sign_is_made_up(recognizer, text):
     rng = np.random.default_rng(1)
     for _ in range(20):
-        assert not re.search(r"[.-]", recognizer.read(written(text, rng)).text)
+        reading = recognizer.read(written(text, rng))
+        assert not re.search(r"[.-]", reading.text)
+        assert reading.left_out == 0
 
 
 def test_a_point_after_a_number_is_told(recognizer):

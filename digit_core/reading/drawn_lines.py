@@ -160,6 +160,17 @@ def drawn_lines(
     return found
 
 
+def small_pieces(grey: np.ndarray, height: float, settings: ReadingSettings) -> int:
+    """How many pieces of ink in a drawing, uint8 (height, width), are much smaller than its digits of that height in
+    pixels: points and commas, found or not."""
+    scale = max(height / TALL, 1.0)
+    if grey.size / scale**2 > LARGEST:
+        return 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats((_ink(grey, scale) > INKED).astype(np.uint8), connectivity=8)
+    sizes = stats[1:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(1) * scale
+    return int(np.count_nonzero(sizes < settings.small * height))
+
+
 def _is_writing(line: DrawnLine, marks: Sequence[Candidate], settings: ReadingSettings) -> bool:
     """Whether enough of a line's ink lies where its marks are; of frames and printed lines it does not."""
     within = np.zeros(line.ink.shape, bool)

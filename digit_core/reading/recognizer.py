@@ -154,6 +154,8 @@ class Recognizer:
             marks = self._marks(self.candidates(page, grey, drawn), drawn)
             lines, left_out = _text_lines(marks, self.settings)
             digits = [mark.digit for line in lines for mark in line if not mark.is_sign]
+            if drawn:
+                left_out = max(left_out, self._unread_pieces(lines, grey))
             return Reading(
                 ["".join(mark.text for mark in line) for line in lines],
                 [_turned_back(digit, page, grey.shape) for digit in digits],
@@ -162,6 +164,17 @@ class Recognizer:
                 left_out,
                 page.is_crowded,
             )
+
+    def _unread_pieces(self, lines: Sequence[Sequence[_Mark]], grey: np.ndarray) -> int:
+        """How many small pieces of ink beside a drawing's digits are not read as signs; 0 if there are so many that it
+        is dirt. The page network misses the broad points of a broad pen."""
+        marks = [mark for line in lines for mark in line]
+        heights = [mark.candidate.height for mark in marks if mark.accepted]
+        if not heights:
+            return 0
+        signs = sum(mark.is_sign for mark in marks)
+        unread = drawn_lines.small_pieces(grey, float(np.median(heights)), self.settings) - signs
+        return max(unread, 0) if unread <= len(heights) else 0
 
     def candidates(self, page: Page, grey: np.ndarray, drawn: bool) -> list[Candidate]:
         """All that may be a mark on a page, read from `grey`, uint8 (height, width), with what every network says.
