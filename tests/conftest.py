@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from digit_core import records
+
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("INKLING_SHARED", ROOT.parent / "shared"))
 sys.path.insert(0, str(Path(__file__).parent))  # the tests' own helpers
@@ -35,6 +37,12 @@ def _main_module():
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
+
+
+@pytest.fixture(autouse=True)
+def _said():
+    """What one test had in its log, another may expect in its own."""
+    records.warn_once.cache_clear()
 
 
 def _absent(what: str) -> None:
