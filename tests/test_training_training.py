@@ -10,18 +10,38 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def trained():
+def traced():
+    """One entry for each time that TensorFlow made a graph of the training step."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def trained(traced):
+    import keras
+
     from digit_core.training.training import TrainingSettings, train
+
+    step = keras.Model.train_step
+
+    def noted(model, data):
+        traced.append(model)
+        return step(model, data)
 
     events = []
     settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=6, batch_size=32, augmentation="none")
-    return train(settings, events.append), events
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "train_step", noted)
+        return train(settings, events.append), events
 
 
 def test_a_network_learns(trained):
     result, _ = trained
     assert result.test.accuracy > 0.85
     assert result.history[-1].loss < result.history[0].loss / 2
+
+
+def test_the_step_is_traced_once(trained, traced):
+    assert len(traced) == 1  # a second time is seconds before the first batch
 
 
 def test_events_tell_every_batch_and_every_epoch(trained):

@@ -26,7 +26,7 @@ from digit_core.models.calibration import fit_temperature
 from digit_core.models.store import ModelError, StoredModel
 from digit_core.pictures.normalization import batch
 from digit_core.training import checkpoints, distribution
-from digit_core.training.architectures import ARCHITECTURES, multiply_adds
+from digit_core.training.architectures import ARCHITECTURES, CLASSES, multiply_adds
 from digit_core.training.checkpoints import Checkpoint, CheckpointError
 from digit_core.training.events import EpochEnd, Glimpse, OnEvent
 from digit_core.training.settings import TrainingSettings
@@ -237,6 +237,12 @@ def _compile(model: keras.Model, settings: TrainingSettings, digits: int) -> Non
     smoothing = {"label_smoothing": settings.label_smoothing} if settings.loss == "one_hot" else {}
     model.compile(optimizer, LOSSES[settings.loss](**smoothing), metrics=["accuracy"])
     optimizer.build(model.trainable_variables)
+    # A step that makes variables is traced twice, which takes seconds: loss and metrics make theirs now.
+    one = targets(Split(np.zeros((1, 28, 28), np.uint8), np.zeros(1, np.uint8)), settings)
+    probabilities = np.full((1, CLASSES), 1 / CLASSES, np.float32)
+    model.compute_loss(y=one, y_pred=probabilities)
+    model.compute_metrics(x=None, y=one, y_pred=probabilities)
+    model.reset_metrics()
 
 
 def _learning_rate(settings: TrainingSettings, steps: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
