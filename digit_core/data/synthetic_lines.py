@@ -9,9 +9,10 @@ A line is of one hand and pen; its marks stand apart, touch or overlap. The same
 import cv2
 import numpy as np
 
-from digit_core.data import marks, words
+from digit_core.data import marks, surroundings, words
 from digit_core.data.fonts import EM
 from digit_core.data.marks import INKED, Hand, Sources
+from digit_core.data.surroundings import Extent
 from digit_core.models.line_format import OTHER, prepare, stack
 
 LENGTHS = (0.36, 0.12, 0.12, 0.11, 0.09, 0.07, 0.07, 0.06)  # fraction of the lines with one mark, two, ...
@@ -25,6 +26,7 @@ PLAIN = 0.4  # fraction of the hands that leave MNIST's digits as they are
 SIGNS = 0.08  # fraction of the lines with points or minus signs, which count as nothing
 SLASHES = 0.08  # fraction of the lines with slashes between digits, which are no digits
 TEXTS = 0.1  # fraction of the lines that are a word in a font's letters, which are no digits whatever they look like
+SURROUNDED = 0.12  # fraction of the lines with a frame, boxes, an underline or a ring, which count as nothing
 CHUNK = 16  # batches of lines that are made, and sorted by width, at a time
 
 
@@ -74,7 +76,7 @@ class SyntheticLines:
         vary, slope = rng.uniform(0, 0.12), rng.normal(0, 0.06)
         count = int(rng.choice(len(LENGTHS), p=LENGTHS)) + 1
         page = np.zeros((5 * HEIGHT, (2 * count + 3) * 2 * HEIGHT), np.uint8)
-        x, labels = float(HEIGHT), []
+        x, labels, extents = float(HEIGHT), [], []
         for _ in range(count):
             height = HEIGHT * np.exp(rng.normal(0, vary))
             if rng.random() < others:
@@ -82,12 +84,14 @@ class SyntheticLines:
             else:
                 label = 1 if rng.random() < ones else int(rng.integers(10))
                 mask = marks.digit(self._sources, label, height, hand, rng)
-            left, _, width, _ = cv2.boundingRect((mask > INKED).astype(np.uint8))
+            left, top, width, tall = cv2.boundingRect((mask > INKED).astype(np.uint8))
             if not width or x + mask.shape[1] > page.shape[1] - HEIGHT:
                 continue
             y = 2.5 * HEIGHT + slope * (x - page.shape[1] / 2) + rng.normal(0, 0.05) * HEIGHT
             _put(page, mask, x - left, y)
             labels.append(label)
+            above = y - mask.shape[0] / 2 + top
+            extents.append(Extent(x, above, x + width, above + tall))
             x += max(width + (gap + rng.normal(0, 0.05)) * HEIGHT, 4)
             if signs and rng.random() < 0.4:
                 x = self._sign(page, x, y, hand)
@@ -96,6 +100,8 @@ class SyntheticLines:
                 labels.append(OTHER)
             if len(labels) >= len(LENGTHS) - 1:
                 break
+        if labels and rng.random() < SURROUNDED:
+            surroundings.draw(page, extents, HEIGHT, rng)
         return page, labels
 
     def _word(self) -> tuple[np.ndarray, list[int]]:
