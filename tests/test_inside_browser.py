@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from browser import draw_with_mouse, open_canvas, wait_for_answer, wait_until_idle
+from browser import choose_option, draw_with_mouse, open_canvas, wait_for_answer, wait_until_idle
 from drawing import number
 
 from digit_core.explanation import network
@@ -99,6 +99,19 @@ def test_the_answer_follows_a_slider(new_page, server):
     page.wait_for_url(re.compile("edit=turn_12"))
     wait_until_idle(page)
     assert page.locator(".ink-sentence").inner_text() != before
+
+
+def test_the_same_digit_is_shown_to_another_network(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    before = _digit(page)
+    choose_option(page, ".st-key-inside_model", "Small ResNet")
+    page.wait_for_url(re.compile("model=resnet"))
+    wait_until_idle(page)
+    assert np.array_equal(_digit(page), before)
+    shares = network.network_of(store.find("resnet")).run(before)["probabilities"]
+    page.get_by_text(f"{shares.max():.1%} sure").first.wait_for()
+    page.locator(".st-key-inside_walk_1 .grid").wait_for()
 
 
 def test_why_leads_from_a_drawing_to_its_digit(new_page, server):
