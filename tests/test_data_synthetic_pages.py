@@ -217,6 +217,43 @@ def test_a_turned_scene_keeps_marks_and_ink_together(turns):
     assert (scene.owner[scene.ink > 0] == 1).all()
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_tilted_scene_keeps_marks_and_ink_together(seed):
+    rng = np.random.default_rng(seed)
+    scene = Scene()
+    scene.put(tall(40, 20), 40, 60, 1)
+    scene.put(tall(30, 30), 110, 100, 7)
+    corners = np.array([[0, 0], [TILE, 0], [TILE, TILE], [0, TILE]])
+    scene.tilt(corners + rng.uniform(-0.08, 0.08, (4, 2)) * TILE)
+    for number, mark in enumerate(scene.marks, 1):
+        rows, columns = np.nonzero(scene.owner == number)
+        around = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        box = mark.left, mark.top, mark.left + mark.width, mark.top + mark.height
+        np.testing.assert_allclose(box, around, atol=4)  # slanted now, it ends where its sides' middles are
+        assert mark.visible == pytest.approx(1)
+        assert scene.ink[rows, columns].min() > 60
+
+
+def test_a_scene_that_is_not_tilted_stays_as_it_is():
+    scene = Scene()
+    scene.put(tall(40, 20), 40, 60, 1)
+    before = scene.copy()
+    scene.tilt(np.array([[0, 0], [TILE, 0], [TILE, TILE], [0, TILE]]))
+    assert (scene.ink == before.ink).all()
+    assert (scene.owner == before.owner).all()
+    [mark], [same] = scene.marks, before.marks
+    for field in ("left", "top", "width", "height", "size", "visible"):
+        assert getattr(mark, field) == pytest.approx(getattr(same, field), abs=1e-3)
+
+
+def test_what_is_tilted_out_of_the_tile_is_seen_less():
+    scene = Scene()
+    scene.put(tall(40, 20), 12, 60, 1)
+    scene.tilt(np.array([[-12, 0], [TILE, 0], [TILE, TILE], [-12, TILE]]))
+    [mark] = scene.marks
+    assert 0.3 < mark.visible < 0.7
+
+
 def test_what_shows_through_is_fainter_than_the_ink_and_no_mark(sources):
     scene = Scene(pen=3.0)
     scene.put(tall(32), 40, 60, 1)

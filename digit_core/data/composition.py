@@ -12,6 +12,9 @@ from digit_core.data.marks import INKED, Hand, Sources
 from digit_core.data.scenes import TILE, Scene
 from digit_core.models.page_format import MINUS, NATIVE, OTHER, POINT
 
+TILTED = 0.15  # fraction of the scenes that a camera sees at an angle
+TILT = 0.08  # of a tile's side, up to which its corners move then
+
 
 class Composer:
     """Makes scenes, each of a random kind."""
@@ -42,6 +45,9 @@ class Composer:
         if rng.random() < 0.15:
             for _ in range(int(rng.integers(1, 12))):
                 scene.speck(*rng.uniform(0, TILE, 2), min(hand.pen, 3) * rng.uniform(0.3, 0.7))
+        if rng.random() < TILTED:
+            corners = np.array([[0, 0], [TILE, 0], [TILE, TILE], [0, TILE]])
+            scene.tilt(corners + rng.uniform(-TILT, TILT, (4, 2)) * TILE)
         if self._earlier is not None and rng.random() < 0.08:
             scene.behind = self._earlier.ink[:, ::-1].copy()
         if scene.marks:

@@ -31,6 +31,25 @@ class Mark:
         return self.left + self.width / 2 - 0.5, self.top + self.height / 2 - 0.5
 
 
+def _tilted(mark: Mark, matrix: np.ndarray) -> Mark:
+    """The mark through a homography (3, 3): its box ends where the middles of its sides come to lie."""
+    (x, y), half = mark.centre, np.array([mark.width, mark.height]) / 2
+    middles = np.array([[x - half[0], y], [x + half[0], y], [x, y - half[1]], [x, y + half[1]]])
+    left, right, top, bottom = cv2.perspectiveTransform(middles[np.newaxis], matrix)[0]
+    first, last = np.array([left[0], top[1]]) + 0.5, np.array([right[0], bottom[1]]) + 0.5
+    width, height = (float(side) for side in last - first)
+    seen = np.clip(np.minimum(last, TILE) - np.maximum(first, 0), 0, None)
+    return replace(
+        mark,
+        left=float(first[0]),
+        top=float(first[1]),
+        width=width,
+        height=height,
+        size=mark.size * height / mark.height,
+        visible=min(mark.visible, float(seen.prod() / (width * height))),
+    )
+
+
 @dataclass
 class Scene:
     """Ink and lines of a tile, uint8 (TILE, TILE).
@@ -103,6 +122,15 @@ class Scene:
             self.marks = [
                 replace(m, left=m.top, top=TILE - m.left - m.width, width=m.height, height=m.width) for m in self.marks
             ]
+
+    def tilt(self, corners: np.ndarray) -> None:
+        """See everything as a camera does that is held at an angle: the tile's corners, clockwise from the first
+        pixel, come to lie at these pixels, (4, 2)."""
+        before = np.array([[0, 0], [TILE, 0], [TILE, TILE], [0, TILE]], np.float32)
+        matrix = cv2.getPerspectiveTransform(before, corners.astype(np.float32))
+        self.ink, self.lines = (cv2.warpPerspective(array, matrix, (TILE, TILE)) for array in (self.ink, self.lines))
+        self.owner = cv2.warpPerspective(self.owner, matrix, (TILE, TILE), flags=cv2.INTER_NEAREST)
+        self.marks = [_tilted(mark, matrix) for mark in self.marks]
 
     def enlarged(self, times: int) -> "Scene":
         """The scene at so many times its size; what shows through stays as small as it is, and covers everything."""
