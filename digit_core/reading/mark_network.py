@@ -10,7 +10,7 @@ import numpy as np
 from digit_core.models.litert import Interpreters
 from digit_core.models.mark_format import CLASSES, FIELD, SIDE, batch
 
-BATCHES = (1, 4, 16, 64)  # marks a call; a network is fitted to each of these sizes once
+BATCHES = (1, 4, 16)  # marks a call; a network is fitted to each of these sizes once
 PAPER, INK = 64, 176  # grey levels of a view
 FAINTEST = 8  # grey levels between ink and paper; less is not told from grain
 NEAR = 0.15  # of own ink, from which a pixel counts as none of the paper
