@@ -60,21 +60,40 @@ def confusion(
     if dim_diagonal:
         np.fill_diagonal(coloured, 0)
     strength = np.sqrt(coloured / max(coloured.max(), 1e-9))  # few mistakes are to be seen beside many
-    heat = {
+    axis = {"dtick": 1, "fixedrange": True, "showgrid": False, "zeroline": False, "constrain": "domain"}
+    layout = {
+        "height": 420,
+        "shapes": [_frame_round(*chosen)] if chosen else [],
+        "dragmode": False,
+        "margin": {"l": 40, "r": 8, "t": 36, "b": 8},
+        "xaxis": {**axis, "title": {"text": "read as"}, "side": "top", "range": [-0.5, 9.5]},
+        "yaxis": {**axis, "title": {"text": "true digit"}, "range": [9.5, -0.5]},
+    }
+    heat = _heat(strength, ORANGES if dim_diagonal else BLUES)
+    return go.Figure({"data": [heat, _cells(counts, values, strength, shares)], "layout": layout})
+
+
+def _heat(strength: np.ndarray, colours: list) -> dict:
+    """The colours of the cells, (10, 10), 0..1."""
+    return {
         "type": "heatmap",
         "z": strength.tolist(),
         "x": list(range(10)),
         "y": list(range(10)),
         "hoverinfo": "skip",
-        "colorscale": ORANGES if dim_diagonal else BLUES,
+        "colorscale": colours,
         "zmin": 0,
         "zmax": 1,
         "showscale": False,
         "xgap": 2,
         "ygap": 2,
     }
+
+
+def _cells(counts: np.ndarray, values: np.ndarray, strength: np.ndarray, shares: bool) -> dict:
+    """What stands in the cells, and an invisible marker over each."""
     places = [(t, p) for t in range(10) for p in range(10)]
-    cells = {
+    return {
         "type": "scatter",
         "mode": "markers+text",
         "text": [_cell(values[t, p], shares) for t, p in places],
@@ -88,21 +107,12 @@ def confusion(
         "unselected": {"marker": {"opacity": 0}},
         "showlegend": False,
     }
-    frame = []
-    if chosen:
-        t, p = chosen
-        frame = [{"type": "rect", "x0": p - 0.48, "x1": p + 0.48, "y0": t - 0.48, "y1": t + 0.48,
-                  "line": {"color": ACCENT, "width": 3}}]  # fmt: skip
-    axis = {"dtick": 1, "fixedrange": True, "showgrid": False, "zeroline": False, "constrain": "domain"}
-    layout = {
-        "height": 420,
-        "shapes": frame,
-        "dragmode": False,
-        "margin": {"l": 40, "r": 8, "t": 36, "b": 8},
-        "xaxis": {**axis, "title": {"text": "read as"}, "side": "top", "range": [-0.5, 9.5]},
-        "yaxis": {**axis, "title": {"text": "true digit"}, "range": [9.5, -0.5]},
-    }
-    return go.Figure({"data": [heat, cells], "layout": layout})
+
+
+def _frame_round(true: int, predicted: int) -> dict:
+    """A frame round one cell."""
+    sides = {"x0": predicted - 0.48, "x1": predicted + 0.48, "y0": true - 0.48, "y1": true + 0.48}
+    return {"type": "rect", **sides, "line": {"color": ACCENT, "width": 3}}
 
 
 def _ink_on(strength: float) -> str:
