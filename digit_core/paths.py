@@ -7,16 +7,17 @@ elsewhere without reloading anything.
 import contextlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_MODELS = PROJECT / "models"
 SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"  # no classifier
-SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"
 
 
 def home() -> Path:
@@ -104,6 +105,16 @@ def environment() -> dict[str, str]:
     """What a process of our own is started with, so that it reads and writes where this one does."""
     folder = data_dir()
     return {**os.environ, "DIGIT_HOME": str(home()), **({"DIGIT_DATA_DIR": str(folder)} if folder else {})}
+
+
+def command(*words: str, **environment_too: str) -> dict[str, Any]:
+    """One of our own commands, `python -m digit_core ...`: the arguments of `subprocess.run` or `Popen`."""
+    return {
+        "args": [sys.executable, "-m", "digit_core", *words],
+        "cwd": PROJECT,
+        "env": {**environment(), **environment_too},
+        "stdin": subprocess.DEVNULL,
+    }
 
 
 def keep_newest(folder: Path, most: int) -> None:

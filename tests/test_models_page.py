@@ -135,11 +135,11 @@ def _until(condition):
 def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
     made = []
 
-    def instead(command, **options):
-        made.append(command)
+    def instead(args, **options):
+        made.append(args)
         if not works:
-            raise subprocess.CalledProcessError(1, command)
-        Path(command[-1]).write_bytes(b"exported")
+            raise subprocess.CalledProcessError(1, args)
+        Path(args[-1]).write_bytes(b"exported")
 
     monkeypatch.setattr(model_export.subprocess, "run", instead)
     model_export.start(mine, "litert-int8")
@@ -153,9 +153,9 @@ def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
 
 
 def test_a_folder_is_packed(mine, monkeypatch):
-    def instead(command, **options):
-        Path(command[-1]).mkdir()
-        (Path(command[-1]) / "saved_model.pb").write_bytes(b"x")
+    def instead(args, **options):
+        Path(args[-1]).mkdir()
+        (Path(args[-1]) / "saved_model.pb").write_bytes(b"x")
 
     monkeypatch.setattr(model_export.subprocess, "run", instead)
     model_export.start(mine, "saved_model")

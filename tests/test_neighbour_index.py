@@ -27,8 +27,8 @@ def started(monkeypatch):
     begun, popen = [], subprocess.Popen
 
     def start(program: str):
-        def instead(command, **options):
-            begun.append(command[command.index("--model") + 1])
+        def instead(args, **options):
+            begun.append(args[args.index("--model") + 1])
             return popen([sys.executable, "-c", program])
 
         monkeypatch.setattr(neighbour_index.subprocess, "Popen", instead)

@@ -3,7 +3,6 @@
 import json
 import logging
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -46,12 +45,10 @@ def _bring(file, name: str) -> None:
         return
     with tempfile.TemporaryDirectory() as folder, st.spinner("Checking it, and reading test digits with it ..."):
         path = Path(folder) / f"network{Path(file.name).suffix.lower()}"
-        command = [sys.executable, "-m", "digit_core", "bring", str(path), "--name", name, "--json"]
-        command += ["--most-memory", str(MOST_MEMORY)]
+        command = paths.command("bring", str(path), "--name", name, "--json", "--most-memory", str(MOST_MEMORY))
         try:
             path.write_bytes(file.getvalue())
-            done = subprocess.run(command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL,
-                                  capture_output=True, text=True, timeout=LONGEST, check=False)  # fmt: skip
+            done = subprocess.run(**command, capture_output=True, text=True, timeout=LONGEST, check=False)
         except subprocess.TimeoutExpired:
             st.error("This network takes too long to check.", icon=":material/error:")
             return

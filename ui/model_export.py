@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -68,12 +67,10 @@ def start(model: StoredModel, form: str) -> None:
 
 def _export(state: dict, name: str, form: str, file: Path) -> None:
     scratch = file.with_name(f".{file.name}.new")
-    command = [sys.executable, "-m", "digit_core", "export", "--model", name, "--format", form, "--out", str(scratch)]
+    command = paths.command("export", "--model", name, "--format", form, "--out", str(scratch))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL, timeout=LONGEST, check=True
-        )
+        subprocess.run(**command, timeout=LONGEST, check=True)
         if scratch.is_dir():
             packed = shutil.make_archive(str(scratch) + ".packed", "zip", scratch)
             shutil.rmtree(scratch)

@@ -7,7 +7,6 @@ import atexit
 import logging
 import os
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,10 +80,9 @@ def make(model: StoredModel) -> None:
     with maker.lock:
         if is_busy() or has_failed(model):
             return
-        environment = {**paths.environment(), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "digit_core", "inside", "--model", model.name, "--data", data_name()]
+        command = paths.command("inside", "--model", model.name, "--data", data_name(), OMP_NUM_THREADS="1")
         try:
-            maker.process = subprocess.Popen(command, cwd=paths.PROJECT, env=environment, stdin=subprocess.DEVNULL)
+            maker.process = subprocess.Popen(**command)
         except OSError:
             log.exception("The digits alike cannot be made")
             maker.failed.add(neighbours.file_of(model, data_name()))

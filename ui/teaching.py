@@ -3,7 +3,6 @@
 import logging
 import signal
 import subprocess
-import sys
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,13 +115,10 @@ def _start() -> None:
     with teaching.lock:
         if teaching.is_running:
             return
-        command = [sys.executable, "-m", "digit_core", "teach", "--json", "--model", model, "--name", _free_name()]
+        command = paths.command("teach", "--json", "--model", model, "--name", _free_name())
         teaching.done, teaching.result, teaching.error = 0.0, None, ""
         try:
-            teaching.process = subprocess.Popen(
-                command, cwd=paths.PROJECT, env=paths.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE, text=True,
-            )  # fmt: skip
+            teaching.process = subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         except OSError:
             log.exception("The teaching process cannot be started")
             teaching.error = "Teaching cannot be started at the moment."

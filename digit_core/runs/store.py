@@ -27,7 +27,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -313,14 +312,10 @@ def _launch(folder: Path) -> None:
     """Start the worker, detached from this process, and wait until it holds its lock."""
     with _told_if_unwritable():
         write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
-    command = [sys.executable, "-m", "digit_core", "train", "--run", folder.name]
-    environment = {**paths.environment(), "PYTHONUNBUFFERED": "1"}
+    command = paths.command("train", "--run", folder.name, PYTHONUNBUFFERED="1")
     with _told_if_unwritable(), open(folder / "log.txt", "ab") as output:
         worker = subprocess.Popen(
-            command,
-            cwd=paths.PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
+            **command,
             stdout=output,
             stderr=output,
             start_new_session=True,  # what ends the server or its terminal does not end the training
