@@ -1,6 +1,7 @@
 """The models page without a browser."""
 
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -135,13 +136,13 @@ def _until(condition):
 def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
     made = []
 
-    def instead(args, **options):
-        made.append(args)
+    def instead(command, state):
+        made.append(command["args"])
         if not works:
-            raise subprocess.CalledProcessError(1, args)
-        Path(args[-1]).write_bytes(b"exported")
+            raise subprocess.CalledProcessError(1, command["args"])
+        Path(command["args"][-1]).write_bytes(b"exported")
 
-    monkeypatch.setattr(model_export.subprocess, "run", instead)
+    monkeypatch.setattr(model_export, "_run", instead)
     model_export.start(mine, "litert-int8")
     _until(lambda: not model_export.is_busy())
     assert made[0][3:] == ["export", "--model", "mine", "--format", "litert-int8", "--out", made[0][-1]]
@@ -152,12 +153,37 @@ def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
     assert ("LiteRT in 8 bits could not be written" in _written(app)) != works
 
 
-def test_a_folder_is_packed(mine, monkeypatch):
-    def instead(args, **options):
-        Path(args[-1]).mkdir()
-        (Path(args[-1]) / "saved_model.pb").write_bytes(b"x")
+def test_an_export_says_how_far_it_is(mine, monkeypatch):
+    """By what its process says; in the meantime others wait, and a failure is told in the log."""
+    program = """
+import pathlib, sys, time
+for step in ("Starting TensorFlow", "Writing the file"):
+    print(step, "...", file=sys.stderr, flush=True)
+until = time.monotonic() + 20
+while not pathlib.Path(sys.argv[1]).exists() and time.monotonic() < until:
+    time.sleep(0.02)
+sys.exit("broken")
+"""
+    go_on = mine.folder.parent.parent / "go_on"
+    command = {"args": [sys.executable, "-c", program, str(go_on)]}
+    monkeypatch.setattr(model_export.paths, "command", lambda *words: command)
+    model_export.start(mine, "litert-int8")
+    _until(lambda: model_export.progress()[1] == "Writing the file ...")
+    assert 0 < model_export.progress()[0] < 1
+    assert model_export.is_running(mine, "litert-int8")
+    app = _unfold(_open(), "mine")
+    assert [bar.text for bar in app.get("progress")] == ["LiteRT in 8 bits: Writing the file ..."]
+    go_on.touch()
+    _until(lambda: not model_export.is_busy())
+    assert model_export.has_failed(mine, "litert-int8")
 
-    monkeypatch.setattr(model_export.subprocess, "run", instead)
+
+def test_a_folder_is_packed(mine, monkeypatch):
+    def instead(command, state):
+        Path(command["args"][-1]).mkdir()
+        (Path(command["args"][-1]) / "saved_model.pb").write_bytes(b"x")
+
+    monkeypatch.setattr(model_export, "_run", instead)
     model_export.start(mine, "saved_model")
     _until(lambda: not model_export.is_busy())
     assert model_export.file_of(mine, "saved_model").read_bytes().startswith(b"PK")

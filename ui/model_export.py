@@ -11,6 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from digit_core import paths
+from digit_core.models.export import STEPS
 from digit_core.models.store import StoredModel
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,8 @@ _lock = threading.Lock()
 
 @st.cache_resource(show_spinner=False)
 def _state() -> dict:
-    """Under "running" the file that is being made, under "failed" those that could not be."""
-    return {"running": None, "failed": set()}
+    """Under "running" the file that is being made, under "step" how far, under "failed" those that could not be."""
+    return {"running": None, "step": 0, "failed": set()}
 
 
 def formats() -> list[str]:
@@ -46,6 +47,12 @@ def is_running(model: StoredModel, form: str) -> bool:
     return _state()["running"] == file_of(model, form)
 
 
+def progress() -> tuple[float, str]:
+    """How far the export is that runs, 0..1, and in words."""
+    step = _state()["step"]
+    return step / len(STEPS), f"{STEPS[step]} ..."
+
+
 def is_busy() -> bool:
     return _state()["running"] is not None
 
@@ -60,9 +67,23 @@ def start(model: StoredModel, form: str) -> None:
     with _lock:
         if state["running"] is not None:
             return
-        state["running"] = file
+        state["running"], state["step"] = file, 0
         state["failed"].discard(file)
     threading.Thread(target=_export, args=(state, model.name, form, file), daemon=True).start()
+
+
+def _run(command: dict, state: dict) -> None:
+    """Raises subprocess.CalledProcessError if it fails or takes too long."""
+    with subprocess.Popen(**command, stderr=subprocess.PIPE, text=True) as process:
+        too_long = threading.Timer(LONGEST, process.kill)
+        too_long.start()
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            state["step"] = next((place for place, step in enumerate(STEPS) if line.startswith(step)), state["step"])
+        too_long.cancel()
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, process.args, stderr="".join(said[-20:]))
 
 
 def _export(state: dict, name: str, form: str, file: Path) -> None:
@@ -70,15 +91,15 @@ def _export(state: dict, name: str, form: str, file: Path) -> None:
     command = paths.command("export", "--model", name, "--format", form, "--out", str(scratch))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run(**command, timeout=LONGEST, check=True)
+        _run(command, state)
         if scratch.is_dir():
             packed = shutil.make_archive(str(scratch) + ".packed", "zip", scratch)
             shutil.rmtree(scratch)
             scratch = Path(packed)
         os.replace(scratch, file)
         paths.keep_newest(file.parent, MOST_KEPT)
-    except (OSError, subprocess.SubprocessError):
-        log.exception("%s cannot be exported as %s", name, form)
+    except (OSError, subprocess.SubprocessError) as error:
+        log.exception("%s cannot be exported as %s:\n%s", name, form, getattr(error, "stderr", ""))
         state["failed"].add(file)
     finally:
         state["running"] = None

@@ -136,7 +136,8 @@ def _exports(model: StoredModel, was_busy: bool) -> None:
             if file.is_file():
                 components.download(called, file, f"{model.name}{ending}", key)
             elif model_export.is_running(model, form):
-                st.button(f"Exporting {called} ...", key=key, icon=":material/hourglass:", disabled=True)
+                done, step = model_export.progress()
+                st.progress(done, text=f"{called}: {step}")
             elif st.button(f"Export {called}", key=key, icon=":material/upload_file:", disabled=model_export.is_busy()):
                 model_export.start(model, form)
                 st.rerun()

@@ -264,8 +264,12 @@ def _rounded(share: float) -> float | None:
 def _export(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     stored = model_store.find(options.model)
-    print("Starting TensorFlow ...", file=sys.stderr)
-    verification = export.export(stored.load_keras(), options.format, options.out, _digits_to_verify_on())
+
+    def say(step: str) -> None:
+        print(f"{step} ...", file=sys.stderr, flush=True)
+
+    say(export.STEPS[0])
+    verification = export.export(stored.load_keras(), options.format, options.out, _digits_to_verify_on(), say)
     about = {"model": stored.name, "format": options.format, "out": str(options.out), **asdict(verification)}
     if options.json:
         print(json.dumps(about))

@@ -25,6 +25,7 @@ VERIFIED_ON = 1000  # digits
 LEAST_AGREEMENT = 0.9995  # with the same numbers; below it the export is broken
 LEAST_ROUNDED = 0.99  # with numbers rounded to whole ones
 CHUNK = 250  # digits run at once
+STEPS = ("Starting TensorFlow", "Writing the file", "Checking its answers")  # of an export, for people
 
 
 class ExportError(Exception):
@@ -48,7 +49,9 @@ class Verification:
     bytes: int
 
 
-def export(model: "keras.Model", form: str, out: Path, digits: np.ndarray) -> Verification:
+def export(
+    model: "keras.Model", form: str, out: Path, digits: np.ndarray, on_step: Callable[[str], None] = lambda step: None
+) -> Verification:
     """Write `model` to `out` in that form, and verify what was written.
 
     Args:
@@ -56,6 +59,7 @@ def export(model: "keras.Model", form: str, out: Path, digits: np.ndarray) -> Ve
         out: the file to write, or for "saved_model" the folder; what is there is replaced.
         digits: uint8 (n, 28, 28), white on black, normalised as MNIST. The first 1,000 verify; all
             serve "litert-int8" to learn the range of every value in the network.
+        on_step: told of each of the `STEPS` that begins, the first one apart: that is the caller's.
 
     Raises:
         ExportError: there is no such form, a package is missing, `out` cannot be written, or what was
@@ -68,7 +72,9 @@ def export(model: "keras.Model", form: str, out: Path, digits: np.ndarray) -> Ve
         raise ExportError(f"{out} is a folder that is there already; please name another place.")
     try:
         with _replacing(out) as scratch:
+            on_step(STEPS[1])
             _convert(form, write, model, scratch, digits)
+            on_step(STEPS[2])
             least = LEAST_ROUNDED if form == "litert-int8" else LEAST_AGREEMENT
             verification = _verify(model, scratch, run, digits[:VERIFIED_ON], least)
     except OSError as error:
