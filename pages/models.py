@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from ui import corrections_view, frame, model_bring, model_choice, model_list, visitor
+from ui import corrections_view, frame, model_bring, model_choice, model_list, page_networks, visitor
 
 frame.require()
 
@@ -12,6 +12,7 @@ models = model_choice.known()
 model_list.table(models)
 for model in models:
     model_list.card(model)
+page_networks.show()
 model_bring.show()
 corrections_view.show()
 st.page_link("pages/train.py", label="Train another", icon=":material/school:")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from digit_core.models import store
+from digit_core.models import page_model, store
 from ui import model_export
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
@@ -54,6 +54,24 @@ def test_every_model_is_in_the_table(mine):
     accuracies = {100 * model.card["metrics"]["test_accuracy"] for model in store.list_models()}
     assert set(shown["Read right"]) == accuracies
     assert (shown["A digit here, ms"] > 0).all()
+
+
+def test_the_networks_that_find_digits_have_a_card(tmp_path):
+    app = _open()
+    [shown] = [table.value for table in app.dataframe if "What it does" in table.value]
+    assert list(shown["Network"]) == ["Page network", "Mark network", "Line network"]
+    card = page_model.find().card
+    assert list(shown["Parameters"]) == [f"{card[name]['parameters']:,}" for name in ("page", "mark", "line")]
+    assert f"find {card['validation']['pages']['found']:.0%} of the digits" in _written(app)
+
+
+def test_a_broken_card_of_these_hides_only_itself(tmp_path):
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "card.json").write_text("{}")
+    app = _open()
+    assert not app.exception
+    assert not [table for table in app.dataframe if "What it does" in table.value]
+    assert len(app.dataframe[0].value) == len(store.list_models())
 
 
 def test_a_model_is_read_with():
