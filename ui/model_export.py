@@ -50,7 +50,7 @@ def is_running(model: StoredModel, form: str) -> bool:
 def progress() -> tuple[float, str]:
     """How far the export is that runs, 0..1, and in words."""
     step = _state()["step"]
-    return step / len(STEPS), f"{STEPS[step]} ..."
+    return (step + 0.5) / len(STEPS), f"{STEPS[step]} ..."
 
 
 def is_busy() -> bool:
