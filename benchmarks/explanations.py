@@ -56,9 +56,13 @@ SETTINGS = {
     "masks alone": Settings(balance=1.0),
     "patches of 5, every 2": Settings(patch=5, step=2),
     "patches of 11": Settings(patch=11),
-    "masks of 7 cells": Settings(cells=7),
-    "half of the cells kept": Settings(kept=0.5),
-    "50 masks": Settings(masks=50),
+    "masks of 9 cells": Settings(cells=9),
+    "masks of single pixels": Settings(cells=28),
+    "a third of the cells kept": Settings(kept=0.33),
+    "two thirds of the cells kept": Settings(kept=0.67),
+    "80 masks": Settings(masks=80),
+    "held back less": Settings(ridge=0.5),
+    "held back more": Settings(ridge=5.0),
 }
 
 

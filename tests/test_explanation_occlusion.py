@@ -44,14 +44,19 @@ def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
 
 
 def test_masks_tell_which_pixel_raises_the_score(rng):
-    """Where a score is three times what is kept of one pixel, that pixel's slope is 3 and the others' about 0."""
-    masks = rng.random((400, 28, 28))
+    """Where a score is three times what is kept of one pixel, that pixel's weight is 3 and the others' 0."""
+    masks, inked = rng.random((400, 28, 28)), np.zeros((28, 28), bool)
+    inked[3:8, 4:9] = True
     scores = np.zeros((400, 10))
     scores[:, 7] = 3 * masks[:, 4, 5]
-    maps = occlusion.by_masks(masks, scores)
-    assert maps[7][4, 5] == pytest.approx(3)
-    assert np.abs(np.delete(maps[7].ravel(), 4 * 28 + 5)).max() < 0.8
+    maps = occlusion.by_masks(masks, scores, inked, 1e-6)
+    assert maps[7][4, 5] == pytest.approx(3, abs=1e-3)
+    assert np.abs(np.delete(maps[7].ravel(), 4 * 28 + 5)).max() < 1e-3
     assert np.abs(maps[2]).max() == 0
+    held = occlusion.by_masks(masks, scores, inked, 10.0)
+    assert 1 < held[7][4, 5] < 2.9
+    assert held[7].argmax() == 4 * 28 + 5
+    assert not held[:, ~inked].any()
 
 
 def test_what_is_read_without_a_patch_is_told():
