@@ -25,7 +25,7 @@ from digit_core.training.page_calibration import CalibrationError, Example, over
 
 # Fraction of the validation digits drawn alone that are accepted; a quarter of them are MNIST's enlarged, which are
 # harder than what people draw. With more, fewer non-digits are refused (`benchmarks/reader.py`).
-ACCEPTED = 0.992
+ACCEPTED = 0.9975
 SAME = 0.35  # intersection over union from which a candidate is that mark
 PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
 
@@ -123,7 +123,8 @@ def threshold(recognizer: Recognizer, page: PageReader, drawings: Sequence[Examp
 
 
 def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[Example]) -> float:
-    """The probability of being a digit at which least goes wrong with marks that were drawn beside others."""
+    """The probability of being a digit at which least goes wrong with marks that were drawn beside others; one digit
+    that is refused spoils its whole number, and counts for two that are invented."""
     probability, is_digit = [], []
     for example in pages:
         if len(example.marks) < 2 or not is_drawn(example.picture):
@@ -137,7 +138,7 @@ def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[
                 is_digit.append(id(candidate) in digits)
     if not any(is_digit):
         raise CalibrationError("The networks find too little on drawn pages: they need more training.")
-    return page_calibration.best_threshold(np.array(probability), np.array(is_digit))
+    return page_calibration.best_threshold(np.array(probability), np.array(is_digit), invented=0.5)
 
 
 def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:
