@@ -73,6 +73,25 @@ def test_a_training_begins_with_given_weights(tmp_path):
         np.testing.assert_array_equal(given, kept)
 
 
+def test_weights_of_before_are_blended_in():
+    from digit_core.training import endless
+    from digit_core.training.line_training import TASK
+
+    model = TASK.build()
+    own = [np.array(variable) for variable in model.variables]
+    endless.blend(model, [np.ones_like(weights) for weights in own], 0.3)
+    for before, after in zip(own, model.variables, strict=True):
+        np.testing.assert_allclose(after, 0.3 + 0.7 * before, atol=1e-6)
+
+
+def test_blending_needs_weights_to_go_on_from(capsys):
+    from digit_core.cli import main
+
+    for wrong in (["--blend", "0.3"], ["--blend", "1.5", "--go-on"]):
+        assert main.main(["train-page", *wrong]) == 2
+        assert "--blend takes a share" in capsys.readouterr().err
+
+
 def test_when_no_tiles_come_the_training_says_so(tmp_path, monkeypatch):
     from digit_core.data import tile_workers
     from digit_core.training import endless

@@ -55,6 +55,8 @@ def add_parser(commands) -> None:
     train.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="as for train")
     train.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
     train.add_argument("--go-on", action="store_true", help="begin with the weights of the networks in use")
+    train.add_argument("--blend", type=float, default=0.0, metavar="SHARE",
+                       help="with --go-on: share of the weights in use that is kept in the end")  # fmt: skip
     train.add_argument(
         "--calibrate", action="store_true", help="train nothing: fit how far the networks in use are believed"
     )
@@ -75,6 +77,9 @@ def run(options: argparse.Namespace) -> int:
     """
     if options.calibrate and options.go_on:
         print("--calibrate trains nothing, and --go-on trains. Choose one.", file=sys.stderr)
+        return 2
+    if not 0 <= options.blend < 1 or (options.blend and not options.go_on):
+        print("--blend takes a share from 0 to 1, and needs --go-on.", file=sys.stderr)
         return 2
     page_model.check_target(options.into or page_model.own_folder())
     if options.go_on and any(_checkpoint(name).exists() for name in page_model.NETWORKS):
@@ -120,7 +125,7 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
     """All networks, trained or kept; None where that was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     print("Starting TensorFlow ...", file=sys.stderr)
-    from digit_core.training import line_training, mark_training, page_export, page_training
+    from digit_core.training import endless, line_training, mark_training, page_export, page_training
     from digit_core.training.endless import Settings
 
     shared = {"seed": options.seed, "precision": "mixed_bfloat16" if options.precision == "bfloat16" else "float32"}
@@ -141,6 +146,9 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
         if examples < settings.examples:
             return None
         about = {"examples": examples, "settings": asdict(settings), "parameters": model.count_params()}
+        if options.blend:
+            endless.blend(model, start[name], options.blend)
+            about["blend"] = options.blend
         weights = [np.asarray(variable) for variable in model.variables]
         trained[name] = Trained(page_export.to_litert(model), weights, about)
     return trained

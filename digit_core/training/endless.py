@@ -119,6 +119,15 @@ def averaged(task: Task, checkpoint: Path) -> keras.Model:
     return model
 
 
+def blend(model: keras.Model, weights: Sequence[np.ndarray], share: float) -> None:
+    """Keep that share of these weights, in the order of the model's variables, and of its own the rest.
+
+    What a network learns anew costs less of what it knew (weight interpolation, Wortsman et al. 2022).
+    """
+    for variable, before in zip(model.variables, weights, strict=True):
+        variable.assign(share * before + (1 - share) * variable)
+
+
 class _State:
     """Network, EMA and optimizer: what a checkpoint holds."""
 
