@@ -107,12 +107,15 @@ def environment() -> dict[str, str]:
     return {**os.environ, "DIGIT_HOME": str(home()), **({"DIGIT_DATA_DIR": str(folder)} if folder else {})}
 
 
-def command(*words: str, **environment_too: str) -> dict[str, Any]:
-    """One of our own commands, `python -m digit_core ...`: the arguments of `subprocess.run` or `Popen`."""
+def command(*words: str, **variables: str) -> dict[str, Any]:
+    """One of our own commands, `python -m digit_core ...`: the arguments of `subprocess.run` or `Popen`.
+
+    `variables` are added to the environment.
+    """
     return {
         "args": [sys.executable, "-m", "digit_core", *words],
         "cwd": PROJECT,
-        "env": {**environment(), **environment_too},
+        "env": {**environment(), **variables},
         "stdin": subprocess.DEVNULL,
     }
 

@@ -31,7 +31,7 @@ CUT_OFF = """() => {
   const shown = document.querySelectorAll(".stMain :is(button, input, p, li, h1, h2, h3, label, img, svg, canvas, a)");
   return [...shown].filter((box) => {
     const { left, right, width, height } = box.getBoundingClientRect();
-    return width > 1 && height > 1 && (right > innerWidth + 1 || left < -1) && !holds(box);
+    return box.checkVisibility() && width > 1 && height > 1 && (right > innerWidth + 1 || left < -1) && !holds(box);
   }).map((box) => box.outerHTML.slice(0, 120));
 }"""
 

@@ -17,6 +17,24 @@ def _all_parts(dataset):
     return {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
 
 
+@pytest.mark.slow
+def test_builtin_digits_are_scikit_learns(builtin):
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    some = datasets._from_8x8(bunch.images[700])
+    parts = _all_parts(builtin).values()
+    assert sum(map(len, parts)) == len(bunch.target)
+    assert np.array_equal(sum(np.bincount(part.labels, minlength=10) for part in parts), np.bincount(bunch.target))
+    assert any((part.images == some).all((1, 2)).any() for part in parts)
+
+
+def test_without_scikit_learns_file_the_builtin_digits_are_missed_in_words(monkeypatch):
+    monkeypatch.setattr(datasets.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DatasetError, match="not in this installation"):
+        datasets.load("builtin")
+
+
 def test_builtin_digits_have_mnists_form(builtin):
     for split in _all_parts(builtin).values():
         assert split.images.dtype == split.labels.dtype == np.uint8

@@ -1,5 +1,7 @@
 """The models page without a browser."""
 
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from digit_core import paths
 from digit_core.models import page_model, store
 from ui import model_export
 
@@ -65,9 +68,20 @@ def test_the_networks_that_find_digits_have_a_card(tmp_path):
     assert f"find {card['validation']['pages']['found']:.0%} of the digits" in _written(app)
 
 
-def test_a_broken_card_of_these_hides_only_itself(tmp_path):
-    (tmp_path / "page").mkdir()
-    (tmp_path / "page" / "card.json").write_text("{}")
+def test_the_card_of_these_can_do_without_sources(tmp_path):
+    shutil.copytree(paths.SHIPPED_PAGE_NETWORK, tmp_path / "page")
+    card = json.loads((tmp_path / "page" / "card.json").read_text())
+    (tmp_path / "page" / "card.json").write_text(json.dumps({**card, "sources": None}))
+    app = _open()
+    assert not app.exception
+    assert [table for table in app.dataframe if "What it does" in table.value]
+
+
+@pytest.mark.parametrize("broken", ["all", "validation", "line"])
+def test_a_broken_card_of_these_hides_only_itself(tmp_path, broken):
+    shutil.copytree(paths.SHIPPED_PAGE_NETWORK, tmp_path / "page")
+    card = json.loads((tmp_path / "page" / "card.json").read_text())
+    (tmp_path / "page" / "card.json").write_text("{}" if broken == "all" else json.dumps({**card, broken: None}))
     app = _open()
     assert not app.exception
     assert not [table for table in app.dataframe if "What it does" in table.value]
@@ -171,7 +185,7 @@ def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
     assert ("LiteRT in 8 bits could not be written" in _written(app)) != works
 
 
-def test_an_export_says_how_far_it_is(mine, monkeypatch):
+def test_an_export_says_how_far_it_is(mine, monkeypatch, caplog):
     """By what its process says; in the meantime others wait, and a failure is told in the log."""
     program = """
 import pathlib, sys, time
@@ -191,9 +205,24 @@ sys.exit("broken")
     assert model_export.is_running(mine, "litert-int8")
     app = _unfold(_open(), "mine")
     assert [bar.text for bar in app.get("progress")] == ["LiteRT in 8 bits: Writing the file ..."]
+    assert app.button(key="export_saved_model_mine").disabled
+    model_export.start(mine, "saved_model")  # by somebody whose page is older
+    assert model_export.is_running(mine, "litert-int8")
     go_on.touch()
     _until(lambda: not model_export.is_busy())
     assert model_export.has_failed(mine, "litert-int8")
+    assert not model_export.has_failed(mine, "saved_model")
+    assert "broken" in caplog.text
+
+
+def test_an_export_that_takes_too_long_is_ended(mine, monkeypatch, caplog):
+    command = {"args": [sys.executable, "-c", "import time; time.sleep(60)"]}
+    monkeypatch.setattr(model_export.paths, "command", lambda *words: command)
+    monkeypatch.setattr(model_export, "LONGEST", 0.3)
+    model_export.start(mine, "litert-int8")
+    _until(lambda: not model_export.is_busy())
+    assert model_export.has_failed(mine, "litert-int8")
+    assert "timed out" in caplog.text
 
 
 def test_a_folder_is_packed(mine, monkeypatch):

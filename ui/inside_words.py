@@ -42,10 +42,11 @@ MORE = {
     3: "A convolution lays the same small filter over every place of the maps before it. At each place it multiplies "
     "each number under the filter by the filter's own, and adds up the products and a bias. ReLU then sets what is "
     "below 0 to 0. Pooling keeps the largest (or the mean) of a few neighbours, and so makes the maps smaller.",
-    4: "For occlusion, ink is removed in many ways, and each time the network answers anew: a pixel counts by how much "
-    "the answer falls when it is gone. It needs nothing but the answers, so it works for any network. Grad-CAM "
-    "(Selvaraju et al. 2017) looks inside: it weighs each of the last maps by the gradient of the digit's sum. The "
-    "difference of two digits' maps shows which ink decides between them.",
+    4: "For occlusion, ink is removed in many ways, and each time the network answers anew: a pixel counts by how "
+    "much the answer falls when it is gone, and rises when it is among the ink that stays. It needs nothing but "
+    "the answers, so it works for any network. Grad-CAM (Selvaraju et al. 2017) looks inside: it weighs each of "
+    "the last maps by the gradient of the digit's sum. The difference of two digits' maps shows which ink decides "
+    "between them.",
     5: "The sums are called logits. The softmax raises e to the power of each and divides by their total, so a sum "
     "that is larger by 2.3 gets ten times the probability. Before that, all sums may be divided by one number, the "
     "temperature, chosen on digits that the network has not learned from, so that its confidence is as often right as "

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections import deque
 from pathlib import Path
 
 import streamlit as st
@@ -73,17 +74,23 @@ def start(model: StoredModel, form: str) -> None:
 
 
 def _run(command: dict, state: dict) -> None:
-    """Raises subprocess.CalledProcessError if it fails or takes too long."""
-    with subprocess.Popen(**command, stderr=subprocess.PIPE, text=True) as process:
+    """Raises subprocess.SubprocessError, which tells what it said last, if it fails or takes too long."""
+    said: deque[str] = deque(maxlen=20)
+    with subprocess.Popen(**command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
         too_long = threading.Timer(LONGEST, process.kill)
+        too_long.daemon = True  # the server need not wait for it
         too_long.start()
-        said = []
-        for line in process.stderr:
-            said.append(line)
-            state["step"] = next((place for place, step in enumerate(STEPS) if line.startswith(step)), state["step"])
-        too_long.cancel()
+        try:
+            for line in process.stderr:
+                said.append(line)
+                state["step"] = next((n for n, step in enumerate(STEPS) if line.startswith(step)), state["step"])
+        finally:
+            has_ended = too_long.is_alive()
+            too_long.cancel()
+    if not has_ended:
+        raise subprocess.TimeoutExpired(process.args, LONGEST, stderr="".join(said))
     if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, process.args, stderr="".join(said[-20:]))
+        raise subprocess.CalledProcessError(process.returncode, process.args, stderr="".join(said))
 
 
 def _export(state: dict, name: str, form: str, file: Path) -> None:

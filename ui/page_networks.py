@@ -18,6 +18,7 @@ def show() -> None:
     try:
         card = page_model.find().card
         rows, reached = [_row(card, name) for name in NETWORKS], _reached(card["validation"])
+        sources = "; ".join(map(str, card["sources"] or ()))
     except (ModelError, KeyError, TypeError, ValueError):  # what reads tells of it, on the first page
         return
     with st.expander("What finds the digits", icon=":material/center_focus_strong:", key="page_networks"):
@@ -27,7 +28,8 @@ def show() -> None:
         )
         st.dataframe(rows, hide_index=True, width="stretch", height="content")
         st.markdown(reached)
-        st.caption("Data: " + components.plain("; ".join(map(str, card["sources"]))))
+        if sources:
+            st.caption("Data: " + components.plain(sources))
 
 
 def _row(card: dict, name: str) -> dict:
@@ -36,7 +38,7 @@ def _row(card: dict, name: str) -> dict:
         "Network": f"{name.capitalize()} network",
         "What it does": does,
         "Parameters": f"{card[name]['parameters']:,}",
-        "Trained on": f"{card[name]['examples'] / 1e6:.1f} million {examples}",
+        "Trained on": f"{card[name]['examples']:,} {examples}",
         "MB": round(card["files"][f"{name}.tflite"]["bytes"] / 1e6, 2),
     }
 

@@ -130,6 +130,7 @@ def _start() -> None:
 def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
     """Read what the process says until it ends."""
     timer = threading.Timer(LONGEST, process.kill)
+    timer.daemon = True  # the server need not wait for it
     timer.start()
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)

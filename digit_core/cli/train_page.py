@@ -56,7 +56,7 @@ def add_parser(commands) -> None:
     train.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
     train.add_argument("--go-on", action="store_true", help="begin with the weights of the networks in use")
     train.add_argument("--blend", type=float, default=0.0, metavar="SHARE",
-                       help="with --go-on: share of the weights in use that is kept in the end")  # fmt: skip
+                       help="share of the weights in use that is kept in the end")  # fmt: skip
     train.add_argument(
         "--calibrate", action="store_true", help="train nothing: fit how far the networks in use are believed"
     )
@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
     if options.calibrate and options.go_on:
         print("--calibrate trains nothing, and --go-on trains. Choose one.", file=sys.stderr)
         return 2
-    if not 0 <= options.blend < 1 or (options.blend and not options.go_on):
-        print("--blend takes a share from 0 to 1, and needs --go-on.", file=sys.stderr)
+    if not 0 <= options.blend < 1:
+        print("--blend takes a share from 0 to 1.", file=sys.stderr)
         return 2
     page_model.check_target(options.into or page_model.own_folder())
     if options.go_on and any(_checkpoint(name).exists() for name in page_model.NETWORKS):
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         trained = _in_use() if options.calibrate else _trained(options)
         if trained is None:
-            print("Stopped. Run the same command to continue.", file=sys.stderr)
+            print("Stopped. Run the same command, without --go-on, to continue.", file=sys.stderr)
             return STOPPED
         print("Calibrating ...", file=sys.stderr)
         stored = _store(trained, options)
@@ -132,7 +132,8 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
     page = Settings(examples=options.tiles, learning_rate=options.learning_rate, **shared)
     mark = Settings(examples=options.marks, batch=96, decay=0.5, **shared)
     line = Settings(examples=options.lines, batch=64, learning_rate=3e-3, decay=0.3, **shared)
-    start = page_model.find().weights() if options.go_on else {}
+    before = page_model.find().weights() if options.go_on or options.blend else {}
+    start = before if options.go_on else {}
     source = "train", options.data, tuple(options.strokes)
     trained = _in_use() if set(options.only) < set(page_model.NETWORKS) else {}
     for name, task, settings, supply in (
@@ -147,7 +148,7 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
             return None
         about = {"examples": examples, "settings": asdict(settings), "parameters": model.count_params()}
         if options.blend:
-            endless.blend(model, start[name], options.blend)
+            endless.blend(model, before[name], options.blend)
             about["blend"] = options.blend
         weights = [np.asarray(variable) for variable in model.variables]
         trained[name] = Trained(page_export.to_litert(model), weights, about)

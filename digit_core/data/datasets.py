@@ -166,9 +166,12 @@ def _load_builtin(progress: bool, validation_share: float | None) -> Dataset:
     E. Alpaydin, C. Kaynak: Optical Recognition of Handwritten Digits, UCI, 1998 (CC BY 4.0). They are read from
     scikit-learn's file without scikit-learn, whose import takes a second and 200 MB.
     """
-    scikit_learn = Path(importlib.util.find_spec("sklearn").origin).parent
-    with gzip.open(scikit_learn / "datasets" / "data" / "digits.csv.gz", "rt") as file:
-        table = np.loadtxt(file, np.uint8, delimiter=",")  # 64 grey levels and the label
+    scikit_learn = importlib.util.find_spec("sklearn")
+    try:
+        with gzip.open(Path(scikit_learn.origin).parent / "datasets" / "data" / "digits.csv.gz", "rt") as file:
+            table = np.loadtxt(file, np.uint8, delimiter=",")  # 64 grey levels and the label
+    except (OSError, AttributeError, ValueError) as error:
+        raise DatasetError("The built-in digits are not in this installation of scikit-learn.") from error
     images = np.stack([_from_8x8(image) for image in table[:, :-1].reshape(-1, 8, 8)])
     everything = Split(images, table[:, -1])
     rest, test = _split(everything, 0.2)

@@ -23,7 +23,8 @@ class Extent(NamedTuple):
 
 
 def draw(page: np.ndarray, marks: Sequence[Extent], height: float, rng: np.random.Generator) -> None:
-    """Draw one kind of lines round `marks`, from left to right, onto a page, uint8 (height, width), bright on 0.
+    """Draw one kind of lines round `marks`, which come from left to right, onto a page, uint8 (height, width), bright
+    on 0.
 
     Args:
         height: pixels of a digit.

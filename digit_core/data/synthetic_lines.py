@@ -96,8 +96,9 @@ class SyntheticLines:
             if signs and rng.random() < 0.4:
                 x = self._sign(page, x, y, hand)
             if slashes and rng.random() < 0.5:
-                x = self._slash(page, x, y, hand)
+                x, extent = self._slash(page, x, y, hand)
                 labels.append(OTHER)
+                extents.append(extent)
             if len(labels) >= len(LENGTHS) - 1:
                 break
         if labels and rng.random() < SURROUNDED:
@@ -116,12 +117,15 @@ class SyntheticLines:
             _put(page, letter.mask, 2 * HEIGHT + letter.x - letter.mask.shape[1] / 2, 1.5 * HEIGHT + letter.y)
         return page, [OTHER] * len(letters)
 
-    def _slash(self, page: np.ndarray, x: float, y: float, hand: Hand) -> float:
-        """A slash; returns where the next mark may begin."""
+    def _slash(self, page: np.ndarray, x: float, y: float, hand: Hand) -> tuple[float, Extent]:
+        """A slash; returns where the next mark may begin, and what it reaches."""
         rng = self._rng
         mask = marks.slash(HEIGHT, hand, rng)
-        _put(page, mask, x, y + rng.normal(0, 0.06) * HEIGHT)
-        return x + mask.shape[1] + HEIGHT * rng.uniform(-0.15, 0.3)
+        tall, wide = mask.shape
+        y += rng.normal(0, 0.06) * HEIGHT
+        _put(page, mask, x, y)
+        extent = Extent(x, y - tall / 2, x + wide, y + tall / 2)
+        return x + wide + HEIGHT * rng.uniform(-0.15, 0.3), extent
 
     def _sign(self, page: np.ndarray, x: float, y: float, hand: Hand) -> float:
         """A point or minus; returns where the next mark may begin."""

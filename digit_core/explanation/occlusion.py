@@ -1,7 +1,8 @@
 """Which ink speaks for a digit: the picture is read again with ink taken away, patch by patch and at random.
 
 M. D. Zeiler, R. Fergus: Visualizing and Understanding Convolutional Networks, 2014, section 4.2; V. Petsiuk, A. Das,
-K. Saenko: RISE, 2018. Patches tell what the answer hangs on, random masks what a few strokes do together. Neither needs
+K. Saenko: RISE, 2018, whose random masks serve here for a ridge regression (M. Ribeiro, S. Singh, C. Guestrin: "Why
+Should I Trust You?", 2016). Patches tell what the answer hangs on, masks what a few strokes do together. Neither needs
 a gradient, and so they work with every network that reads digits. `python benchmarks/explanations.py --settings` prints
 what each is worth, and what other sizes are, on validation digits.
 """
@@ -30,7 +31,7 @@ class Settings:
         masks: how many random masks there are.
         cells: of a mask's side; each keeps its ink or loses it.
         kept: fraction of the cells that keep it.
-        ridge: how far the regression on the masks is held back, in their mean variances.
+        ridge: how far the regression on the masks is held back.
         balance: how much of the map the masks make, 0..1; the patches make the rest.
     """
 
@@ -120,8 +121,9 @@ def by_masks(masks: np.ndarray, scores: np.ndarray, inked: np.ndarray, ridge: fl
     Args:
         masks: (n, 28, 28), 0..1.
         scores: (n, 10).
-        inked: bool (28, 28); what is kept of other pixels changes nothing.
-        ridge: how far the weights are held back, in mean variances of the masks; 0: not at all.
+        inked: bool (28, 28); other pixels get no weight.
+        ridge: more than 0: how far the weights are held back, in variances of a mask that is spread over all inked
+            pixels.
     """
     kept, gained = masks[:, inked].astype(float), scores - scores.mean(0)
     kept -= kept.mean(0)
@@ -134,7 +136,7 @@ def by_masks(masks: np.ndarray, scores: np.ndarray, inked: np.ndarray, ridge: fl
 
 @functools.cache
 def _masks(settings: Settings) -> np.ndarray:
-    """Coarse random masks, enlarged and moved, float32 (masks, 28, 28); always the same."""
+    """Random masks, enlarged and moved, float32 (masks, 28, 28); always the same."""
     rng = np.random.default_rng(SEED)
     scale, shape = -(-SIDE // settings.cells), (settings.masks, settings.cells + 1, settings.cells + 1)
     found = []

@@ -6,6 +6,7 @@ random order of the same pixels is what a map must beat. The sanity check (J. Ad
 network whose weights were shuffled must look otherwise.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 STEPS = 20  # in which the ink goes or comes
 SEED = 2026
 MEASURED_ON = 500  # test digits
+WAY = 2  # one more whenever maps are made in another way
 
 Explain = Callable[[np.ndarray], np.ndarray]  # a digit uint8 (28, 28) -> maps float (10, 28, 28)
 
@@ -133,7 +135,9 @@ def _quality(own: dict) -> Quality:
 
 
 def _file(model: StoredModel, data: str) -> Path:
-    return neighbours.file_of(model, data).with_suffix(".json")
+    """Of one way to make maps: figures of another are measured anew."""
+    way = hashlib.sha256(f"{WAY} {occlusion.SETTINGS}".encode()).hexdigest()
+    return neighbours.file_of(model, data).with_suffix(f".{way[:8]}.json")
 
 
 def area_under(classify: Classify, digit: np.ndarray, order: np.ndarray, winner: int) -> tuple[float, float]:

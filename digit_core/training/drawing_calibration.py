@@ -24,8 +24,12 @@ from digit_core.training import page_calibration
 from digit_core.training.page_calibration import CalibrationError, Example, overlap
 
 # Fraction of the validation digits drawn alone that are accepted; a quarter of them are MNIST's enlarged, which are
-# harder than what people draw. With more, fewer non-digits are refused (`benchmarks/reader.py`).
+# harder than what people draw. Chosen on validation writers (`benchmarks/reader.py`): with more, fewer non-digits are
+# refused, with less, fewer digits read.
 ACCEPTED = 0.9975
+# Digits refused that one digit invented is as bad as: in a drawing most marks are meant as digits, and one that is
+# refused spoils its number. At 1, validation strings lose up to 2 points; photographs have 2 (`page_calibration`).
+INVENTED = 0.5
 SAME = 0.35  # intersection over union from which a candidate is that mark
 PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
 
@@ -123,8 +127,7 @@ def threshold(recognizer: Recognizer, page: PageReader, drawings: Sequence[Examp
 
 
 def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[Example]) -> float:
-    """The probability of being a digit at which least goes wrong with marks that were drawn beside others; one digit
-    that is refused spoils its whole number, and counts for two that are invented."""
+    """The probability of being a digit at which least goes wrong with marks that were drawn beside others."""
     probability, is_digit = [], []
     for example in pages:
         if len(example.marks) < 2 or not is_drawn(example.picture):
@@ -138,7 +141,7 @@ def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[
                 is_digit.append(id(candidate) in digits)
     if not any(is_digit):
         raise CalibrationError("The networks find too little on drawn pages: they need more training.")
-    return page_calibration.best_threshold(np.array(probability), np.array(is_digit), invented=0.5)
+    return page_calibration.best_threshold(np.array(probability), np.array(is_digit), INVENTED)
 
 
 def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:
