@@ -237,6 +237,32 @@ def test_a_change_of_tab_keeps_drawing_and_answer(page):
     assert wait_for_answer(page, "61") == "61"
 
 
+def test_a_link_that_is_followed_with_the_last_stroke_leads_to_its_page(new_page, server):
+    """What the press on it still tells the server goes first; later it would empty the page that comes."""
+    page, sent = new_page(), []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(bytes(frame))))
+    open_canvas(page, server.url)
+    wait_until_idle(page)
+    box = canvas_box(page)
+    page.mouse.move(box["x"] + 100, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 110, box["y"] + 160, steps=6)
+    page.evaluate(
+        """() => {
+          const options = { bubbles: true, pointerId: 1 };
+          document.querySelector(".st-key-canvas").dispatchEvent(new PointerEvent("pointerup", options));
+          const link = document.querySelector('a[href$="train"]');
+          link.dispatchEvent(new PointerEvent("pointerdown", options));
+          link.click();
+        }"""
+    )
+    page.locator(".st-key-train_start button").wait_for()
+    wait_until_idle(page)
+    drawn = [place for place, frame in enumerate(sent) if b"canvas_browser" in frame and len(frame) > 2000]
+    assert drawn
+    assert drawn[-1] < len(sent) - 1
+
+
 def test_a_change_of_page_keeps_drawing_and_answer(page):
     draw_with_mouse(page, placed(DIGITS[3], 150, 60, 220))
     assert wait_for_answer(page, "3") == "3"

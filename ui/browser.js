@@ -33,7 +33,7 @@ function picture() {
 function tell(isWhole = !pen.down && !pen.isBusy) {  // else the answer alone is shown anew
   clearTimeout(pen.timer);
   clearTimeout(pen.rests);
-  const data = picture();
+  const data = isLeaving ? null : picture();
   if (!data) return;
   pen.moved = pen.lifted = false;
   pen.number = Math.max(Date.now(), pen.number + 1);  // grows, also over a reload
@@ -183,11 +183,27 @@ function letGo() {
   setTimeout(letGo, 50);  // where that one had nothing to do
 }
 
+const SENDS = 50;  // ms within which what was told is on its way
+let isLeaving = false, follows = false;  // what is sent after a link was followed would empty the page that it leads to
+
 function leave(event) {  // the next click may change the page
-  if (!event.target.closest?.(".st-key-canvas")) tellWhole();
+  if (event.target.closest?.(".st-key-canvas")) isLeaving = false;
+  else tellWhole();
+}
+
+function follow(event) {
+  const link = event.target.closest?.("a[href]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  isLeaving = true;
+  setTimeout(() => { isLeaving = false; }, LONGEST);  // it may have led nowhere
+  if (follows || performance.now() - pen.sent > SENDS) return;
+  event.stopImmediatePropagation();
+  event.preventDefault();
+  setTimeout(() => { follows = true; link.click(); follows = false; }, SENDS);
 }
 
 addEventListener("pointerdown", leave, true);
+addEventListener("click", follow, true);
 for (const type of ["resize", "pagehide", "visibilitychange"]) addEventListener(type, tellWhole, true);
 addEventListener("click", hold, true);
 addEventListener("keydown", press);
