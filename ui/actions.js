@@ -105,18 +105,22 @@ async function paste(event) {
   if (!carried.files.length || !tab) return;
   event.preventDefault();
   await pageRests();
-  if (tab.getAttribute("aria-selected") !== "true") {
-    tab.click();
-    await pageRests();
-  }
-  const input = document.querySelector(".st-key-upload input[type=file]");
+  if (tab.getAttribute("aria-selected") !== "true") tab.click();
+  const find = () => document.querySelector(".st-key-upload input[type=file]");
+  for (let tries = 100; tries && !find(); tries--) await pause();  // a slow server opens the tab late
+  await pageRests();
+  const input = find();
   if (!input) return;
   input.files = carried.files;
   input.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
+function pause() {
+  return new Promise((done) => setTimeout(done, 100));
+}
+
 async function pageRests(tries = 100) {  // a file that comes while a run goes on is lost
-  do await new Promise((done) => setTimeout(done, 100));
+  do await pause();
   while (tries-- && document.querySelector("[data-test-script-state=running]"));
 }
 
