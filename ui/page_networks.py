@@ -47,7 +47,7 @@ def _reached(validation: dict) -> str:
     """What they reach on made-up validation pages and drawings, in words."""
     pages, drawings = validation["pages"], validation["drawings"]
     return (
-        f"On made-up pages that nothing was trained on they find {pages['found']:.0%} of the digits that can be made "
+        f"On made-up pages kept apart from training they find {pages['found']:.0%} of the digits that can be made "
         f"out, read {pages['right']:.0%} correctly, and leave out {pages['refused']:.0%} of everything else. "
         f"On made-up drawings they read {drawings['right']:.0%} of the digits and leave out "
         f"{drawings['refused']:.0%} of the other marks. Real handwriting is measured by `benchmarks/reader.py`."

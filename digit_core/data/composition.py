@@ -154,7 +154,7 @@ class Composer:
         letter = self.sources.fonts[rng.integers(len(self.sources.fonts))].letter(sign)
         if letter is None:
             return x
-        mask = marks.from_letter(letter.ink, height, hand, rng)
+        mask = marks.slash(height, hand, rng) if sign == "/" else marks.from_letter(letter.ink, height, hand, rng)
         scene.put(mask, x + mask.shape[1] / 2, y, OTHER, height)
         return x + mask.shape[1] + 0.1 * height
 
