@@ -2,6 +2,8 @@
 
 import sys
 
+from digit_core.cli import stopping
 from digit_core.cli.main import main
 
+stopping.end_with_parent()
 sys.exit(main())

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_MODELS = PROJECT / "models"
 SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"  # no classifier
+PARENT = "INKLING_PARENT"  # environment variable: the process id with which one of our commands ends
 
 
 def home() -> Path:
@@ -110,12 +111,13 @@ def environment() -> dict[str, str]:
 def command(*words: str, **variables: str) -> dict[str, Any]:
     """One of our own commands, `python -m digit_core ...`: the arguments of `subprocess.run` or `Popen`.
 
-    `variables` are added to the environment.
+    It ends when this process does, however that ends; `**{PARENT: ""}` lets it outlive it. `variables` are added to
+    the environment.
     """
     return {
         "args": [sys.executable, "-m", "digit_core", *words],
         "cwd": PROJECT,
-        "env": {**environment(), **variables},
+        "env": {**environment(), PARENT: str(os.getpid()), **variables},
         "stdin": subprocess.DEVNULL,
     }
 

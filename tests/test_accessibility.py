@@ -14,11 +14,6 @@ SCREENS = {
 }
 
 
-# Whether the page's ground is about that light.
-PAPER = """(wanted) => {
-  const [red] = getComputedStyle(document.querySelector(".stApp")).backgroundColor.match(/\\d+/g);
-  return Math.abs(red - wanted) < 60;
-}"""
 # What reaches beyond the window, and does not lie in a box that scrolls or hides what is too wide.
 CUT_OFF = """() => {
   const holds = (box) => {
@@ -39,11 +34,10 @@ CUT_OFF = """() => {
 def serious(page) -> list[str]:
     """What axe finds serious or worse in either theme: the rule, and where; on a phone also what a narrow one cuts."""
     found = []
-    for scheme, lightness in (("light", 255), ("dark", 0)):
+    for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.wait_for_function(PAPER, arg=lightness)
-        page.keyboard.press("r")  # Streamlit's key: the page runs once more, and learns of its theme
-        wait_until_idle(page)
+        page.locator(f":root[data-theme={scheme}]").wait_for()
+        page.wait_for_timeout(400)  # colours fade into each other
         found += [
             f"{scheme}: {rule['id']}: {node['html'][:120]} {node['failureSummary'][-160:]}"
             for rule in Axe().run(page).response["violations"]

@@ -394,12 +394,16 @@ def test_a_turned_phone_keeps_the_drawing(new_page, server):
     assert wait_for_answer(page, "42") == "42"
 
 
-def test_a_drawing_is_read_in_the_dark_theme(new_page, server):
+def test_a_drawing_is_read_in_the_dark_theme_and_the_canvas_follows_a_change_of_theme(new_page, server):
     page = new_page(color_scheme="dark")
     open_canvas(page, server.url)
     assert page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor") == "rgb(18, 21, 31)"
     draw_with_mouse(page, placed(DIGITS[9], 150, 60, 220))
     assert wait_for_answer(page, "9") == "9"
+    for scheme, inverted in (("dark", "true"), ("light", "false"), ("dark", "true")):
+        page.emulate_media(color_scheme=scheme)
+        sheet = "getComputedStyle(document.querySelector('.st-key-canvas'))"
+        page.wait_for_function(f"{sheet}.filter.includes('invert') === {inverted}")
 
 
 def test_two_visitors_do_not_see_each_other(new_page, server):

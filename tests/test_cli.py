@@ -9,9 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pictures
+import psutil
 import pytest
 from drawing import draw, number
 
+from digit_core import paths
 from digit_core.cli import main as cli
 from digit_core.models import store as model_store
 from digit_core.pictures import image_files
@@ -288,3 +290,28 @@ def test_corrections_are_trained_on_with_other_digits(tmp_path, monkeypatch):
     assert len(both.train) == len(alone.train) + 2 * 40  # so few are all to train on
     assert both.test.digest() == alone.test.digest()
     assert train._with_corrections(settings_from("quick")) == settings_from("quick")
+
+
+STARTS = """
+import subprocess
+from digit_core import paths
+print(subprocess.Popen(**paths.command("inside", "--model", "inkling", "--data", "builtin")).pid, flush=True)
+input()
+"""
+
+
+@pytest.mark.slow
+def test_a_command_ends_with_the_process_that_started_it(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTS],
+        cwd=paths.PROJECT,
+        env={**os.environ, "DIGIT_HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as parent:
+        command = psutil.Process(int(parent.stdout.readline()))
+        time.sleep(3)
+        assert command.is_running()
+        parent.kill()
+    command.wait(20)

@@ -13,7 +13,7 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32">
 <path d="M8 9.5c5.5 1.5 11 1 16-1l-9.5 16.5M12.5 18l10-1.5" fill="none" stroke="#fff" stroke-width="3"
  stroke-linecap="round" stroke-linejoin="round"/>
 <text x="41" y="23" font-family="Source Sans,Segoe UI,Roboto,Helvetica,Arial,sans-serif" font-size="21"
- font-weight="700" fill="INK">Inkling</text></svg>"""
+ font-weight="700" fill="#4671dd">Inkling</text></svg>"""  # one blue that reads well on light and dark
 ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
 
 TITLES = {
@@ -106,12 +106,25 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 
 DARK = """
 <style>
-/* white paper glares */
-.st-key-canvas, .st-key-drawn_boxed img, .ink-example, .ink-history img { filter: invert(0.9) hue-rotate(180deg); }
-.ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #f0a63c; }
-[data-testid="stButtonGroup"] [data-selected] p { color: #a9c0ff; }
-[data-testid="stBaseButton-primary"] { background: #3a62cc; }
+ROOT {
+  /* white paper glares */
+  .st-key-canvas, .st-key-drawn_boxed img, .ink-example, .ink-history img { filter: invert(0.9) hue-rotate(180deg); }
+  .ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #f0a63c; }
+  [data-testid="stButtonGroup"] [data-selected] p { color: #a9c0ff; }
+  [data-testid="stBaseButton-primary"] { background: #3a62cc; }
+}
 </style>
+"""
+# Tells the style which theme is shown: the server learns of another one only when the page runs again.
+THEME = """
+<script>
+if (!document.documentElement.dataset.theme) {
+  const app = document.querySelector(".stApp");
+  const look = () => { document.documentElement.dataset.theme = getComputedStyle(app).colorScheme; };
+  new MutationObserver(look).observe(app, { attributeFilter: ["class"] });
+  look();
+}
+</script>
 """
 
 
@@ -130,9 +143,11 @@ def page_list() -> list:
 def show() -> None:
     """Run the page that the visitor asked for, inside the frame."""
     st.set_page_config(page_title=_title(), page_icon=str(ICON), layout="wide")
-    page, is_dark = _navigate(), st.context.theme.type == "dark"
-    st.logo(LOGO.replace("INK", "#fafafa" if is_dark else "#262730"), size="large")
-    st.html(STYLE + bars.STYLE + boxes.STYLE + (DARK if is_dark else ""))
+    page = _navigate()
+    st.logo(LOGO, size="large")
+    first = ":root:not([data-theme=light])" if st.context.theme.type == "dark" else ":root[data-theme=dark]"
+    st.html(STYLE + bars.STYLE + boxes.STYLE + DARK.replace("ROOT", first))
+    st.html(THEME, unsafe_allow_javascript=True)
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():
             st.page_link(other)

@@ -3,7 +3,6 @@
 Both are made once a model, in a process of its own that gives way to others, so that nobody waits for it.
 """
 
-import atexit
 import logging
 import os
 import subprocess
@@ -87,7 +86,6 @@ def make(model: StoredModel) -> None:
             log.exception("The digits alike cannot be made")
             maker.failed.add(neighbours.file_of(model, data_name()))
             return
-        atexit.register(maker.process.kill)  # it takes minutes, and nobody waits for it any more
         threading.Thread(target=_watch, args=(maker, maker.process, model), daemon=True).start()
 
 

@@ -1,10 +1,15 @@
-"""Stopping a long command from the keyboard, or by a signal, without losing its work."""
+"""Stopping a long command from the keyboard, by a signal, or with the server that started it, without losing its
+work."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
+
+from digit_core import paths
 
 
 @contextlib.contextmanager
@@ -25,3 +30,16 @@ def asked_to_stop() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with_parent() -> None:
+    """Watch the process that `paths.PARENT` names, and end as by SIGTERM when it is gone."""
+    parent = os.environ.pop(paths.PARENT, "")
+    if parent:
+        threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -312,7 +312,7 @@ def _launch(folder: Path) -> None:
     """Start the worker, detached from this process, and wait until it holds its lock."""
     with _told_if_unwritable():
         write_status(folder, {**read_status(folder), "state": "starting", "message": "", "launched": time.time()})
-    command = paths.command("train", "--run", folder.name, PYTHONUNBUFFERED="1")
+    command = paths.command("train", "--run", folder.name, PYTHONUNBUFFERED="1", **{paths.PARENT: ""})
     with _told_if_unwritable(), open(folder / "log.txt", "ab") as output:
         worker = subprocess.Popen(
             **command,
