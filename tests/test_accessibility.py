@@ -36,7 +36,7 @@ def serious(page) -> list[str]:
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.locator(f":root[data-theme={scheme}]").wait_for()
+        page.locator(f":root[data-theme={scheme}]").wait_for(state="attached")
         page.wait_for_timeout(400)  # colours fade into each other
         found += [
             f"{scheme}: {rule['id']}: {node['html'][:120]} {node['failureSummary'][-160:]}"

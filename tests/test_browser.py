@@ -468,6 +468,7 @@ def test_an_answer_is_copied_and_a_link_opens_its_drawing(page, new_page):
     draw_with_mouse(page, number("20", 60, 60, 180))
     assert wait_for_answer(page, "20") == "20"
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
+    page.locator("[data-act=copy][data-text='20']").wait_for()  # the answer stands there a moment before its buttons
     page.get_by_role("button", name="Copy", exact=True).click()
     page.wait_for_function("window.copied === '20'")
     page.locator("[data-act=share]:enabled").click()

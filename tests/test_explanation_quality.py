@@ -1,5 +1,7 @@
 """Deletion and insertion, by a network whose reasons are known; and what is kept of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,10 +35,14 @@ def test_the_right_order_is_best_and_the_reverse_worst(two_bars):
     assert reverse_insertion == pytest.approx(0.25)
 
 
+def _unmeasured(model):
+    return replace(model, card={name: said for name, said in model.card.items() if name != "explanations"})
+
+
 def test_figures_are_kept_and_broken_ones_are_none(tmp_path, monkeypatch):
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
     monkeypatch.setattr(quality, "MEASURED_ON", 3)
-    model = store.find("lenet5")
+    model = _unmeasured(store.find("lenet5"))
     assert quality.kept(model, "builtin") is None
     told = []
     quality.keep(model, "builtin", told.append)
@@ -51,3 +57,23 @@ def test_figures_are_kept_and_broken_ones_are_none(tmp_path, monkeypatch):
     [file] = (tmp_path / "neighbours").glob("*.json")
     file.write_text('{"occlusion": {"deletion": "much"}}')
     assert quality.kept(model, "builtin") is None
+
+
+def test_figures_are_recorded_in_a_card(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    monkeypatch.setattr(quality, "MEASURED_ON", 3)
+    mine = store.copy(_unmeasured(store.find("lenet5")), "mine")
+    quality.keep(mine, "builtin")
+    measured = quality.kept(mine, "builtin")
+    quality.record(mine, "builtin")
+    [file] = (tmp_path / "neighbours").glob("*.json")
+    file.unlink()
+    assert quality.kept(store.find("mine"), "mnist") == measured
+    monkeypatch.setattr(quality, "WAY", 0)  # maps of long ago
+    assert quality.kept(store.find("mine"), "mnist") is None
+
+
+def test_the_cards_of_shipped_models_hold_the_figures_of_todays_maps(tmp_path, monkeypatch):
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    for model in store.list_models():
+        assert quality.kept(model, "mnist"), f"python -m digit_core inside --model {model.name} --record"

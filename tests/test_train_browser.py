@@ -81,7 +81,7 @@ def _rename_and_delete(page):
 def test_a_training_from_the_click_to_the_first_page(home, open_page):
     with serving(home) as server:
         page = open_page(f"{server.url}/train")
-        _choose(page, 20, "Built-in")
+        _choose(page, 10, "Built-in")
         _start(page)
         page.wait_for_function(f"{POINTS} > 0", timeout=90_000)
         page.wait_for_selector(".st-key-train_use", timeout=120_000)

@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     inside = commands.add_parser("inside", help="make what the Inside page looks up: digits alike, and their map")
     inside.add_argument("--model", help="name of the model (default: the one this host has chosen)")
     inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
+    inside.add_argument("--record", action="store_true", help="write how good the maps are into the model's card")
     inside.set_defaults(run=_inside)
 
     bring_command.add_parser(commands)
@@ -304,6 +305,8 @@ def _inside(options: argparse.Namespace) -> int:
         with tqdm(total=100, unit="%", desc=said, file=sys.stderr, disable=None) as bar:
             if part.kept(model, options.data) is None:
                 part.keep(model, options.data, lambda fraction, bar=bar: bar.update(round(100 * fraction) - bar.n))
+    if options.record:
+        quality.record(model, options.data)
     print(f"Stored in {neighbours.file_of(model, options.data).parent}")
     return 0
 

@@ -60,9 +60,14 @@ class Font:
         return [name for name, (first, _) in SCRIPTS.items() if self.letter(chr(first)) and self.letter(chr(first + 1))]
 
     @functools.cached_property
+    def has_pictograms(self) -> bool:
+        """Whether it is no font of letters alone; a heart tells."""
+        return self.letter("\u2665") is not None
+
+    @functools.cached_property
     def pictograms(self) -> list[str]:
-        """The signs of `PICTOGRAMS` that this font has; none for fonts of letters."""
-        return [chr(code) for code in PICTOGRAMS if self.letter(chr(code))] if self.letter("\u2665") else []
+        """The signs of `PICTOGRAMS` that this font has; found out, in a quarter of a second, when first asked for."""
+        return [chr(code) for code in PICTOGRAMS if self.letter(chr(code))]
 
     def letter(self, character: str) -> Letter | None:
         """The character, or None if the font lacks it or it leaves no ink."""
@@ -93,7 +98,7 @@ class HersheyFont:
 
     is_printed = False
     scripts = ("latin", "capitals")
-    pictograms: tuple[str, ...] = ()
+    has_pictograms = False
 
     def __init__(self, number: int):
         self._number = number

@@ -65,7 +65,7 @@ class Sources:
         self.by_script = {
             script: fonts for script in SCRIPTS if (fonts := [f for f in self.fonts if script in f.scripts])
         }
-        self.pictogram_fonts = [font for font in self.fonts if len(font.pictograms)]
+        self.pictogram_fonts = [font for font in self.fonts if font.has_pictograms]
 
     def font_and_script(self, rng: np.random.Generator) -> tuple[Font | HersheyFont, str]:
         """A script, each equally often, and a font that can write it."""

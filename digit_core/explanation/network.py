@@ -17,9 +17,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import threadpoolctl
 from numpy.lib.stride_tricks import sliding_window_view
 
 from digit_core.models.store import ModelError, StoredModel
+
+# The matrices of a digit are small. On a busy machine several threads wait for each other, thirty times longer than one
+# thread works.
+threadpoolctl.threadpool_limits(limits=1, user_api="blas")
 
 Values = dict[str, np.ndarray]
 

@@ -61,6 +61,10 @@ def _check(card: dict) -> None:
         records.text(card["taught"]["from"])
         for name in ("kept_apart", "corrections", "own_before", "own_after"):
             records.number(card["taught"][name])
+    if "explanations" in card:
+        for own in card["explanations"]["maps"].values():
+            for value in own.values():
+                records.number(value or 0)
     if "brought" in card:
         records.text(card["brought"]["measured_on"])
         records.text(card["brought"]["form"])

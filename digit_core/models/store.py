@@ -251,10 +251,17 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
     Raises:
         ModelError: the card cannot be read or written.
     """
-    card = read(model.folder).card
-    card["exports"] = {**card.get("exports", {}), form: asdict(verification)}
+    record(model, "exports", {**read(model.folder).card.get("exports", {}), form: asdict(verification)})
+
+
+def record(model: StoredModel, name: str, what: dict[str, Any]) -> None:
+    """Put something under a name into a model's card.
+
+    Raises:
+        ModelError: the card cannot be read or written.
+    """
     try:
-        cards.write(card, model.folder)
+        cards.write({**read(model.folder).card, name: what}, model.folder)
     except OSError as error:
         raise ModelError(f"The card of {model.name!r} cannot be written: {error.strerror}.") from error
 
