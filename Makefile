@@ -1,12 +1,12 @@
-# Everything sets itself up: `make run` and `make test` work from a fresh clone.
+# `make run` and `make test` work on a fresh clone: they install everything they need.
 PYTHON ?= python3
 BIN := .venv/bin
-# Who may connect: this machine alone; 0.0.0.0 for everybody who reaches it.
+# Address to listen on: localhost for this machine only, 0.0.0.0 for all network interfaces.
 ADDRESS ?= localhost
 
 .PHONY: run test format lock screenshots clean
 
-# Two malloc arenas for all threads: glibc makes more, and each keeps memory that was freed.
+# Limit glibc to two malloc arenas: it creates more by default, and each holds on to freed memory.
 run: .venv/installed
 	MALLOC_ARENA_MAX=2 $(BIN)/python -m streamlit run streamlit_app.py --server.address $(ADDRESS)
 
@@ -16,7 +16,7 @@ test: .venv/installed-dev
 	$(BIN)/ruff format --check
 	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
 
-# The pictures in README, from the running app.
+# Take the README's screenshots from the running app.
 screenshots: .venv/installed-dev
 	@tests/get_chromium.sh $(BIN)/python
 	$(BIN)/python docs/screenshots.py
@@ -28,7 +28,7 @@ format: .venv/installed-dev
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache
 
-# Exact versions with their hashes, for every platform and Python that the ranges allow.
+# Pin exact versions with hashes, for every platform and Python version that the ranges allow.
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 lock: .venv/installed-dev
@@ -38,12 +38,12 @@ lock: .venv/installed-dev
 
 .venv/installed: requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-		|| { echo "Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12"; exit 1; }
-	@echo "1/3  Making a Python environment in .venv ..."
+		|| { echo "Python 3.11, 3.12 or 3.13 is required: make PYTHON=python3.12"; exit 1; }
+	@echo "1/3  Creating a virtual environment in .venv ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "2/3  Bringing pip up to date ..."
+	@echo "2/3  Upgrading pip ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@echo "3/3  Installing Streamlit, TensorFlow and the rest: once, about 600 MB, a minute or two ..."
+	@echo "3/3  Installing Streamlit, TensorFlow and other dependencies (once, about 600 MB, 1 to 2 minutes) ..."
 	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""Inkling's entry: `streamlit run streamlit_app.py`.
+"""Inkling's entry point: `streamlit run streamlit_app.py`.
 
 Streamlit imports this file once, for its server, and runs it for every visitor.
 """

@@ -1,9 +1,9 @@
-"""The table of models: sizes from their cards, accuracy and time measured again.
+"""Print the table of models: sizes from their cards, accuracy and time measured again.
 
     python benchmarks/accuracy.py             # the shipped models, a minute
-    python benchmarks/accuracy.py --seeds 3   # and the cheap networks trained anew with three seeds, half an hour
+    python benchmarks/accuracy.py --seeds 3   # also retrain the cheap networks with three seeds, half an hour
 
-With `--checkpoints FOLDER` trainings that were broken off go on where they were.
+With `--checkpoints FOLDER`, interrupted trainings resume where they stopped.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def shipped(models: list[model_store.StoredModel], dataset: datasets.Dataset) ->
 
 
 def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
-    """The preset `standard` on each cheap network, as `train --architecture NAME --seed N` does."""
+    """Train each cheap network with preset `standard`, as `train --architecture NAME --seed N` does."""
     from digit_core.training import training
 
     print(f"\n| network | {data} test, {len(seeds)} seeds | validation | an epoch, median | epochs |")
@@ -87,7 +87,7 @@ def cheap(seeds: range, data: str, checkpoints: Path | None) -> None:
 
 
 def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[int, metrics.Evaluation]:
-    """(bytes, what it reads) of the model in whole numbers."""
+    """Return the size in bytes and the test evaluation of the int8 export."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "int8.tflite"
         verification = export.export(model.load_keras(), "litert-int8", file, dataset.validation.images)
@@ -98,7 +98,7 @@ def _int8(model: model_store.StoredModel, dataset: datasets.Dataset) -> tuple[in
 
 
 def _seconds_a_digit(recognizer: Recognizer) -> float:
-    """Median over many readings of one digit, LiteRT on one thread."""
+    """Return the median time to classify one digit, with LiteRT on one thread."""
     digit = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
     times = []
     for _ in range(TIMED):

@@ -1,11 +1,11 @@
-"""How much better one person's digits are read after a few corrections, and what that costs others.
+"""Measure how much a few corrections improve the reading of one person's digits, and what they cost others.
 
     python benchmarks/adaptation.py [--part test] [--model NAME] [--hostile]
 
-The writers are those of the pen strokes in `../shared/real/strokes` who trained no model. Each one's digits are cut
-in two halves. By the first, those who are read worst are chosen, and from it come the corrections, four of each digit
-as far as there are so many; the second half is what is measured. `--hostile` labels ten of the corrections wrong, and
-prints what the hold for a look finds of them.
+The writers are those of the pen strokes in `../shared/real/strokes` that no model was trained on. Each writer's
+digits are split into two halves. The first half selects the writers that are read worst and supplies the
+corrections, up to four per digit; the second half is measured. `--hostile` mislabels ten of the corrections and
+prints how many of them are held for review.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from digit_core.models import store as model_store
 from digit_core.pictures.normalization import batch
 from digit_core.training import adaptation
 
-WORST, EACH, FEWEST = 10, 4, 20  # writers; corrections a digit; digits of a half
+WORST, EACH, FEWEST = 10, 4, 20  # writers; corrections per digit; minimum digits per half
 HOSTILE = 10
 
 
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def chosen(options: argparse.Namespace, classify) -> dict[str, tuple[Split, Split]]:
-    """Every writer of a part with both halves, the one who is read worst in the first half first."""
+    """Return both halves of every writer in a part, sorted by error rate on the first half, worst first."""
     found = {}
     for source in ("unipen", "pendigits"):
         digits = file_formats.read(options.real / "real" / "strokes" / f"{source}.jsonl.gz")["train"]
@@ -85,7 +85,7 @@ def corrections(half: Split) -> Split:
 
 
 def with_wrong_labels(own: Split, classify, rng: np.random.Generator) -> Split:
-    """Ten labelled wrong; those that wait for a look, as the app would hold them, teach nothing."""
+    """Mislabel ten corrections, and drop those that the app would hold for review."""
     labels = own.labels.copy()
     wrong = rng.choice(len(own), HOSTILE, replace=False)
     labels[wrong] = (labels[wrong] + rng.integers(1, 10, HOSTILE)) % 10

@@ -1,4 +1,4 @@
-"""How good the explanations of each model are: deletion, insertion, sanity check, and what they cost.
+"""Measure the explanations of each model: deletion, insertion, sanity check and run time.
 
 python benchmarks/explanations.py                   # all shipped models, 500 MNIST test digits
 python benchmarks/explanations.py --model inkling
@@ -67,7 +67,7 @@ SETTINGS = {
 
 
 def compare_settings(options: argparse.Namespace) -> None:
-    """What other settings of occlusion reach on MNIST's validation digits."""
+    """Compare occlusion settings on MNIST's validation digits."""
     classify, rng = Recognizer.load(options.model).classify, np.random.default_rng(quality.SEED)
     digits = datasets.load("mnist").validation.images
     some = digits[rng.permutation(len(digits))[: options.digits]]
@@ -84,7 +84,7 @@ def compare_settings(options: argparse.Namespace) -> None:
 
 
 def timed(work, digits: np.ndarray) -> float:
-    """Milliseconds a digit, the median of 50."""
+    """Return the median milliseconds per digit, over 50."""
     found = []
     for digit in digits[:50]:
         began = time.perf_counter()

@@ -1,9 +1,8 @@
-"""What `kill -9` costs: `python benchmarks/kill.py [SEED]`.
+"""Check that nothing is lost to `kill -9`: `python benchmarks/kill.py [SEED]`.
 
-A training runs, a visitor uploads pictures and evaluates a model; twenty times, at random moments, the training's
-process or the server is killed, and started again. In the end nothing may be lost: every run, model and file can be
-read, and the network is, byte for byte, the one of a training that nobody killed. Needs requirements-dev.txt and a
-Chromium.
+A training runs while a visitor uploads pictures and evaluates a model. Twenty times, at random moments, the training
+process or the server is killed and restarted. In the end every run, model and file must be readable, and the network
+must be identical, byte for byte, to that of an undisturbed training. Needs requirements-dev.txt and a Chromium.
 """
 
 import hashlib
@@ -29,8 +28,8 @@ from digit_core.runs import store as runs
 from digit_core.training.settings import TrainingSettings
 
 KILLS = 20
-LONGEST = 12.0  # seconds to the next kill
-PATIENCE = 600.0  # seconds that a run may take to its end
+LONGEST = 12.0  # maximum seconds to the next kill
+PATIENCE = 600.0  # seconds a run may take to finish
 SETTINGS = TrainingSettings(architecture="simple_cnn", data="builtin", epochs=120, batch_size=8)
 
 
@@ -47,7 +46,7 @@ def main() -> None:
         while victims:
             with serving(folder) as server:
                 page = browser.new_context().new_page()
-                open_canvas(page, server.url)  # it starts again, whatever was cut short
+                open_canvas(page, server.url)  # it restarts, whatever was interrupted
                 while victims and server.process.poll() is None:
                     _use(page, server.url, picture, rng.uniform(0.5, LONGEST))
                     if victims.pop() == "server":
@@ -65,7 +64,7 @@ def main() -> None:
 
 
 def _use(page, url: str, picture: Path, seconds: float) -> None:
-    """What a visitor does for so long, whether the server answers or not."""
+    """Act as a visitor for `seconds`, whether or not the server responds."""
     until, steps = time.monotonic() + seconds, 0
     while time.monotonic() < until:
         try:
@@ -75,7 +74,7 @@ def _use(page, url: str, picture: Path, seconds: float) -> None:
                 page.goto(url, timeout=5000)
                 page.get_by_role("tab", name="Upload").click(timeout=3000)
                 page.set_input_files(".st-key-upload input", str(picture), timeout=3000)
-        except PageError as error:  # the server is gone, or starting
+        except PageError as error:  # the server is down or starting
             print(f"(the page: {type(error).__name__})", file=sys.stderr)
         steps += 1
         time.sleep(max(min(1.0, until - time.monotonic()), 0))
@@ -91,13 +90,13 @@ def _kill_worker(run: runs.Run) -> None:
 
 
 def _going_on(run: runs.Run) -> runs.Run:
-    """The run, resumed if it was killed."""
+    """Return the run, resuming it if it was killed."""
     run = runs.find(run.id)
     return run if run.is_running or not run.can_resume else runs.resume(run)
 
 
 def _trained(run: runs.Run) -> str:
-    """The digest of the weights that a run ends with."""
+    """Finish the run; return the digest of its LiteRT model."""
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until and run.state != "finished":
         time.sleep(0.5)
@@ -107,7 +106,7 @@ def _trained(run: runs.Run) -> str:
 
 
 def _damaged(home: Path) -> list[str]:
-    """JSON and NumPy files under that folder that cannot be read."""
+    """Return the JSON and NumPy files under `home` that cannot be read."""
     found = []
     for path in home.rglob("*"):
         try:

@@ -1,4 +1,4 @@
-"""How long an answer takes, and what the serving process weighs: `python benchmarks/latency.py`.
+"""Measure response times and the server's memory: `python benchmarks/latency.py`.
 
 Prints the table that docs/results.md quotes. Needs requirements-dev.txt and a Chromium (as the
 browser tests do), TensorFlow for the comparison, and an idle machine.
@@ -28,7 +28,7 @@ from digit_core.models import store as model_store
 from digit_core.pictures import normalization
 
 READINGS = 100
-SETTLED = 900  # ms after which the last answer to a stroke has come: the canvas's own message and all
+SETTLED = 900  # ms until the last answer to a stroke has arrived, including the canvas's own message
 WATCH = """
 window.marks = {};
 const send = WebSocket.prototype.send;
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def networks() -> list[tuple[str, str, str]]:
-    """One digit through the same network, three ways."""
+    """Time one digit through the same network in three ways."""
     import keras
 
     recognizer = Recognizer.load()
@@ -72,7 +72,7 @@ def networks() -> list[tuple[str, str, str]]:
 
 
 def readings() -> list[tuple[str, str, str]]:
-    """Picture to answer: page network, line network and classifier, on two threads."""
+    """Time from picture to answer: page network, line network and classifier, on two threads."""
     recognizer = Recognizer.load()
     digits = [draw(placed(DIGITS[i % 10], 60 + i, 50, 200 + i), pen=10 + i % 15) for i in range(40)]
     numbers = [draw(number(f"{i}28{i}", 20, 60, 100), width=480, height=240) for i in range(1, 10)]
@@ -88,14 +88,14 @@ def readings() -> list[tuple[str, str, str]]:
 
 
 def _page() -> np.ndarray:
-    """Five rows of six digits as a camera of 12 megapixels would take them."""
+    """Return five rows of six digits, as photographed at 12 megapixels."""
     rows = [number("281735"[i:] + "281735"[:i], 60, 60 + 110 * i, 80, advance=1.2) for i in range(5)]
     page = draw([stroke for row in rows for stroke in row], width=800, height=600, pen=8)
     return cv2.resize(page, (4000, 3000), interpolation=cv2.INTER_CUBIC)
 
 
 def processes() -> list[tuple[str, str, str]]:
-    """From nothing to the first reading, in a process of its own, and its memory: LiteRT against Keras."""
+    """Measure time to first answer and memory of a fresh process: LiteRT against Keras."""
     lite = "from digit_core import Recognizer; r = Recognizer.load(); r.read(picture)"
     file = model_store.find().folder / "model.keras"
     whole = f"import keras; m = keras.models.load_model({str(file)!r}); m.predict(batch, verbose=0)"
@@ -109,7 +109,7 @@ def processes() -> list[tuple[str, str, str]]:
 
 
 def pages() -> list[tuple[str, str, str]]:
-    """In Chromium: pen-up to answer, the app's own share of it, the first reading, the server's memory."""
+    """Measure in Chromium: pen-up to answer, the app's part of it, the first reading, the server's memory."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.add_init_script(WATCH)
@@ -130,9 +130,9 @@ def pages() -> list[tuple[str, str, str]]:
 
 
 def strokes(page, count: int) -> tuple[list[float], list[float]]:
-    """Draw on a canvas whose page has `WATCH`: seconds from pen-up to the final answer, and the app's share of them.
+    """Draw on a page that has `WATCH`; return seconds from pen-up to the final answer, and the app's part of them.
 
-    The answer may change while the pen moves; what counts is when it changed last.
+    The answer may change while the pen moves; only the last change counts.
     """
     whole, share = [], []
     for index in range(count):
@@ -149,7 +149,7 @@ def strokes(page, count: int) -> tuple[list[float], list[float]]:
 
 
 def _run(program: str) -> tuple[float, float]:
-    """Seconds and megabytes of a Python process that runs a program and tells its memory."""
+    """Run a program in a new Python process; return its seconds and megabytes."""
     program = (
         "import numpy as np, psutil; picture = np.full((400, 400), 255, np.uint8); picture[100:300, 180:220] = 0;"
         f"batch = np.zeros((1, 28, 28, 1), np.float32); {program}; print(psutil.Process().memory_info().rss)"

@@ -1,9 +1,9 @@
-"""How many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
+"""Measure how many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
 
-Visitors are WebSocket sessions that send what `ui/browser.js` does: after each stroke its picture and its points; once
-an answer took longer than BUSY, the picture for the answer alone, and all when the pen has rested. They do not wait for
-answers. An answer counts from the stroke that it belongs to; a stroke whose
-picture was replaced by a newer one counts as answered with that. The visitors share the machine with the server.
+Visitors are WebSocket sessions that send what `ui/browser.js` sends: after each stroke, its picture and its points;
+once an answer took longer than BUSY, the picture for the answer alone, and everything when the pen has rested. They
+do not wait for answers. Latency is measured from the stroke that an answer belongs to; a stroke whose picture was
+replaced by a newer one counts as answered with that one. The visitors share the machine with the server.
 Needs requirements-dev.txt.
 """
 
@@ -33,7 +33,7 @@ from websockets.asyncio.client import connect
 LOADS = ("25:1", "50:1", "100:1", "200:1")
 SECONDS = 15
 BUSY, RESTS = 0.6, 1.2  # seconds, as in ui/browser.js
-PATIENCE = 20.0  # seconds that the last answers are waited for
+PATIENCE = 20.0  # seconds to wait for the last answers
 ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
 
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure(url: str, visitors: int, rate: float) -> tuple[list[tuple[float, bool]], int, float]:
-    """Let visitors draw: (seconds waited, whether it was right) of every answer, errors, seconds that they drew."""
+    """Simulate visitors; return (seconds waited, is right) of every answer, the error count, and the seconds drawn."""
     return asyncio.run(_measure(url, visitors, rate))
 
 
@@ -68,7 +68,7 @@ async def _measure(url: str, visitors: int, rate: float):
         for number in range(visitors)
     ]
     opened = []
-    for first in range(0, visitors, 10):  # they come one after the other, and their first pages take the server's time
+    for first in range(0, visitors, 10):  # in groups: a first page load is expensive
         opened += await asyncio.gather(
             *[visitor.open(url) for visitor in crowd[first : first + 10]], return_exceptions=True
         )
@@ -85,15 +85,15 @@ async def _measure(url: str, visitors: int, rate: float):
 
 @dataclass
 class Visitor:
-    """One session: what it sent and has not seen answered, and its answers."""
+    """One simulated session: its pictures, answers and unanswered strokes."""
 
     number: int
-    pictures: list[tuple[str, list]]  # what is drawn: a data URL, and its strokes of [x, y]
+    pictures: list[tuple[str, list]]  # each a data URL and its strokes of [x, y]
     answers: list[tuple[float, bool]] = field(default_factory=list)
-    waiting: list[tuple[float, str]] = field(default_factory=list)  # when a stroke was sent, and its digit
+    waiting: list[tuple[float, str]] = field(default_factory=list)  # send time and digit of each stroke
 
     async def open(self, url: str) -> None:
-        """Load the page: until its script has ended and the canvas and our component have told their names."""
+        """Load the page; return when its script has finished and both places of our component are known."""
         self.socket = await connect(
             url.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
         )
@@ -119,7 +119,7 @@ class Visitor:
             self.places["answer" if is_answer else "whole"] = component.id, message.delta.fragment_id
 
     async def _send(self, live: dict | None, place: str = "whole") -> None:
-        """To one of the component's two places: "whole" shows all anew, "answer" the answer alone."""
+        """Send to one of the component's two places: "whole" refreshes everything, "answer" only the answer."""
         message = BackMsg()
         run = message.rerun_script
         component, run.fragment_id = self.places[place]
@@ -130,7 +130,7 @@ class Visitor:
         await self.socket.send(message.SerializeToString())
 
     async def draw(self, rate: float, begin: float) -> None:
-        """A digit after the other for SECONDS, each on a clean sheet."""
+        """Draw one digit after another for SECONDS, each on a blank canvas."""
         start, rests = time.monotonic() + begin, None
         for stroke, (picture, strokes) in enumerate(self.pictures):
             await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
@@ -152,7 +152,7 @@ class Visitor:
             raise RuntimeError("some strokes were never answered")
 
     async def _rest(self, live: dict) -> None:
-        """Show all anew, unless the pen goes on."""
+        """Refresh everything, unless the pen goes on."""
         await asyncio.sleep(RESTS)
         await self._send({**live, "number": live["number"] + 1})
 
@@ -162,7 +162,7 @@ class Visitor:
                 self._answered(found[1].decode())
 
     def _answered(self, text: str) -> None:
-        """The newest waiting stroke of that digit is answered, and with it all before it."""
+        """Mark the newest waiting stroke of that digit as answered, and drop all before it."""
         now = time.monotonic()
         for place in reversed(range(len(self.waiting))):
             sent, digit = self.waiting[place]
@@ -180,7 +180,7 @@ class Visitor:
 
 
 def _picture(number: int, stroke: int) -> tuple[str, list]:
-    """A visitor's digit on the canvas, nobody's like another's, as a data URL; and its strokes."""
+    """Return a digit as a data URL, and its strokes; each visitor's digits look different."""
     strokes = placed(
         DIGITS[(number + stroke) % 10], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40
     )

@@ -1,4 +1,4 @@
-"""What the serving process weighs after an hour of one visitor, in some minutes: `python benchmarks/memory.py`.
+"""Measure server memory over one visitor's hour, compressed into minutes: `python benchmarks/memory.py`.
 
 Sixty uploads, six of them of 12 megapixels; four models evaluated; four trainings watched. Prints resident memory
 ten seconds after each part. Needs requirements-dev.txt and a Chromium.
@@ -32,7 +32,7 @@ def main() -> None:
         page = browser.new_page()
         for part in (open_page, upload, evaluate, train):
             for what in part(page, server.url, Path(folder)):
-                time.sleep(10)  # what was freed goes back to the system every few seconds
+                time.sleep(10)  # freed memory returns to the system every few seconds
                 print(f"| {what} | {process.memory_info().rss / 1e6:.0f} |", flush=True)
 
 
@@ -44,7 +44,7 @@ def open_page(page, url: str, folder: Path) -> Iterator[str]:
 
 
 def upload(page, url: str, folder: Path) -> Iterator[str]:
-    """Pages of numbers, ten at a time."""
+    """Upload pages of numbers, ten at a time."""
     page.get_by_role("tab", name="Upload").click()
     rng = np.random.default_rng(0)
     for first in range(0, UPLOADS, 10):

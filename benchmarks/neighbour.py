@@ -1,8 +1,8 @@
-"""What one hostile visitor costs another: `python benchmarks/neighbour.py`.
+"""Measure how much one hostile visitor slows another: `python benchmarks/neighbour.py`.
 
-One visitor draws a digit a second over a WebSocket, as in `load.py`; beside it a hostile one, in Chromium, hands in a
-picture made to cost much, fifty uploads at once, a drawing of 20,000 strokes, and a long file of digits. Prints how
-long the first one's answers took. Needs requirements-dev.txt, a Chromium and an idle machine.
+One visitor draws a digit per second over a WebSocket, as in `load.py`. Meanwhile a hostile visitor in Chromium uploads
+a picture made to be expensive, fifty files at once, a drawing of 20,000 strokes and a long file of digits. Prints the
+first visitor's response times. Needs requirements-dev.txt, a Chromium and an idle machine.
 """
 
 import json

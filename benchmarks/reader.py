@@ -1,11 +1,11 @@
-"""What the reader reads of real handwriting, and what each of its constants is worth.
+"""Measure the reader on real handwriting, and how much each of its constants matters.
 
-    python benchmarks/reader.py                    # validation writers: what may choose
-    python benchmarks/reader.py --part test        # writers kept apart, photographs and forms: read once
-    python benchmarks/reader.py --move             # every constant a quarter less and a quarter more
+    python benchmarks/reader.py                    # validation writers: for choosing settings
+    python benchmarks/reader.py --part test        # held-out writers, photographs and forms: read once
+    python benchmarks/reader.py --move             # each constant decreased and increased by a quarter
 
-Needs the real handwriting and its scorer, `score_real.py`, which do not come with the project; by default they are
-looked for in `../shared`; and MNIST.
+Needs MNIST, and the real handwriting with its scorer, `score_real.py`, which do not come with the project; by default
+they are expected in `../shared`.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def pictures(options: argparse.Namespace) -> Iterator[tuple[str, list[Picture]]]:
-    """The sets of that part, by name."""
+    """Yield the sets of that part: name, pictures."""
     scorer = _scorer(options.real)
     for path in sorted((options.real / "real" / "strokes").glob("*.jsonl.gz")):
         name = path.name.split(".")[0]
@@ -67,7 +67,7 @@ def pictures(options: argparse.Namespace) -> Iterator[tuple[str, list[Picture]]]
                 for number, row in enumerate(rows)
             ],
         )
-    if options.part == "test":  # photographs and forms choose nothing
+    if options.part == "test":  # photographs and forms are test data only
         for sheet in sorted((options.real / "real" / "photos").glob("*/labels.csv")):
             with open(sheet, newline="") as file:
                 rows = list(csv.DictReader(file))
@@ -80,8 +80,8 @@ def pictures(options: argparse.Namespace) -> Iterator[tuple[str, list[Picture]]]
 
 
 def enlarged(options: argparse.Namespace, recognizer: Recognizer) -> dict[str, list[Picture]]:
-    """MNIST's digits 3 to 9 times as large, somewhere on 280 x 280; the set's name tells what the classifier alone
-    reads of them as they were."""
+    """Return MNIST's digits enlarged 3 to 9 times, at random places on 280 x 280; the set's name gives the
+    classifier's accuracy on the original digits."""
     mnist = getattr(datasets.load("mnist"), options.part)
     images, labels = mnist.images[: 5 * options.limit], mnist.labels[: 5 * options.limit]
     alone = np.mean(recognizer.classify(images).argmax(1) == labels)
@@ -99,7 +99,7 @@ def _on_canvas(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def score(read: Read, rows: list[Picture], kind: str) -> str:
-    """What fraction is right; of strings also of the characters what fraction is wrong."""
+    """Return the fraction that is right; for strings also the character error rate."""
     texts = [read(picture) for picture, _ in rows]
     if kind == "none":
         return f"{np.mean([not re.search(r'[0-9]', text) for text in texts]):.2%}"
@@ -112,7 +112,7 @@ def score(read: Read, rows: list[Picture], kind: str) -> str:
 
 
 def moved() -> dict[str, Read]:
-    """Readers in each of which one constant is a quarter less or more."""
+    """Return readers that each have one constant decreased or increased by a quarter."""
     found: dict[str, Read] = {}
     for field in dataclasses.fields(ReadingSettings):
         for factor in (0.75, 1.25):
@@ -141,7 +141,7 @@ def _readable(files) -> Iterator[Picture]:
 
 
 def _scorer(real: Path):
-    """The module `score_real`."""
+    """Import the module `score_real`."""
     path = real / "tools" / "score_real.py"
     if not path.is_file():
         sys.exit(f"There is no {path}.")

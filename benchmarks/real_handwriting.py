@@ -1,10 +1,10 @@
-"""How real handwriting is read, beside the same pictures squeezed to 28x28 as most demos do.
+"""Compare Inkling on real handwriting with the same pictures squeezed to 28x28, as most demos do.
 
     python benchmarks/real_handwriting.py [--writers apart] [--real FOLDER]
 
 Needs the real handwriting and its scorer, `score_real.py`, which do not come with the project; by
-default they are looked for in `../shared`. Pen strokes trained the default model, so what counts are
-the writers kept apart.
+default they are expected in `../shared`. The default model was trained on pen strokes, so only the
+held-out writers count.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def score(scorer: Path, options: argparse.Namespace, command: str | None) -> dict:
-    """What the scorer finds: {set: {"kind", "n", "right", ...}}."""
+    """Run the scorer: {set: {"kind", "n", "right", ...}}."""
     arguments = [sys.executable, str(scorer), "--json", "--writers", options.writers]
     arguments += ["--predict", command] if command else []
     done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)

@@ -1,9 +1,9 @@
-"""What most demos do, to compare with: the whole picture squeezed to 28x28 and given to the network.
+"""Baseline: squeeze the whole picture to 28x28 and classify it, as most demos do.
 
     python benchmarks/squeeze.py --json PATH...
 
-Prints what `python -m digit_core predict --json` prints. The network is the default model, so that
-only the way from the picture to it differs; dark ink on light paper is inverted, as those demos do.
+Prints the same format as `python -m digit_core predict --json`. The network is the default model, so
+that only the preprocessing differs; dark ink on light paper is inverted, as in those demos.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def squeeze(picture: np.ndarray) -> np.ndarray:
-    """A picture as the only digit of a batch, uint8 (1, 28, 28)."""
+    """Squeeze a picture into a batch of one digit, uint8 (1, 28, 28)."""
     picture = image_files.on_paper(picture)
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (28, 28), interpolation=cv2.INTER_AREA)

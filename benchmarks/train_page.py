@@ -1,4 +1,4 @@
-"""What the training page costs, and what a training costs the other pages: `python benchmarks/train_page.py`.
+"""Measure the cost of the Train page, and of a training for the other pages: `python benchmarks/train_page.py`.
 
 Prints the table that docs/results.md quotes. Needs requirements-dev.txt, a Chromium, MNIST and an idle machine.
 """
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def drawn() -> tuple[str, str]:
-    """Reading and drawing a long run from nothing, both charts, up to the text that goes to the browser."""
+    """Time reading a long run and drawing both charts from scratch, up to the JSON sent to the browser."""
     with tempfile.TemporaryDirectory() as folder:
         lines = [
             json.dumps({"kind": "batch", **vars(BatchEnd(1 + i // 500, 20, 1 + i % 500, 500, 1 / (i + 1), 0.9))})
@@ -57,7 +57,7 @@ def drawn() -> tuple[str, str]:
 
 
 def watched() -> tuple[str, str]:
-    """The server's share of a core a watcher, while a run that is already long tells twice a second."""
+    """Measure the fraction of a core the server uses per watcher, while a long run sends two events a second."""
     with tempfile.TemporaryDirectory() as name, chromium() as browser:
         folder = Path(name)
         os.environ["DIGIT_HOME"] = str(folder / "home")
@@ -96,7 +96,7 @@ def _seconds(process: psutil.Process) -> float:
 
 
 def answers() -> list[tuple[str, str]]:
-    """Pen-up to answer on the Predict page, with nothing else going on and while a network trains."""
+    """Time pen-up to answer on the Predict page, when idle and while a network trains."""
     with tempfile.TemporaryDirectory() as folder, chromium() as browser, serving(Path(folder)) as server:
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.add_init_script(WATCH)

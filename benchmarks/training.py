@@ -1,10 +1,10 @@
-"""How fast the presets learn, and what telling about it costs. Prints the tables that docs/training.md quotes.
+"""Measure how fast the presets learn and what progress reports cost. Prints the tables that docs/training.md quotes.
 
     python benchmarks/training.py                # all three tables, about twenty minutes on two cores
     python benchmarks/training.py speed          # only the first: seconds to 99 % on MNIST's test digits
     python benchmarks/training.py cost threads   # the others
 
-Times are ratios within one run. The test digits are read along the way to measure, and choose nothing.
+Compare times only within one run. The test digits are used to measure, never to choose anything.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from digit_core.training.events import BatchEnd, EpochEnd
 from digit_core.training.settings import PRESETS, TrainingSettings, settings_from
 
 TARGET = 0.99
-EVERY = 50  # steps between two looks at the accuracy
+EVERY = 50  # steps between accuracy checks
 USUAL = {  # the recipe of most tutorials
     "architecture": "simple_cnn",
     "optimizer": "adam",
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def speed(options: argparse.Namespace) -> None:
-    """Both recipes in turn, seed by seed, each in a process of its own; looking at the accuracy stops the clock."""
+    """Alternate both recipes, seed by seed, each in a separate process; accuracy checks pause the clock."""
     seconds: dict[str, list[float]] = {name: [] for name in RECIPES}
     final: dict[str, list[float]] = {name: [] for name in RECIPES}
     for seed in range(1, options.seeds + 1):
@@ -87,7 +87,7 @@ def speed(options: argparse.Namespace) -> None:
 
 
 def seconds_to_target(settings: TrainingSettings, part: str) -> tuple[float, float]:
-    """(training seconds until the accuracy first reaches the target, or infinity; the last accuracy seen)."""
+    """Return (training seconds until the accuracy first reaches the target, or infinity; the last accuracy seen)."""
     import keras
     import numpy as np
     import tensorflow as tf
@@ -130,7 +130,7 @@ def seconds_to_target(settings: TrainingSettings, part: str) -> tuple[float, flo
 
 
 def cost(options: argparse.Namespace) -> None:
-    """One epoch of the simplest network, where every overhead weighs most: bare `fit` against `train`."""
+    """Time one epoch of the simplest network, where overhead matters most: bare `fit` against `train`."""
     bare, ours = [], []
     for seed in range(1, options.seeds + 1):
         bare.append(_epoch_by_fit(seed))
@@ -142,7 +142,7 @@ def cost(options: argparse.Namespace) -> None:
 
 
 def _epoch_by_fit(seed: int) -> float:
-    """Seconds of the second of two epochs, validation included."""
+    """Return the seconds of the second of two epochs, including validation."""
     import keras
 
     from digit_core.data import datasets
@@ -167,7 +167,7 @@ def _epoch_by_fit(seed: int) -> float:
 
 
 def _epoch_by_train(seed: int) -> float:
-    """The same, with an event a step written as a line of JSON, and a checkpoint an epoch."""
+    """The same, but write an event per step as a JSON line and a checkpoint per epoch."""
     import json
     from dataclasses import asdict
 
@@ -191,7 +191,7 @@ def _epoch_by_train(seed: int) -> float:
 
 
 def threads(options: argparse.Namespace) -> None:
-    """Each in a process of its own, for TensorFlow takes its number of threads only once."""
+    """Use a separate process for each count: TensorFlow reads its number of threads only once."""
     counts = sorted({1, 2, os.cpu_count() or 1})
     print("\n| threads | images a second, `best` | share |\n|---|---|---|")
     first = None
@@ -203,7 +203,7 @@ def threads(options: argparse.Namespace) -> None:
 
 
 def images_per_second(steps: int = 60) -> float:
-    """The flagship's training, distortion included, after ten steps of warming up."""
+    """Return the flagship's training speed, including distortion, after ten warm-up steps."""
     from digit_core.training import training
 
     times = []
@@ -223,11 +223,11 @@ def images_per_second(steps: int = 60) -> float:
 
 
 class _EnoughError(Exception):
-    """Ends a training that was only to be timed."""
+    """Ends a training that is only timed."""
 
 
 def _own_process(*arguments: str, environment: dict[str, str] | None = None) -> list[str]:
-    """The words that this script prints last, called with those arguments."""
+    """Run this script with those arguments; return the words of its last output line."""
     words = [sys.executable, __file__, *arguments]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()[-1].split()

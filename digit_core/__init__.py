@@ -1,4 +1,4 @@
-"""Inkling's core: reads handwritten digits, and knows no screen.
+"""Inkling's core: reads handwritten digits; has no interface.
 
 `from digit_core import Recognizer; Recognizer.load().read(picture).text`
 """

@@ -1,14 +1,14 @@
-"""Numbers -> Plotly figures. One palette, fixed axes from 0 to 9; knows no screen.
+"""Plotly figures from numbers, with one palette and fixed axes from 0 to 9. Independent of the user interface.
 
-Colours are those of Okabe and Ito (Color Universal Design, 2008), which colour-blind
-people can tell apart, here in shades that stand out on light and on dark pages.
+The colours follow Okabe and Ito (Color Universal Design, 2008), which colour-blind people
+can distinguish, in shades that stand out on light and dark pages.
 """
 
 import html
 from collections.abc import Sequence
 
 import numpy as np
-import pandas  # noqa: F401 - whole before the first figure: Plotly looks into it even when another thread half-way imports it
+import pandas  # noqa: F401 - import it fully first: Plotly uses it even while another thread is importing it
 import plotly.graph_objects as go
 
 ACCENT = "#4c7de0"
@@ -19,16 +19,16 @@ PAPER = "rgba(76, 125, 224, 0.05)"
 ORANGES = [[0, PAPER], [0.0001, "#f8dcc0"], [0.6, "#ea9a55"], [0.75, "#c2600c"], [1, "#9c4300"]]
 BLUES = [[0, PAPER], [0.0001, "#dde8fc"], [0.6, "#8fb0f0"], [0.75, "#3565c8"], [1, "#234a9e"]]
 PALETTE = ("#4c7de0", "#e07b1f", "#0f9d74", "#c25fa0", "#3aa6d8", "#b58900", "#8b6bd6")
-MOST_POINTS = 300  # of one curve; more cannot be told apart and make a page slow
+MOST_POINTS = 300  # per curve; more are indistinguishable and slow down the page
 
 
 def as_text(name: str) -> str:
-    """A name from outside as Plotly should show it; it takes `<a href=...>` in a name for a link."""
+    """Escape a user-supplied name: Plotly would render `<a href=...>` in it as a link."""
     return html.escape(name, quote=False)
 
 
 def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most `most` points: means over neighbours, the last point as it is."""
+    """Reduce to at most `most` points: means over neighbours, and the last point unchanged."""
     if len(x) <= most:
         return x, y
     edges = np.linspace(0, len(x) - 1, most).astype(int)
@@ -42,15 +42,15 @@ def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.n
 def confusion(
     counts: np.ndarray, dim_diagonal: bool = True, shares: bool = False, chosen: tuple[int, int] | None = None
 ) -> go.Figure:
-    """Which digit was read as which: rows are true digits from 0 at the top, columns what was read.
+    """Confusion matrix: rows are true digits, with 0 at the top; columns are predictions.
 
-    An invisible marker lies over each cell, for heat maps tell nothing of clicks; its `customdata` is
+    An invisible marker covers each cell, because heat maps do not report clicks; its `customdata` is
     [true, predicted, count].
 
     Args:
         counts: int (10, 10), row: true digit, column: predicted.
-        dim_diagonal: leave what is right without colour, so that mistakes stand out.
-        shares: show each cell as a share of its row.
+        dim_diagonal: leave correct readings uncoloured, so that mistakes stand out.
+        shares: show each cell as a fraction of its row.
         chosen: the cell (true, predicted) that is framed.
     """
     counts = np.asarray(counts)
@@ -59,7 +59,7 @@ def confusion(
     coloured = values.copy()
     if dim_diagonal:
         np.fill_diagonal(coloured, 0)
-    strength = np.sqrt(coloured / max(coloured.max(), 1e-9))  # few mistakes are to be seen beside many
+    strength = np.sqrt(coloured / max(coloured.max(), 1e-9))  # keeps rare mistakes visible next to frequent ones
     axis = {"dtick": 1, "fixedrange": True, "showgrid": False, "zeroline": False, "constrain": "domain"}
     layout = {
         "height": 420,
@@ -91,7 +91,7 @@ def _heat(strength: np.ndarray, colours: list) -> dict:
 
 
 def _cells(counts: np.ndarray, values: np.ndarray, strength: np.ndarray, shares: bool) -> dict:
-    """What stands in the cells, and an invisible marker over each."""
+    """The text of the cells, and an invisible marker over each."""
     places = [(t, p) for t in range(10) for p in range(10)]
     return {
         "type": "scatter",
@@ -127,7 +127,7 @@ def _cell(value: float, share: bool) -> str:
 
 
 def confusion_text(counts: np.ndarray) -> str:
-    """The mistakes in words, the commonest first."""
+    """The mistakes in words, the most frequent first."""
     counts = np.asarray(counts)
     pairs = sorted(((n, t, p) for (t, p), n in np.ndenumerate(counts) if t != p and n), key=lambda pair: -pair[0])
     said = ", ".join(f"{t} as {p}: {n}" for n, t, p in pairs[:10])
@@ -135,7 +135,7 @@ def confusion_text(counts: np.ndarray) -> str:
 
 
 def per_digit(precision: np.ndarray, recall: np.ndarray) -> go.Figure:
-    """Two points a digit, 0 to 9: how much of it was found, and how much of what was found is it.
+    """Recall and precision of each digit, 0 to 9.
 
     Args:
         precision, recall: (10,), 0..1, NaN where there are none.
@@ -170,7 +170,7 @@ def per_digit(precision: np.ndarray, recall: np.ndarray) -> go.Figure:
 
 
 def reliability(bands: Sequence[dict]) -> go.Figure:
-    """What was said against what was true, a point a band of confidence; on the line, they agree.
+    """Reliability diagram: accuracy against confidence, one point per bin; on the line, they agree.
 
     Args:
         bands: as `metrics.Evaluation.reliability` gives them.
@@ -203,17 +203,17 @@ def reliability(bands: Sequence[dict]) -> go.Figure:
         "dragmode": False,  # a finger scrolls the page
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         "xaxis": {**share, "title": {"text": "confidence"}},
-        "yaxis": {**share, "title": {"text": "share read right"}},
+        "yaxis": {**share, "title": {"text": "accuracy"}},
     }
     return go.Figure({"data": [line, points], "layout": layout})
 
 
 def coverage(unread: np.ndarray, misread: np.ndarray, most: float = 0.05) -> go.Figure:
-    """What is gained by leaving the least sure digits unread.
+    """The error rate if the least confident digits are left unread.
 
     Args:
-        unread: share left unread, rising, 0..1; `misread` the share misread among the rest.
-        most: where the axis ends.
+        unread: fraction left unread, increasing, 0..1; `misread` is the fraction misread among the rest.
+        most: upper end of the axis.
     """
     shown = unread <= most
     x, y = thinned(unread[shown], misread[shown])
@@ -233,7 +233,7 @@ def coverage(unread: np.ndarray, misread: np.ndarray, most: float = 0.05) -> go.
 
 
 def robustness(curve, name: str, title: str) -> go.Figure:
-    """A model's accuracy under one growing distortion, with its 95 % interval.
+    """A model's accuracy under one increasing distortion, with its 95 % interval.
 
     Args:
         curve: `robustness.Curve`; `name` is the model's.
@@ -260,7 +260,7 @@ def robustness(curve, name: str, title: str) -> go.Figure:
 
 
 def digit_map(points: np.ndarray, labels: np.ndarray, own: tuple[float, float]) -> dict:
-    """Digits where a network finds them alike, each as its number; one's own as a star.
+    """A map of digits by their similarity to a network, each as its number; the user's own digit as a star.
 
     Args:
         points: (n, 2).

@@ -1,4 +1,4 @@
-"""A network's layers -> a Plotly figure, and the same in words. Knows no screen."""
+"""A network's layers as a Plotly figure and in words. Independent of the user interface."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from digit_core.charts import PALETTE
 
-KINDS = {  # of layers: how they are called, and their colour's place in the palette
+KINDS = {  # layer type: its name on the chart, and the index of its colour in the palette
     "Conv2D": ("convolution", 0),
     "MaxPooling2D": ("pooling", 1),
     "AveragePooling2D": ("pooling", 1),
@@ -19,7 +19,7 @@ KINDS = {  # of layers: how they are called, and their colour's place in the pal
 
 
 def picture(outline: Sequence[dict]) -> go.Figure:
-    """A network as a row of blocks: as high as its pictures, the wider the more maps there are.
+    """A network as a row of blocks: their height shows the size of the maps, their width the number.
 
     Args:
         outline: layers as `layer_summary.summaries()` gives them.
@@ -71,7 +71,7 @@ def picture(outline: Sequence[dict]) -> go.Figure:
 
 
 def text(outline: Sequence[dict]) -> str:
-    """The same in words."""
+    """A text alternative for `picture`."""
     shown = [layer for layer in outline if layer["kind"] in KINDS]
     total = sum(layer["parameters"] for layer in outline)
     said = ", ".join(f"{KINDS[layer['kind']][0]} {'×'.join(map(str, layer['shape']))}" for layer in shown)

@@ -1,7 +1,7 @@
-"""Where things lie on disk: what the program writes, what it may find, what it ships.
+"""Locations on disk: what the program writes, may find, and ships.
 
-Read from the environment at every call, so that tests and servers can point
-elsewhere without reloading anything.
+The environment is read at every call, so that tests and servers can change
+locations without reloading anything.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 PROJECT = Path(__file__).resolve().parent.parent
 SHIPPED_MODELS = PROJECT / "models"
 SHIPPED_PAGE_NETWORK = SHIPPED_MODELS / "page"  # no classifier
-PARENT = "INKLING_PARENT"  # environment variable: the process id with which one of our commands ends
+PARENT = "INKLING_PARENT"  # environment variable: a command exits when the process with this id does
 
 
 def home() -> Path:
@@ -34,7 +34,7 @@ def data_dir() -> Path | None:
 
 @contextlib.contextmanager
 def replacing_file(target: Path) -> Iterator[BinaryIO]:
-    """Give a file to write; when the block ends well it takes `target`'s place, else nothing has changed.
+    """Yield a file to write that replaces `target` if the block succeeds; otherwise nothing changes.
 
     Raises:
         OSError: nothing can be written there.
@@ -52,9 +52,9 @@ def replacing_file(target: Path) -> Iterator[BinaryIO]:
 
 @contextlib.contextmanager
 def replacing_folder(target: Path) -> Iterator[Path]:
-    """Give an empty folder to fill; when the block ends well it takes `target`'s place.
+    """Yield an empty folder to fill that replaces `target` if the block succeeds.
 
-    A crash inside the block leaves `target` as it was: nobody ever sees half a folder.
+    A crash inside the block leaves `target` unchanged: no partial folder is visible.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     recover_folders(target.parent)
@@ -67,22 +67,22 @@ def replacing_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-NEW, OLD = ".inkling-new", ".inkling-old"  # ends of the hidden folders while one replaces another
+NEW, OLD = ".inkling-new", ".inkling-old"  # suffixes of hidden folders during a replacement
 
 
 def recover_folders(parent: Path, ours: bool = False) -> None:
-    """Mend what a process that was killed while replacing a folder left behind.
+    """Clean up after a process that was killed while replacing a folder.
 
-    Where it got no further than moving the old one aside, that one goes back. Younger
-    remains are left alone, for they may be somebody's at this moment; unless the parent
-    is `ours`, and nobody else replaces folders in it.
+    If it had only moved the old folder aside, that folder is restored. Recent
+    leftovers are kept, since another process may be using them, unless the parent
+    is `ours` and no other process replaces folders in it.
     """
     try:
         hidden = [parent / name for name in os.listdir(parent) if name.endswith((NEW, OLD))]
-    except OSError:  # there is no such folder yet, or it cannot be read: nothing to mend
+    except OSError:  # the folder is missing or unreadable: nothing to clean up
         return
     for remains in hidden:
-        with contextlib.suppress(OSError):  # another process tidies as well, or the folder is read-only
+        with contextlib.suppress(OSError):  # another process also cleans up, or the folder is read-only
             age = time.time() - remains.stat().st_ctime
             target = parent / remains.stem[1:].rpartition("-")[0]
             if remains.suffix == OLD and (ours or age > 10) and not target.exists():
@@ -103,16 +103,16 @@ def _swap(new: Path, target: Path) -> None:
 
 
 def environment() -> dict[str, str]:
-    """What a process of our own is started with, so that it reads and writes where this one does."""
+    """Environment of a child process, so that it uses the same folders as this one."""
     folder = data_dir()
     return {**os.environ, "DIGIT_HOME": str(home()), **({"DIGIT_DATA_DIR": str(folder)} if folder else {})}
 
 
 def command(*words: str, **variables: str) -> dict[str, Any]:
-    """One of our own commands, `python -m digit_core ...`: the arguments of `subprocess.run` or `Popen`.
+    """Arguments of `subprocess.run` or `Popen` for one of our commands, `python -m digit_core ...`.
 
-    It ends when this process does, however that ends; `**{PARENT: ""}` lets it outlive it. `variables` are added to
-    the environment.
+    The command exits when this process does, even if killed; `**{PARENT: ""}` lets it outlive it. `variables` are
+    added to the environment.
     """
     return {
         "args": [sys.executable, "-m", "digit_core", *words],
@@ -123,8 +123,8 @@ def command(*words: str, **variables: str) -> dict[str, Any]:
 
 
 def keep_newest(folder: Path, most: int) -> None:
-    """Remove all but the newest files of a folder, so that what can be made again does not pile up."""
-    with contextlib.suppress(OSError):  # another process tidies as well
+    """Remove all but the newest `most` files of a cache folder, to bound its size."""
+    with contextlib.suppress(OSError):  # another process also cleans up
         files = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: -path.stat().st_mtime)
         for path in files[most:]:
             path.unlink()

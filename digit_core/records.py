@@ -1,6 +1,6 @@
-"""JSON and arrays on disk -> values whose types are checked, so that one bad file is named and harms nothing else.
+"""Load JSON and arrays from disk with type checks, so that a bad file is reported and affects nothing else.
 
-Files may have been cut off by a full disk, edited by hand or put there by somebody else.
+Files may have been truncated by a full disk, edited by hand or supplied by others.
 """
 
 import functools
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LARGEST = 4_000_000  # bytes of a JSON file
 LARGEST_WHOLE = 2**63
-MOST = 1e300  # of a number; excludes infinity and what is not a number
+MOST = 1e300  # largest number; excludes infinity and NaN
 
 Record = TypeVar("Record")
 
@@ -30,8 +30,8 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:
-        OSError: it cannot be read, or is no regular file (a pipe would keep us waiting for ever).
-        ValueError: it is too large, no JSON, nested too deeply, or no object.
+        OSError: it cannot be read, or is not a regular file (a pipe could block forever).
+        ValueError: it is too large, not JSON, nested too deeply, or not an object.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -45,7 +45,7 @@ def read_arrays(path: Path, most: int) -> dict[str, np.ndarray]:
     """The arrays of an NPZ file, or under "" the one of an NPY file.
 
     Args:
-        most: bytes that the file, and its arrays unpacked, may have.
+        most: maximum bytes of the file, and of its unpacked arrays.
 
     Raises:
         OSError: it cannot be read, or is no regular file.
@@ -87,7 +87,7 @@ def parse(text: bytes | str) -> dict[str, Any]:
 
 
 def from_dict(cls: type[Record], values: dict[str, Any]) -> Record:
-    """A dataclass from a JSON object; whole numbers, decimal numbers, texts and truth values must be such.
+    """Build a dataclass from a JSON object; int, float, str and bool fields must have these types.
 
     Raises:
         ValueError: a field is missing, unknown, or of another type.
@@ -126,12 +126,12 @@ def text(value: Any) -> str:
 
 @functools.lru_cache(maxsize=1000)
 def warn_once(said: str) -> None:
-    """Say in the log, once, that something on disk cannot be read: lists are made anew at every run of a page."""
+    """Log once that something on disk cannot be read: lists are rebuilt at every run of a page."""
     log.warning("%s", said)
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    """Whether a JSON value is of a type; types other than numbers, texts and truth values are not looked at."""
+    """Whether a JSON value is of a type; only int, float, str, bool and None are checked."""
     if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
         return any(_fits(value, option) for option in typing.get_args(kind))
     if kind is float:

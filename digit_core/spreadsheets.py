@@ -2,5 +2,5 @@
 
 
 def safe_cell(value: str) -> str:
-    """A cell that no spreadsheet takes for a formula, whatever a file was called."""
+    """Escape a cell so that no spreadsheet treats it as a formula."""
     return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

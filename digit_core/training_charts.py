@@ -1,4 +1,4 @@
-"""Curves of trainings -> plain Plotly figures: loss and accuracy, of one run or several. Knows no screen."""
+"""Training curves as plain Plotly figures: loss and accuracy of one or more runs. Independent of the user interface."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class Curve:
     """One curve of a training.
 
     Attributes:
-        name: what stands in the legend.
+        name: legend entry.
         x: epochs, as decimal numbers.
         y: loss, or accuracy 0..1.
-        points: shown as points joined by a line rather than as a line alone.
-        run: number of the training that it belongs to; each has its colour.
+        points: whether to draw markers on the line.
+        run: number of the training that it belongs to; each has its own colours.
     """
 
     name: str
@@ -33,12 +33,12 @@ class Curve:
 
 
 def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epochs: int) -> dict:
-    """Loss or accuracy over epochs, as a plain figure: it is drawn anew every second.
+    """Loss or accuracy over epochs, as a plain dict, because it is redrawn every second.
 
     Args:
         quantity: "loss" or "accuracy".
-        identity: as long as it stays the same, so does what people zoomed to.
-        epochs: how many there are to be.
+        identity: while it stays the same, the user's zoom is preserved.
+        epochs: total number of epochs.
     """
     share = quantity == "accuracy"
     traces = [_trace(curve, share) for curve in curves]
@@ -63,7 +63,7 @@ def training_curves(curves: Sequence[Curve], quantity: str, identity: str, epoch
 
 
 def _floor(curves: Sequence[Curve]) -> float:
-    """Where the axis of accuracy begins: all but the first steps are on it."""
+    """Lower end of the accuracy axis: all but the first steps are visible."""
     reached = np.concatenate([np.asarray(curve.y, float) for curve in curves] or [np.zeros(0)])
     low = float(np.quantile(reached, 0.1)) if len(reached) else 0.0
     return max(np.floor(10 * (low - 0.05)) / 10, 0.0)
@@ -72,11 +72,11 @@ def _floor(curves: Sequence[Curve]) -> float:
 def run_curves(
     told: np.ndarray, epochs: Sequence[EpochEnd], quantity: str, run: int = 0, name: str = ""
 ) -> list[Curve]:
-    """The curves of one run: training by the batch, validation by the epoch.
+    """The curves of one run: training per batch, validation per epoch.
 
     Args:
         told: float (n, 3): epochs, loss, accuracy (`runs.events.Story.curve`).
-        run: its number among those shown; `name` stands before its curves' names.
+        run: its number among those shown; `name` prefixes the names of its curves.
     """
     column = 1 if quantity == "loss" else 2
     ends = [getattr(event, f"validation_{quantity}") for event in epochs]

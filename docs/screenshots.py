@@ -1,7 +1,7 @@
-"""Pictures of the running app for README: `make screenshots`.
+"""Take screenshots of the running app for README: `make screenshots`.
 
-Writes docs/inkling.webp, which moves, docs/train.png, docs/evaluate.png and docs/inside.png, and what a link to the app
-shows, ui/preview.png. Needs requirements-dev.txt and MNIST.
+Writes docs/inkling.webp (animated), docs/train.png, docs/evaluate.png, docs/inside.png and the link preview
+ui/preview.png. Needs requirements-dev.txt and MNIST.
 """
 
 import io
@@ -21,8 +21,8 @@ from ui.server import PICTURE, SIZE
 
 SCREEN = {"viewport": {"width": 1160, "height": 640}, "reduced_motion": "reduce"}
 SHOWN = "2026"
-WIDTH = 870  # pixels of the moving picture
-FRAME, LAST = 90, 2500  # ms that a frame is shown, and the last one
+WIDTH = 870  # width of the animation in pixels
+FRAME, LAST = 90, 2500  # ms per frame, and for the last frame
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _frames(page) -> list[Image.Image]:
-    """What is seen while a number is written."""
+    """Screenshots taken while a number is written."""
     box, frames = canvas_box(page), [_shot(page)]
     for stroke in number(SHOWN, 40, 90, 130):
         points = [(box["x"] + x, box["y"] + y) for x, y in stroke]

@@ -1,10 +1,10 @@
-"""Fuzzing what takes files from outside, with atheris (Linux; `pip install atheris`).
+"""Fuzz the code that reads untrusted files, with atheris (Linux; `pip install atheris`).
 
     python fuzz/fuzz.py picture CORPUS -max_total_time=1800
 
-Targets: picture (decoding), reader (decoding and reading), idx, npz, csv, jsonl, zip, link
-(a shared drawing). CORPUS is a folder that keeps what
-led somewhere new; it begins with the seeds below. Anything but the errors that have a sentence for people is a crash.
+Targets: picture (decoding), reader (decoding and reading), idx, npz, csv, jsonl, zip, link (a shared drawing).
+CORPUS is a folder for inputs that reach new code; it starts with the seeds below. Any exception except the errors with
+a message for users is a crash.
 """
 
 import base64
@@ -33,7 +33,7 @@ with atheris.instrument_imports(include=["digit_core", "ui"]):
     from digit_core.pictures import image_files
     from ui import samples, shared_drawing
 
-SMALLEST, LARGEST = 1, 200_000  # bytes of an input
+SMALLEST, LARGEST = 1, 200_000  # input size in bytes
 
 
 def picture(content: bytes) -> None:
@@ -45,7 +45,7 @@ def reader(content: bytes) -> None:
 
 
 def link(content: bytes) -> None:
-    """A drawing in an address: what unpacks is drawn."""
+    """A drawing in a URL: if it can be unpacked, it is drawn."""
     text = base64.urlsafe_b64encode(zlib.compress(content)).decode()
     if (found := shared_drawing.unpack(text, "#000000")) is not None:
         samples.picture(found[0], found[1], 300)
@@ -74,7 +74,7 @@ TARGETS = {
 
 
 def seeds(target: str) -> list[bytes]:
-    """Small valid files of each kind."""
+    """Small valid inputs for a target."""
     digit = np.zeros((28, 28), np.uint8)
     digit[4:24, 12:16] = 255
     if target in ("picture", "reader"):
@@ -113,7 +113,7 @@ def main() -> None:
                 act(content)
 
     logging.disable()
-    # atheris itself grows by some 10 kB an input: outside it 20,000 readings leave memory as it was
+    # atheris itself grows by about 10 kB per input; without it, memory is constant over 20,000 readings
     atheris.Setup([sys.argv[0], *sys.argv[2:], "-timeout=10", "-rss_limit_mb=8000"], attempt)
     atheris.Fuzz()
 

@@ -1,4 +1,4 @@
-"""The evaluation page: where a model is right, where it is wrong, and how sure to be."""
+"""Evaluate page: accuracy, mistakes, calibration and robustness of a model."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from ui import address, comparison_view, evaluation_run, evaluation_view, frame,
 
 frame.require()
 
-st.html('<h1 class="ink-title">Evaluate <span>what it gets right and wrong, and how far to trust it.</span></h1>')
+st.html('<h1 class="ink-title">Evaluate <span>where a model is right or wrong, and how far to trust it.</span></h1>')
 
 model, data = evaluation_run.choose()
 digits = evaluation_run.digits(model, data)

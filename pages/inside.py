@@ -1,4 +1,4 @@
-"""The Inside page: how a network turns one digit into an answer, and why it answered so."""
+"""Inside page: how a network turns a digit into an answer, and the evidence for it."""
 
 import streamlit as st
 
@@ -19,7 +19,7 @@ from ui import (
 frame.require()
 presented = inside_digit.is_presented()
 st.html(inside_view.STYLE + (inside_others.LARGE if presented else ""))
-st.html('<h1 class="ink-title">Inside <span>from your ink to the answer, every number on the way.</span></h1>')
+st.html('<h1 class="ink-title">Inside <span>every calculation from your ink to the answer.</span></h1>')
 
 with st.container(key="inside"):
     picture, answer, controls = st.columns([5, 5, 2] if presented else [4, 4, 5], gap="medium")

@@ -1,4 +1,4 @@
-"""The models page: every network there is to read with, shipped or trained here."""
+"""Models page: all available networks, shipped or trained here."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from ui import corrections_view, frame, model_bring, model_choice, model_list, p
 
 frame.require()
 
-st.html('<h1 class="ink-title">Models <span>every network there is to read with.</span></h1>')
+st.html('<h1 class="ink-title">Models <span>all networks that can read your digits.</span></h1>')
 
 models = model_choice.known()
 model_list.table(models)

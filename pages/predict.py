@@ -1,4 +1,4 @@
-"""The first page: draw, upload or photograph digits, and see them read."""
+"""Predict page: draw, upload or photograph digits, and see the predictions."""
 
 import numpy as np
 import streamlit as st
@@ -27,14 +27,14 @@ model_choice.show()
 
 
 def read(picture: np.ndarray | None) -> Reading | None:
-    """What is on the canvas; None on a blank one."""
+    """Read the picture; None for a blank canvas."""
     return None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
 
 
 @st.fragment
 @turns.turn()
 def answer() -> None:
-    """The answer, anew by itself while the pen moves."""
+    """Show the answer; rerun alone while the pen moves."""
     picture = canvas.newest_picture()
     reading = read(picture)
     if reading is not None and reading.digits:
@@ -51,7 +51,7 @@ def answer() -> None:
 @st.fragment
 @turns.turn()
 def draw() -> None:
-    """A canvas, and beside it what it says, anew after every stroke; the answer is sent first."""
+    """Show the canvas and its reading; rerun after every stroke. The answer is sent first."""
     left, right = st.columns([6, 5], gap="medium")
     picture = canvas.drawing()
     reading = read(picture)
@@ -85,7 +85,7 @@ def draw() -> None:
 
 @st.fragment
 def upload(shown: bool) -> None:
-    """Pictures from the visitor's device. Hidden, only the list of files is kept alive."""
+    """Read uploaded pictures. In a hidden tab, only keep the list of files."""
     files = uploads.chooser()
     if files:
         uploads.keep(files)
@@ -96,7 +96,7 @@ def upload(shown: bool) -> None:
 
 @st.fragment
 def camera() -> None:
-    """A snapshot, read like an upload; the answer beside it."""
+    """Read a camera snapshot like an upload, beside its answer."""
     left, right = st.columns([6, 5], gap="medium")
     snapshot = left.camera_input("Hold a number up to the camera", key="camera")
     if snapshot:

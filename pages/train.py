@@ -1,4 +1,4 @@
-"""The training page: start a network, and watch it learn to read."""
+"""Train page: start a training run and follow its progress."""
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ st.html(run_view.STYLE)
 
 
 def asked_for() -> Run | None:
-    """The run that the address names."""
+    """Return the URL's run, if any."""
     run_id = st.query_params.get("run")
     if not run_id:
         return None
@@ -37,7 +37,7 @@ running = [run for run in known if run.is_running]
 run = asked_for()
 if not run and running:
     run = running[0]
-    st.query_params["run"] = run.id  # so that it stays in view when it has ended
+    st.query_params["run"] = run.id  # keep showing it after it ends
 if notice := st.session_state.pop("train_notice", None):
     st.warning(notice, icon=":material/hourglass_top:")
 
@@ -52,8 +52,8 @@ if allowed.training and len(running) < allowed.at_once:
         st.subheader("New training", anchor=False)
         training_form.show(allowed)
 elif allowed.training:
-    many = "one training" if allowed.at_once == 1 else f"{allowed.at_once} trainings"
-    st.caption(f"Only {many} can run at a time. The next can start when one has finished.")
+    many = "one training run" if allowed.at_once == 1 else f"{allowed.at_once} training runs"
+    st.caption(f"Only {many} at a time. You can start another when one finishes.")
 teaching.show()
 st.session_state["running"] = {run.id for run in running}
 st.fragment(run_every=run_list.EVERY if running else None)(run_list.show)()

@@ -28,7 +28,7 @@ FORGOTTEN = {"origin": "*", "storageTypes": "local_storage,indexeddb,cache_stora
 
 
 class Server:
-    """A server of the app: its address, its process, and what it has logged."""
+    """A server of the app: its URL, process and log."""
 
     def __init__(self, process: subprocess.Popen, port: int, log: Path):
         self.process, self.port, self._log = process, port, log
@@ -38,14 +38,14 @@ class Server:
         return self._log.read_text()
 
     def tracebacks(self) -> list[str]:
-        """What the log tells of errors; not that a visitor left while connecting, which Streamlit logs as one."""
+        """Log records with a traceback, except Streamlit's for a visitor who left while connecting."""
         records = re.split(r"(?m)^(?=\d{4}-\d\d-\d\d )", self.log())
         return [record for record in records if "Traceback" in record and not record.rstrip().endswith(LEFT_EARLY)]
 
 
 @contextlib.contextmanager
 def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment: str) -> Iterator[Server]:
-    """Run the app as `make run` does, on a free port, with `folder` as its home; ready when given."""
+    """Run the app as `make run` does, on a free port, with its files in `folder`; yield it once it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -61,7 +61,7 @@ def serving(folder: Path, entry: Path = ROOT / "streamlit_app.py", **environment
         yield server
     finally:
         process.terminate()
-        process.wait(60)  # a reading that is under way ends first
+        process.wait(60)  # a reading in progress finishes first
 
 
 def _wait_until_healthy(server: Server, seconds: float = 30) -> None:
@@ -75,7 +75,7 @@ def _wait_until_healthy(server: Server, seconds: float = 30) -> None:
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium or Chrome where there is one, else Playwright's own; with a fake camera."""
+    """Launch the installed Chromium or Chrome, or else Playwright's own, with a fake camera."""
     path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
@@ -86,9 +86,9 @@ def chromium() -> Iterator[Browser]:
 
 
 class Visitors:
-    """Visitors of the app, each with storage of their own: `page = visitors.arrive(color_scheme="dark")`.
+    """Visitors of the app, each with separate storage: `page = visitors.arrive(color_scheme="dark")`.
 
-    A visitor who leaves is forgotten, but the browser's caches stay: the next one's pages load in half the time.
+    Storage is cleared after a visit, but the browser's caches stay, so the next visitor's pages load twice as fast.
     """
 
     def __init__(self, browser: Browser):
@@ -97,7 +97,7 @@ class Visitors:
         self._here: list[tuple[dict, BrowserContext]] = []
 
     def arrive(self, viewport: dict[str, int], color_scheme="light", reduced_motion="reduce", **device) -> Page:
-        """A page of somebody who has never been here; `device` holds further options of the browser's context."""
+        """Open a page as a first-time visitor; `device` holds further options of the browser context."""
         kept = next((entry for entry in self._idle if entry[0] == device), None)
         if kept:
             self._idle.remove(kept)
@@ -110,7 +110,7 @@ class Visitors:
         return page
 
     def leave(self) -> None:
-        """All close their pages and are forgotten."""
+        """Close all pages and clear their cookies and storage."""
         for entry in self._here:
             context = entry[1]
             last = context.new_page()
@@ -125,7 +125,7 @@ class Visitors:
 
 
 def open_canvas(page: Page, url: str) -> None:
-    """Open the first page and wait until its canvas has taken its column's width."""
+    """Open the first page and wait until its canvas is as wide as its column."""
     page.goto(url)
     page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
     until = time.monotonic() + 10
@@ -136,7 +136,7 @@ def open_canvas(page: Page, url: str) -> None:
 
 
 def _column_width(page: Page) -> float:
-    """Of the nearest box that holds the canvas."""
+    """Width of the canvas's nearest ancestor that has one."""
     return page.evaluate(
         """() => {
           let box = document.querySelector(".st-key-canvas").parentElement;
@@ -147,12 +147,12 @@ def _column_width(page: Page) -> float:
 
 
 def canvas_box(page: Page) -> dict[str, float]:
-    """Where the canvas is on the screen: x, y, width, height."""
+    """Bounding box of the canvas on the screen: x, y, width, height."""
     return page.locator(".st-key-canvas canvas").first.bounding_box()
 
 
 def draw_with_mouse(page: Page, strokes) -> None:
-    """Draw strokes of (x, y) in canvas pixels, as a hand with a mouse would."""
+    """Draw strokes of (x, y) in canvas pixels with the mouse."""
     box = canvas_box(page)
     for stroke in strokes:
         points = [(box["x"] + x, box["y"] + y) for x, y in stroke]
@@ -169,7 +169,7 @@ def answer(page: Page, container: str = "reading") -> str:
 
 
 def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: float = 15) -> str:
-    """Wait until the answer is `text`; give what it is in the end."""
+    """Wait until the answer is `text`; return the answer shown at the end."""
     with contextlib.suppress(Exception):
         page.wait_for_function(
             "([key, text]) => document.querySelector('.st-key-' + key)?.innerText.split('\\n')[0] === text",
@@ -180,13 +180,13 @@ def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: 
 
 
 def wait_until_idle(page: Page, seconds: float = 20) -> None:
-    """Wait until the page's script has run to its end, and its pictures are there: they move what is below them."""
+    """Wait until the page's script has finished and its pictures, which shift the layout, have loaded."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * seconds)
     page.wait_for_function("[...document.images].every((picture) => picture.complete)", timeout=1000 * seconds)
 
 
 def wait_for_strokes(page: Page) -> None:
-    """Wait until the canvas shows strokes, as it does a while after it is put on the page anew."""
+    """Wait until the canvas shows strokes; a recreated canvas takes a while."""
     wait_until_idle(page)
     page.wait_for_function(
         """() => [...document.querySelectorAll(".st-key-canvas *")]
@@ -197,7 +197,7 @@ def wait_for_strokes(page: Page) -> None:
 
 
 def choose_option(page: Page, selectbox: str, name: str, exact: bool = False, seconds: float = 30) -> None:
-    """Choose from a selectbox, given by its container's selector; a run that ends meanwhile closes its list."""
+    """Choose from a selectbox, given by its container's selector; retry, because the end of a run closes its list."""
     until = time.monotonic() + seconds
     while True:
         wait_until_idle(page)

@@ -1,7 +1,7 @@
-"""What all tests share: a home of their own, and the data sets where they are at hand.
+"""Shared fixtures: a temporary home directory, and the data sets that are available.
 
-Tests that need MNIST or real handwriting are skipped where these are absent, with the
-reason; with INKLING_REQUIRE_DATA=1 they fail instead.
+Tests that need MNIST or real handwriting are skipped if these are missing, and say so;
+with INKLING_REQUIRE_DATA=1 they fail instead.
 """
 
 import os
@@ -15,17 +15,17 @@ from digit_core import records
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("INKLING_SHARED", ROOT.parent / "shared"))
-sys.path.insert(0, str(Path(__file__).parent))  # the tests' own helpers
+sys.path.insert(0, str(Path(__file__).parent))  # for the test helpers
 
-# The canvas's library says this of a canvas that Streamlit replaces in the moment that it is made, as it does on a
-# slow machine: the abandoned one still wants to clear itself. The one in its place works.
+# The canvas library raises this error if Streamlit replaces a canvas just after creating it, as on a slow machine:
+# the old canvas still tries to clear itself. The new one works.
 ABANDONED = "Cannot read properties of undefined (reading 'clearRect')"
 WINDOW = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _home(tmp_path_factory):
-    """Nothing that a test writes lands in the project, and nothing is fetched that lies ready."""
+    """Keep test output out of the project, and use local data instead of downloading it."""
     os.environ["DIGIT_HOME"] = str(tmp_path_factory.mktemp("home"))
     if (SHARED / "data" / "mnist.npz").exists():
         os.environ.setdefault("DIGIT_DATA_DIR", str(SHARED / "data"))
@@ -33,7 +33,7 @@ def _home(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _main_module():
-    """AppTest leaves the app's entry as the main module, which processes that are spawned later would run."""
+    """Restore `__main__`: AppTest leaves the app's entry there, and spawned processes would run it."""
     main = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main
@@ -41,7 +41,7 @@ def _main_module():
 
 @pytest.fixture(autouse=True)
 def _said():
-    """What one test had in its log, another may expect in its own."""
+    """Let every test log the warnings that are logged only once."""
     records.warn_once.cache_clear()
 
 
@@ -53,7 +53,7 @@ def _absent(what: str) -> None:
 
 @pytest.fixture(scope="session")
 def mnist():
-    """MNIST, if it lies on this machine; tests do not download it."""
+    """MNIST, if it is on this machine; tests do not download it."""
     from digit_core import paths
     from digit_core.data import datasets
 
@@ -95,7 +95,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def server(request, tmp_path_factory):
-    """A server of the app; nothing may go wrong in it. A module's `SERVER` holds environment variables for it."""
+    """A server of the app; tracebacks in its log are errors. A module's `SERVER` sets its environment variables."""
     from browser import serving
 
     with serving(tmp_path_factory.mktemp("server"), **getattr(request.module, "SERVER", {})) as server:
@@ -112,7 +112,7 @@ def visitors(browser):
 
 @pytest.fixture
 def new_page(visitors):
-    """A visitor: `new_page(**context options)`; nothing may go wrong in the page. Nothing moves by itself."""
+    """`new_page(**context options)`: a new visitor's page, with reduced motion. Page errors fail the test."""
     errors = []
 
     def note(error):

@@ -1,6 +1,6 @@
-"""Two hundred drawings that are no digits, as visitors draw them first: eight kinds on a 400 x 400 canvas.
+"""Two hundred drawings that are not digits, of eight kinds that visitors often try first, on a 400 x 400 canvas.
 
-Drawn here for the tests alone; nothing of them trains anything.
+Used only in tests, never for training.
 """
 
 import cv2
@@ -33,7 +33,7 @@ def _picture(kind, seed: int) -> np.ndarray:
 
 
 def _smooth(points: np.ndarray) -> np.ndarray:
-    """Corners a little rounded, as a moving hand rounds them (Chaikin 1974)."""
+    """Round the corners slightly, as a moving hand does (Chaikin 1974)."""
     for _ in range(2):
         if len(points) < 3:
             return points

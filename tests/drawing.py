@@ -23,7 +23,7 @@ DIGITS = {
 
 
 def placed(strokes, left: float, top: float, height: float) -> list[list[tuple[float, float]]]:
-    """Strokes of a digit in DIGITS moved to (left, top) and scaled to a height in pixels."""
+    """Move the strokes of a digit in DIGITS to (left, top) and scale them to a height in pixels."""
     return [[(left + x * height / 100, top + y * height / 100) for x, y in stroke] for stroke in strokes]
 
 
@@ -46,7 +46,7 @@ def draw(strokes, width: int = 400, height: int = 400, pen: int = 16) -> np.ndar
 
 
 def real_strokes(folder: Path, name: str, count: int) -> list[tuple[list, str]]:
-    """`count` rows of a stroke set, evenly spread: (strokes in the unit box, label)."""
+    """`count` evenly spaced rows of a stroke set: (strokes in the unit box, label)."""
     with gzip.open(folder / "strokes" / f"{name}.jsonl.gz", "rt") as file:
         rows = [json.loads(line) for line in file]
     return [(row["strokes"], str(row["label"])) for row in rows[:: len(rows) // count][:count]]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make sure that the browser tests find a browser: one that is here already, else Debian's
+# Find or install a browser for the browser tests: an installed Chromium or Chrome, else Debian's
 # package, else Playwright's own build. Usage: get_chromium.sh PYTHON
 set -eu
 

@@ -1,4 +1,4 @@
-"""Damaged and hostile files by the hundred, made from whole ones: always the same, from fixed seeds."""
+"""Hundreds of damaged and hostile files, made from valid ones with fixed seeds, so always the same."""
 
 import gzip
 import io
@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import pictures
 
-SCENES = 2000  # pixels a side
+SCENES = 2000  # pixels per side
 
 
 def damaged(content: bytes, seed: int = 0) -> Iterator[tuple[str, bytes]]:
-    """A file cut short, lengthened, and with bytes changed: in its head, where formats keep sizes, and anywhere."""
+    """A file truncated, lengthened, and with bytes changed: in its header, where sizes are, and anywhere."""
     rng = np.random.default_rng(seed)
     for fraction in (0.05, 0.5, 0.95):
         yield f"cut at {fraction}", content[: int(len(content) * fraction)]
@@ -28,7 +28,7 @@ def damaged(content: bytes, seed: int = 0) -> Iterator[tuple[str, bytes]]:
 
 
 def picture_files() -> Iterator[tuple[str, bytes]]:
-    """Over 200: every readable form damaged in eight ways, and what is broken by hand."""
+    """Over 200 files: every readable format damaged in eight ways, and the files of `pictures.broken`."""
     for seed, (name, content) in enumerate(pictures.readable().items()):
         for damage, changed in damaged(content, seed):
             yield f"{name}, {damage}", changed
@@ -36,7 +36,7 @@ def picture_files() -> Iterator[tuple[str, bytes]]:
 
 
 def scenes() -> Iterator[tuple[str, np.ndarray]]:
-    """Pictures that decode well and are made to cost much: uint8 (SCENES, SCENES) and some of other shapes."""
+    """Valid pictures that are expensive to read: uint8 (SCENES, SCENES) and some of other shapes."""
     rows, columns = np.mgrid[:SCENES, :SCENES]
     from_centre = np.hypot(rows - SCENES / 2, columns - SCENES / 2)
     rng = np.random.default_rng(0)
@@ -59,7 +59,7 @@ def scenes() -> Iterator[tuple[str, np.ndarray]]:
 
 
 def data_files() -> Iterator[tuple[str, dict[str, bytes]]]:
-    """(description, files by name, the first of which is read): over 70."""
+    """Over 70 of (description, files by name); the first file is the one to read."""
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 256, (20, 28, 28), np.uint8), (np.arange(20) % 10).astype(np.uint8)
     names = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
@@ -93,7 +93,7 @@ def data_files() -> Iterator[tuple[str, dict[str, bytes]]]:
 
 
 def idx(array: np.ndarray) -> bytes:
-    """An IDX file of bytes."""
+    """An IDX file of unsigned bytes."""
     return struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
@@ -103,5 +103,5 @@ def npz(**arrays: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-ODD = ("", "null", "[]", "7", "{", "[" * 100_000, "\ud800", "\0", '{"a": NaN}', "9" * 5000)  # in place of a JSON file
-ODD_VALUES = (None, -1, 1e400, "x" * 10_000, [], {}, True)  # in place of a JSON file's value
+ODD = ("", "null", "[]", "7", "{", "[" * 100_000, "\ud800", "\0", '{"a": NaN}', "9" * 5000)  # replace a JSON file
+ODD_VALUES = (None, -1, 1e400, "x" * 10_000, [], {}, True)  # replace a value in a JSON file

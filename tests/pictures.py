@@ -1,4 +1,4 @@
-"""Picture files for tests, made on the spot: odd but readable ones, and broken or hostile ones."""
+"""Picture files for tests, generated in memory: unusual but readable ones, and broken or hostile ones."""
 
 import functools
 import io
@@ -24,14 +24,14 @@ def png(array: np.ndarray) -> bytes:
 
 @functools.cache
 def readable() -> dict[str, bytes]:
-    """Every form in which a picture of a 7 may come; all of them must read 7."""
+    """A picture of a 7 in every supported form; each must be read as 7."""
     grey = Image.fromarray(SEVEN)
     rgb = grey.convert("RGB")
     clear = Image.fromarray(np.dstack([np.zeros_like(SEVEN)] * 3 + [255 - SEVEN]))
     white_on_clear = Image.fromarray(np.dstack([np.full_like(SEVEN, 255)] * 3 + [255 - SEVEN]))
     deep = Image.fromarray((SEVEN.astype(np.uint16) * 16).astype(np.uint16))
     turned = Image.Exif()
-    turned[0x0112] = 6  # turn by 90 degrees clockwise to stand upright
+    turned[0x0112] = 6  # orientation: rotate by 90 degrees clockwise
     on_its_side = rgb.transpose(Image.Transpose.ROTATE_90)
     nothing = Image.new("L", grey.size, 255)
     return {
@@ -64,7 +64,7 @@ def readable() -> dict[str, bytes]:
 
 @functools.cache
 def broken() -> dict[str, bytes]:
-    """Files that are no pictures, or no longer, or too much; each must give a sentence."""
+    """Files that are not pictures, are damaged, or are too large; each must give an error message."""
     whole, jpeg = png(SEVEN), encoded(Image.fromarray(SEVEN), "JPEG")
     noise = np.random.default_rng(0).integers(0, 256, 4000, np.uint8).tobytes()
     return {
@@ -108,13 +108,13 @@ def broken() -> dict[str, bytes]:
 
 
 def _heic(image: Image.Image) -> bytes:
-    import digit_core.pictures.image_files  # noqa: F401  (it registers the format)
+    import digit_core.pictures.image_files  # noqa: F401  (registers the format)
 
     return encoded(image.convert("RGB"), "HEIF")
 
 
 def _many_scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan comes again and again: small to send, long to decode."""
+    """A progressive JPEG whose last scan is repeated `count` times: small to send, slow to decode."""
     whole = encoded(Image.new("L", (3000, 3000), 255), "JPEG", progressive=True)
     last = whole.rindex(b"\xff\xda")
     return whole[:last] + whole[last:-2] * count + whole[-2:]
@@ -144,7 +144,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def _declared_png(width: int, height: int, filled: bool = False) -> bytes:
-    """A PNG whose header speaks of that many grey pixels; `filled`: and whose few bytes unpack to them."""
+    """A PNG whose header declares that many grey pixels; if `filled`, its few bytes decompress to them."""
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(width + 1)) for _ in range(height)) if filled else b""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)

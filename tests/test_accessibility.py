@@ -1,4 +1,4 @@
-"""axe-core finds nothing serious on any page, in any state, light or dark, on a desk and on a phone."""
+"""axe-core finds no serious violation on any page, in any state, light or dark, on desktop or phone."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -6,7 +6,7 @@ from browser import draw_with_mouse, open_canvas, wait_for_answer, wait_until_id
 from drawing import number
 
 pytestmark = pytest.mark.browser
-SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are evaluated, and looked up, in seconds
+SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are evaluated and searched in seconds
 
 SCREENS = {
     "wide": {"viewport": {"width": 1366, "height": 768}},
@@ -14,7 +14,7 @@ SCREENS = {
 }
 
 
-# What reaches beyond the window, and does not lie in a box that scrolls or hides what is too wide.
+# Elements that extend beyond the window and are not inside a box that scrolls or clips its overflow.
 CUT_OFF = """() => {
   const holds = (box) => {
     for (let outer = box.parentElement; !outer.matches(".stMain"); outer = outer.parentElement) {
@@ -32,12 +32,12 @@ CUT_OFF = """() => {
 
 
 def serious(page) -> list[str]:
-    """What axe finds serious or worse in either theme: the rule, and where; on a phone also what a narrow one cuts."""
+    """Violations that axe rates serious or critical in either theme; on a phone also content cut off at 320 pixels."""
     found = []
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.locator(f":root[data-theme={scheme}]").wait_for(state="attached")
-        page.wait_for_timeout(400)  # colours fade into each other
+        page.wait_for_timeout(400)  # wait for the colour transition
         found += [
             f"{scheme}: {rule['id']}: {node['html'][:120]} {node['failureSummary'][-160:]}"
             for rule in Axe().run(page).response["violations"]
@@ -83,7 +83,7 @@ def test_the_first_page(new_page, server, screen):
     found["steps"] = serious(page)
     page.get_by_role("tab", name="Upload").click()
     page.locator(".st-key-example_button_form button").wait_for()
-    wait_until_idle(page)  # nobody clicks sooner than the tab has opened
+    wait_until_idle(page)  # a user clicks only after the tab has opened
     page.locator(".st-key-example_button_form button").click()
     page.get_by_alt_text("The picture with its marks boxed").wait_for()
     wait_until_idle(page)

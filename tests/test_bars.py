@@ -1,4 +1,4 @@
-"""The ten bars of an answer."""
+"""Bar chart of the ten probabilities."""
 
 import re
 

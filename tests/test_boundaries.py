@@ -1,4 +1,4 @@
-"""The arrows of the design: who may import whom, read from the sources."""
+"""The architecture's import rules, checked in the source files."""
 
 import ast
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ORDER = {  # a package may import itself and whatever stands below it
+ORDER = {  # a package may import those with the same or a lower number
     "cli": 9,
     "runs": 8,
     "training": 7,
@@ -19,7 +19,7 @@ ORDER = {  # a package may import itself and whatever stands below it
     "pictures": 2,
     "paths": 1,
 }
-LOADS_TENSORFLOW = {  # when it is imported; everything else of the core may be loaded by the app
+LOADS_TENSORFLOW = {  # on import; the app may load all other modules of the core
     "training/adaptation",
     "training/architectures",
     "training/distribution",
@@ -45,7 +45,7 @@ def name(path: Path) -> str:
 
 
 def imports(path: Path, top_level_only: bool = False) -> set[str]:
-    """Dotted names of all modules that a file imports; `from a import b` counts as a and a.b."""
+    """Dotted names of all modules imported by a file; `from a import b` counts as a and a.b."""
     tree = ast.parse(path.read_text())
     nodes = ast.walk(tree)
     if top_level_only:

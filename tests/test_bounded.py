@@ -1,4 +1,4 @@
-"""The cache that is bounded in bytes."""
+"""The LRU cache bounded in bytes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What only a browser can show: pens, reloads, cameras, phones. Chromium against the running app."""
+"""Tests that need a browser: pens, reloads, cameras, phones; Chromium opens the running app."""
 
 import itertools
 import re
@@ -41,7 +41,7 @@ def _clear(page):
 
 
 def _on_canvas(page, strokes, rng):
-    """Strokes in the unit box at a random size and place on the canvas."""
+    """Scale and move strokes in the unit box to a random size and place on the canvas."""
     box = canvas_box(page)
     points = np.concatenate([np.asarray(stroke, float) for stroke in strokes])
     low, extent = points.min(0), np.ptp(points, 0).max()
@@ -67,7 +67,7 @@ def test_ten_own_digits_are_read_as_they_are_drawn(page):
 
 
 def test_digits_of_real_writers_are_read(page, handwriting):
-    """8 digits of UNIPEN's writers, replayed with the mouse by every third of their points; one may be missed: some
+    """8 digits by UNIPEN writers, replayed with the mouse using every third point. One may be misread, because some
     are hard for people too."""
     rng = np.random.default_rng(11)
     right = 0
@@ -88,7 +88,7 @@ def test_the_answer_changes_after_every_stroke(page):
 
 
 def test_the_answer_changes_while_the_pen_moves(page):
-    """A 2 is read before the pen is lifted; what the canvas itself sends later changes nothing."""
+    """A 2 is read before the pen is lifted; the canvas's own later update does not change the answer."""
     box = canvas_box(page)
     [stroke] = placed(DIGITS[2], 150, 60, 220)
     page.mouse.move(box["x"] + stroke[0][0], box["y"] + stroke[0][1])
@@ -161,7 +161,7 @@ def test_two_quick_undos_take_two_strokes_away(page):
 def test_the_canvas_invites_and_has_a_name_and_one_set_of_tools(page):
     prompt = "getComputedStyle(document.querySelector('.st-key-canvas'), '::before')"
     page.wait_for_function(f"""{prompt}.content === '"Write here"'""")
-    assert int(page.evaluate(f"{prompt}.zIndex")) > 10  # the canvas's own layers
+    assert int(page.evaluate(f"{prompt}.zIndex")) > 10  # above the canvas's own layers
     draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
     assert page.evaluate(f"{prompt}.content") == "none"
     assert wait_for_answer(page, "5") == "5"
@@ -210,7 +210,7 @@ def test_a_reload_keeps_drawing_and_answer(page):
     page.reload()
     assert wait_for_answer(page, "5", seconds=10) == "5"
     wait_for_strokes(page)
-    draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # and the strokes are on the canvas still
+    draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # the strokes are still on the canvas
     assert wait_for_answer(page, "51") == "51"
 
 
@@ -218,7 +218,7 @@ def test_nothing_comes_back_after_clear_and_reload(page):
     draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
     assert wait_for_answer(page, "5") == "5"
     page.wait_for_function("sessionStorage.getItem('inkling-drawing')")
-    with page.expect_navigation():  # at once: the browser has not heard from the server yet
+    with page.expect_navigation():  # at once, before the server replies to the browser
         page.evaluate("document.querySelector('.st-key-clear button').click(); location.reload()")
     page.wait_for_selector(".st-key-canvas canvas")
     page.wait_for_timeout(1500)
@@ -238,7 +238,7 @@ def test_a_change_of_tab_keeps_drawing_and_answer(page):
 
 
 def test_a_link_that_is_followed_with_the_last_stroke_leads_to_its_page(new_page, server):
-    """What the press on it still tells the server goes first; later it would empty the page that comes."""
+    """The message sent on pressing the link must go out first; afterwards it would empty the new page."""
     page, sent = new_page(), []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(bytes(frame))))
     open_canvas(page, server.url)
@@ -278,15 +278,15 @@ def test_a_change_of_page_keeps_drawing_and_answer(page):
 
 @pytest.mark.parametrize(("path", "shown"), [("train", ".st-key-train_start"), ("evaluate", ".st-key-evaluated_model")])
 def test_a_link_to_a_page_is_the_first_request_to_a_fresh_server(new_page, tmp_path, path, shown):
-    """Streamlit then starts in its old multipage mode, and runs the page's file without the entry."""
+    """Streamlit then starts in its legacy multipage mode and runs the page's file without the entry script."""
     with serving(tmp_path) as server:
         page = new_page()
         page.goto(f"{server.url}/{path}")
         page.wait_for_selector(shown)
-        page.wait_for_function("document.title.endsWith('Inkling')")  # the frame's; the page's own is its path
+        page.wait_for_function("document.title.endsWith('Inkling')")  # the entry's title; a page alone shows its path
         page.get_by_role("link", name="Predict").click()
         page.locator(".st-key-sample button").wait_for()
-        wait_until_idle(page)  # a canvas that is replaced while it is drawn first logs an error of its library's
+        wait_until_idle(page)  # replacing a canvas during its first render logs an error of its library
         page.locator(".st-key-sample button").click()
         assert wait_for_answer(page, "7") == "7"
 
@@ -335,14 +335,14 @@ def test_every_broken_file_gets_a_sentence_in_the_page(page, tmp_path, server):
 
 
 def test_a_camera_snapshot_is_read(page):
-    """Chromium's fake camera shows a clock on green: whatever it reads, it comes through the same way."""
+    """Chromium's fake camera shows a clock on green; any reading of it will do."""
     page.get_by_role("tab", name="Camera").click()
-    page.wait_for_function("document.querySelector('video')?.readyState === 4")  # it has frames
+    page.wait_for_function("document.querySelector('video')?.readyState === 4")  # frames are available
     page.get_by_role("button", name="Take Photo").click(timeout=15_000)
     page.locator(".st-key-reading").wait_for()
     assert re.fullmatch(r"[0-9?/]+|There is nothing .*", answer(page))
     camera, said = (page.locator(place).bounding_box() for place in (".st-key-camera", ".st-key-reading"))
-    assert said["x"] >= camera["x"] + camera["width"]  # beside it, in view
+    assert said["x"] >= camera["x"] + camera["width"]  # beside the camera, in view
     assert said["y"] < page.viewport_size["height"] / 2
 
 
@@ -360,7 +360,7 @@ def test_a_phone_held_upright(new_page, server):
     _draw_with_finger(page, number("42", 60, 50, 130))
     assert wait_for_answer(page, "42") == "42"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    page.wait_for_function(  # seen without scrolling; while a run goes on, it may be put in anew
+    page.wait_for_function(  # visible without scrolling; a run in progress may replace it
         "document.querySelector('.st-key-reading .ink-answer')?.getBoundingClientRect().y < 844 - 80"
     )
 
@@ -374,7 +374,7 @@ def test_the_other_pages_can_be_reached_at_every_width(page):
 
 
 def test_the_canvass_own_tools_never_show(new_page, server):
-    """On every first load: our script may run before the canvas is there."""
+    """Checked on two first loads, because the app's script may run before the canvas exists."""
     for _ in range(2):
         page = new_page()
         open_canvas(page, server.url)
@@ -416,12 +416,12 @@ def test_two_visitors_do_not_see_each_other(new_page, server):
 
 
 def test_the_server_never_loads_tensorflow(page, server):
-    """Looked up in the process itself: none of TensorFlow's libraries is mapped, and memory is bounded."""
+    """Checked in the server's process: no TensorFlow library is mapped, and memory is bounded."""
     draw_with_mouse(page, placed(DIGITS[9], 150, 60, 220))
     assert wait_for_answer(page, "9") == "9"
     process = psutil.Process(server.process.pid)
     assert not [m.path for m in process.memory_maps() if "tensorflow" in m.path]
-    assert process.memory_info().rss < 550e6  # after every test's files; benchmarks/memory.py has the exact figure
+    assert process.memory_info().rss < 550e6  # after these tests' uploads; benchmarks/memory.py has the exact figure
 
 
 def _draw_with_finger(page, strokes):
@@ -448,7 +448,7 @@ def test_a_hand_writes_once_where_nobody_does_and_makes_way(new_page, server):
     page.mouse.move(300, 500)
     assert wait_for_answer(page, INVITATION) == INVITATION
     page.clock.fast_forward(10_000)
-    assert wait_for_answer(page, "42", seconds=3) == INVITATION  # not again
+    assert wait_for_answer(page, "42", seconds=3) == INVITATION  # plays only once
     draw_with_mouse(page, placed(DIGITS[7], 150, 60, 220))
     assert wait_for_answer(page, "7") == "7"
 
@@ -457,7 +457,7 @@ def test_a_click_on_a_digit_of_the_answer_or_the_picture_looks_at_it(page):
     draw_with_mouse(page, number("20", 60, 60, 180))
     assert wait_for_answer(page, "20") == "20"
     wait_until_idle(page)
-    page.get_by_alt_text("What the network saw, read as 0").wait_for()  # the newest
+    page.get_by_alt_text("What the network saw, read as 0").wait_for()  # the newest digit is selected
     page.locator(".ink-answer [data-place='0']").click()
     page.get_by_alt_text("What the network saw, read as 2").wait_for()
     page.locator(".ink-boxes [data-place='1']").click()
@@ -468,7 +468,7 @@ def test_an_answer_is_copied_and_a_link_opens_its_drawing(page, new_page):
     draw_with_mouse(page, number("20", 60, 60, 180))
     assert wait_for_answer(page, "20") == "20"
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
-    page.locator("[data-act=copy][data-text='20']").wait_for()  # the answer stands there a moment before its buttons
+    page.locator("[data-act=copy][data-text='20']").wait_for()  # the buttons appear shortly after the answer
     page.get_by_role("button", name="Copy", exact=True).click()
     page.wait_for_function("window.copied === '20'")
     page.locator("[data-act=share]:enabled").click()

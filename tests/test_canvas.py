@@ -1,4 +1,4 @@
-"""What the browser says was drawn becomes the drawing, and what the tools do to it."""
+"""Strokes sent by the browser become the drawing, and the tools edit it."""
 
 import importlib
 import json
@@ -18,7 +18,7 @@ BROWSER_KEY, KEY = "canvas_browser", "canvas"
 
 @pytest.fixture
 def session(monkeypatch):
-    """A session without a browser: what would be in `st.session_state`."""
+    """A dict in place of `st.session_state`, for tests without a browser."""
     held = {}
     monkeypatch.setattr("streamlit.session_state", held)
     return held
@@ -26,7 +26,7 @@ def session(monkeypatch):
 
 @pytest.fixture
 def canvas(monkeypatch):
-    """The module, for this test alone: the canvas's package cannot be imported where no app runs."""
+    """A fresh `ui.canvas` for this test, with a stub for its package, which needs a running app to be imported."""
     monkeypatch.setitem(sys.modules, "streamlit_drawable_canvas", SimpleNamespace(st_canvas=None))
     before = sys.modules.pop("ui.canvas", None)
     yield importlib.import_module("ui.canvas")
@@ -37,8 +37,8 @@ def canvas(monkeypatch):
 
 
 def seen(name: str) -> str:
-    """A picture that is all ink, one of its own for each name."""
-    return overlay.data_url(np.full((40, 600), len(name), np.uint8))
+    """Data URL of a picture that is all ink; names differ in its grey level."""
+    return overlay.data_url(np.full((40, 600), sum(name.encode()) % 100, np.uint8))
 
 
 LIVE = seen("live")
@@ -70,7 +70,7 @@ def test_each_stroke_counts_once(session, canvas):
     session[BROWSER_KEY] = said(107, number=108)
     canvas._take(500)
     canvas._take(500)
-    session[BROWSER_KEY] = said(107, 109, number=110)  # the browser has not heard yet that the first is taken
+    session[BROWSER_KEY] = said(107, 109, number=110)  # the browser does not know yet that the first was taken
     canvas._take(500)
     assert len(objects()) == 2
 
@@ -86,7 +86,7 @@ def test_a_picture_of_the_next_stroke_keeps_those_before(session, canvas):
 
 
 def test_a_stroke_that_the_canvas_lost_is_put_back(session, canvas):
-    """The picture shows paper where the stroke should be: the canvas was replaced in between."""
+    """The canvas was replaced in between, so its picture is blank where the stroke should be."""
     state.put("width", 500)
     session[BROWSER_KEY] = said(107, number=108, data=samples.picture([], 500, 350))
     canvas._take(500)
@@ -96,7 +96,7 @@ def test_a_stroke_that_the_canvas_lost_is_put_back(session, canvas):
     session[BROWSER_KEY] = said(109, number=110, data=drawn)
     canvas._take(500)
     assert len(objects()) == 2
-    assert len(state.get("seed")["objects"]) == 1  # nothing was lost
+    assert len(state.get("seed")["objects"]) == 1  # this time nothing was lost
 
 
 def test_a_stroke_that_was_undone_stays_undone(session, canvas):
@@ -107,7 +107,7 @@ def test_a_stroke_that_was_undone_stays_undone(session, canvas):
     canvas._take(500)
     assert [stroke["path"][0] for stroke in objects()] == [["M", 107, 1]]
     assert canvas._live() is None
-    assert state.get("drawing")["data"] not in ("", seen("live"))  # drawn anew without the stroke
+    assert state.get("drawing")["data"] not in ("", seen("live"))  # redrawn without the stroke
     canvas._redo()
     assert [stroke["path"][0] for stroke in objects()] == [["M", 107, 1], ["M", 109, 1]]
     assert state.get("undone") == []

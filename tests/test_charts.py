@@ -31,7 +31,7 @@ def test_thinning_keeps_means_and_the_last_point():
     few_x, few_y = charts.thinned(x, y, 11)
     assert len(few_x) == 11
     assert few_x[-1] == 1000
-    assert few_x[0] == 49.5  # 0 to 99
+    assert few_x[0] == 49.5  # the mean of 0 to 99
     assert few_y == pytest.approx(2 * few_x)
     assert charts.thinned(x, y, 2000)[0] is x
 
@@ -44,7 +44,7 @@ def test_the_matrix_has_a_marker_that_knows_its_cell_over_each():
     assert len(cells.x) == 100
     place = [tuple(c[:2]) for c in cells.customdata].index((3, 5))
     assert (cells.x[place], cells.y[place], cells.text[place]) == (5, 3, "7")
-    assert heat.z[4][4] == 0  # what is right has no colour
+    assert heat.z[4][4] == 0  # correct readings have no colour
     assert heat.z[3][5] == 1
     assert figure.layout.yaxis.range == (9.5, -0.5)  # 0 at the top
     assert figure.layout.shapes[0].x0 == pytest.approx(4.52)

@@ -21,7 +21,7 @@ from digit_core.pictures import image_files
 
 @pytest.fixture
 def folder(tmp_path):
-    """Good and bad pictures, some in a folder below, and a file that is none of our business."""
+    """Good and bad pictures, one of them in a subfolder, and an unrelated file."""
     (tmp_path / "below").mkdir()
     cv2.imwrite(str(tmp_path / "a.png"), draw(number("2026", 20, 60, 100), width=440, height=220, pen=10))
     cv2.imwrite(str(tmp_path / "below" / "b.jpg"), pictures.SEVEN)
@@ -98,7 +98,7 @@ def test_models_for_people_marks_the_default(capsys):
 @pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads its peak memory from Linux's /proc")
 def test_every_broken_file_gets_its_sentence_and_memory_stays_bounded(tmp_path):
-    """Over 30 hostile files in one run: no traceback, no process lost, and little memory."""
+    """Over 30 hostile files in one run: no traceback, no crash, and little memory."""
     names = {}
     for name, content in pictures.broken().items():
         path = tmp_path / (name if name.endswith(("png", "jpg", "gif", "bmp", "tiff", "webp")) else name + ".png")
@@ -117,7 +117,7 @@ def test_every_broken_file_gets_its_sentence_and_memory_stays_bounded(tmp_path):
     assert len(names) >= 30
     assert {answer["file"] for answer in answers} == set(names)
     assert all(answer["error"].endswith(".") for answer in answers)
-    assert int(done.stderr.split()[-1]) < 400  # megabytes; a 20,000 x 20,000 picture alone has 400
+    assert int(done.stderr.split()[-1]) < 400  # megabytes; decoding a 20,000 x 20,000 picture would take 400
 
 
 @pytest.mark.slow
@@ -156,13 +156,13 @@ def test_evaluate_takes_data_of_ones_own(tmp_path, capsys):
     (tmp_path / "own.csv").write_text("\n".join(rows))
     assert cli.main(["evaluate", "--data", str(tmp_path / "own.csv"), "--json"]) == 0
     [answer] = _objects(capsys)
-    assert answer["accuracy"] == pytest.approx(0.1)  # all pictures are alike, so one digit in ten is right
+    assert answer["accuracy"] == pytest.approx(0.1)  # all pictures are identical, so one in ten is right
     assert cli.main(["evaluate", "--data", str(tmp_path / "none.csv")]) == 1
 
 
 @pytest.mark.slow
 def test_a_training_stopped_by_a_signal_is_kept_and_goes_on(tmp_path, monkeypatch, capsys):
-    """Ctrl-C, or a server's SIGTERM: what was learnt is stored, and --resume ends it."""
+    """After Ctrl-C or a server's SIGTERM, the progress is stored, and --resume completes the training."""
     environment = {**os.environ, "DIGIT_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "digit_core", "train", "--name", "mine"]
     settings = ["--architecture", "lenet5", "--data", "builtin", "--epochs", "8", "--batch-size", "32"]
@@ -266,7 +266,7 @@ def test_epochs_grow_only_where_digits_are_few():
     assert with_enough_steps(quick, 55_000) == quick
     assert with_enough_steps(quick, 1280) == dataclasses.replace(quick, epochs=50)
     few = with_enough_steps(quick, 81)
-    assert (few.epochs, few.batch_size) == (100, 16)  # 5 steps an epoch
+    assert (few.epochs, few.batch_size) == (100, 16)  # 5 steps per epoch
     assert with_enough_steps(quick, 10).epochs == 200
     assert with_enough_steps(quick, 1280, most_epochs=30).batch_size == quick.batch_size // 2
 
@@ -287,7 +287,7 @@ def test_corrections_are_trained_on_with_other_digits(tmp_path, monkeypatch):
         for image, label in zip(some.images[:40], some.labels[:40], strict=True)
     ])  # fmt: skip
     alone, both = datasets.load("builtin"), datasets.load(train._with_corrections(wish).data)
-    assert len(both.train) == len(alone.train) + 2 * 40  # so few are all to train on
+    assert len(both.train) == len(alone.train) + 2 * 40  # so few are all used for training
     assert both.test.digest() == alone.test.digest()
     assert train._with_corrections(settings_from("quick")) == settings_from("quick")
 

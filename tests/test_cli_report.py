@@ -1,4 +1,4 @@
-"""The command `report`: its sections, as HTML and as a PDF."""
+"""The `report` command: its sections, as HTML and as PDF."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_a_report_as_html(tmp_path):
     headings = re.findall("<h2>([^<]*)</h2>", text)
     assert [found for found, expected in zip(headings, SECTIONS, strict=True) if not found.startswith(expected)] == []
     assert "61,706 parameters" in text
-    assert "http" not in re.sub(r'xmlns="[^"]*"', "", text)  # needs nothing from elsewhere
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", text)  # self-contained
 
 
 def test_a_report_as_pdf(tmp_path):

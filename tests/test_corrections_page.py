@@ -1,4 +1,4 @@
-"""Corrections on the Models page, without a browser: only whoever the host belongs to sees and mends them."""
+"""Corrections on the Models page, without a browser: only the host's owner sees and edits them."""
 
 import io
 from pathlib import Path
@@ -120,7 +120,7 @@ def test_a_file_of_digits_is_added_and_a_broken_one_says_why(some):
 def test_likely_label_errors_are_suggested(recognizer):
     digits = datasets.load("builtin").test
     images, labels = digits.images[:61], digits.labels[:61].astype(int)
-    wrong = int(recognizer.classify(images).max(1).argmax())  # the one that is read most surely
+    wrong = int(recognizer.classify(images).max(1).argmax())  # the one read with most confidence
     was, labels[wrong] = labels[wrong], (labels[wrong] + 3) % 10
     corrections.save([Correction(0, int(label), image) for image, label in zip(images, labels, strict=True)])
     app = opened(label_errors_data="corrections")

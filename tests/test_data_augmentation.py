@@ -86,7 +86,7 @@ def test_faint_and_blank_digits_are_distorted_as_well(peak):
 
 
 def test_digits_stay_as_sharp_as_they_were(digits):
-    """A network that only ever sees softened digits misreads sharp ones."""
+    """A network trained only on blurred digits misreads sharp ones."""
 
     def steepness(images):
         return np.abs(np.diff(images.astype(float), axis=2)).sum() / images.astype(float).sum()

@@ -69,7 +69,7 @@ def test_mnist_is_split_out_of_the_training_part(mnist):
         54_999,
         5_001,
         10_000,
-    ]  # a twelfth of each digit, rounded
+    ]  # validation: a twelfth of each digit, rounded
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -89,7 +89,7 @@ def test_own_files_are_split_and_keep_their_test_part(tmp_path, builtin):
 def test_no_writer_stands_in_two_parts():
     writers = np.array([f"w{i % 40}" for i in range(400)])
     images = np.zeros((400, 28, 28), np.uint8)
-    images[:, 0, 0] = np.arange(400) % 40  # a picture tells its writer
+    images[:, 0, 0] = np.arange(400) % 40  # the first pixel identifies the writer
     digits = datasets.Digits(images, np.zeros(400, np.uint8), writers)
     parts = [set(split.images[:, 0, 0]) for split in datasets._split_by_writer(digits)]
     assert sum(map(len, parts)) == 40
@@ -104,9 +104,6 @@ def test_too_few_or_malformed_digits_are_a_sentence(tmp_path):
     (tmp_path / "bad.csv").write_text("1,2,3")
     with pytest.raises(DatasetError, match="row 1"):
         datasets.load(str(tmp_path / "bad.csv"))
-
-
-# ---- fetching, from a server of our own that plays Keras' copy and the mirror of IDX files
 
 
 def test_joined_data_train_together_and_the_first_one_tests(tmp_path):

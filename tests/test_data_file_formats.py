@@ -1,4 +1,4 @@
-"""Own data in every known form, and what is wrong with it named by file and row."""
+"""Users' own data in every supported format; errors name the file and row."""
 
 import gzip
 import io
@@ -108,7 +108,7 @@ def _zip(**files: bytes) -> bytes:
 
 
 def _newer(content: bytes) -> bytes:
-    """The same zip, which says that it needs a version of zip that does not exist."""
+    """The same zip, declaring that it needs a zip version that does not exist."""
     place = content.index(b"PK\x01\x02") + 6
     return content[:place] + b"\x63\x00" + content[place + 2 :]
 
@@ -299,7 +299,7 @@ def test_size_is_looked_at_before_a_file_is_read(tmp_path):
 @pytest.mark.parametrize(
     "row",
     [
-        {"label": 3, "strokes": [[[0, 0, 17], [5, 9, 18]]]},  # with times
+        {"label": 3, "strokes": [[[0, 0, 17], [5, 9, 18]]]},  # points with timestamps
         {"label": 3, "strokes": [[1, 2, 3, 4]]},
         {"label": 3.7, "strokes": [[[0, 0], [5, 9]]]},
         {"label": True, "strokes": [[[0, 0], [5, 9]]]},
@@ -378,7 +378,7 @@ def test_a_lone_surrogate_in_a_name_is_a_name_like_others(tmp_path):
 def test_an_npz_that_unpacks_to_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((500, 28, 28), np.uint8), labels=np.zeros(500, np.uint8))
     monkeypatch.setattr(file_formats, "MOST_BYTES", 100_000)
-    monkeypatch.setattr(np, "load", None)  # would fail if it were called
+    monkeypatch.setattr(np, "load", None)  # fails if called
     with pytest.raises(DigitFileError, match="larger than"):
         file_formats.read(tmp_path / "bomb.npz")
 

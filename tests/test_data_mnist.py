@@ -1,4 +1,4 @@
-"""MNIST is found, or fetched and checked; what is damaged is set aside."""
+"""MNIST is found locally, or downloaded and verified; damaged files are set aside."""
 
 import gzip
 import hashlib
@@ -26,7 +26,7 @@ def _idx(array):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A server with tiny stand-ins for MNIST's files, and a machine that has none of them."""
+    """A server with tiny substitutes for MNIST's files, and no local copies of them."""
     site = tmp_path / "site"
     site.mkdir()
     np.savez(site / "mnist.npz", **TINY)
@@ -85,7 +85,7 @@ def test_a_damaged_file_is_named_set_aside_and_fetched_again(elsewhere, tmp_path
 
 
 def test_any_damage_to_a_file_is_found(elsewhere, tmp_path, monkeypatch):
-    """60 times three random bytes of a compressed file changed: always set aside, never an error."""
+    """Change three random bytes of a compressed file, 60 times: it is always set aside, without an error."""
     folder, rng = tmp_path / "given", np.random.default_rng(1)
     folder.mkdir()
     monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
@@ -104,7 +104,7 @@ def test_a_file_with_other_arrays_counts_as_damaged(elsewhere, tmp_path, monkeyp
     np.savez(folder / "mnist.npz", **{**TINY, "y_test": TINY["y_test"][::-1]})
     monkeypatch.setenv("DIGIT_DATA_DIR", str(folder))
     assert _loaded()
-    assert [file.name for file in folder.iterdir()] == ["mnist.npz"]  # what is not ours stays as it is
+    assert [file.name for file in folder.iterdir()] == ["mnist.npz"]  # the user's own file stays as it is
 
 
 def test_a_file_that_cannot_be_read_just_now_is_not_damaged(elsewhere, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Lines round made-up marks leave the marks as they are and never look like a 1."""
+"""Lines drawn around synthetic marks leave the marks unchanged and never look like a 1."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def test_no_upright_stands_alone(seed):
     _, _, stats, _ = cv2.connectedComponentsWithStats((page > 40).astype(np.uint8))
     widths = stats[1:, cv2.CC_STAT_WIDTH]
     assert len(widths)
-    assert widths.min() > 100  # of 150 from the first mark to the last
+    assert widths.min() > 100  # the marks span 150 pixels
 
 
 def test_they_go_round_one_mark_too():

@@ -1,4 +1,4 @@
-"""Made-up lines hold what their labels say, and come again from the same seed."""
+"""Synthetic lines match their labels and are reproducible from a seed."""
 
 import itertools
 
@@ -69,7 +69,7 @@ def test_slashes_stand_between_digits_and_are_none(monkeypatch):
     assert any(OTHER in labels for labels in made)
     for labels in made:
         assert len(labels) <= 8
-        assert labels[0] != OTHER  # it follows a digit
+        assert labels[0] != OTHER  # a slash follows a digit
         assert (OTHER, OTHER) not in itertools.pairwise(labels)
 
 

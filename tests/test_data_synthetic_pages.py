@@ -1,4 +1,4 @@
-"""Made-up pages hold what they promise, and their targets say where."""
+"""Synthetic pages contain the promised marks, and their targets locate them."""
 
 import numpy as np
 import pytest
@@ -229,7 +229,7 @@ def test_a_tilted_scene_keeps_marks_and_ink_together(seed):
         rows, columns = np.nonzero(scene.owner == number)
         around = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
         box = mark.left, mark.top, mark.left + mark.width, mark.top + mark.height
-        np.testing.assert_allclose(box, around, atol=4)  # slanted now, it ends where its sides' middles are
+        np.testing.assert_allclose(box, around, atol=4)  # a tilted box ends at the midpoints of its sides
         assert mark.visible == pytest.approx(1)
         assert scene.ink[rows, columns].min() > 60
 

@@ -1,4 +1,4 @@
-"""The evaluation page in a browser: clicks on cells, shared addresses, the report."""
+"""The evaluation page in a browser: clicks on cells, shared URLs, the report."""
 
 import re
 import time
@@ -21,7 +21,7 @@ def open_page(new_page, server):
 
 
 def _place_of(chart, true, predicted):
-    """The middle of a cell on the screen."""
+    """Screen position of a cell's centre."""
     return chart.evaluate(
         "(p, [t, c]) => { const l = p._fullLayout, b = p.getBoundingClientRect();"
         " return [b.x + l.xaxis._offset + l.xaxis.c2p(c), b.y + l.yaxis._offset + l.yaxis.c2p(t)]; }",
@@ -30,7 +30,7 @@ def _place_of(chart, true, predicted):
 
 
 def _click_cell(page, true, predicted):
-    """In the middle of the cell, as a mouse would."""
+    """Click the centre of a cell with the mouse."""
     chart = page.locator(".st-key-confusion .js-plotly-plot")
     chart.wait_for(timeout=20_000)
     time.sleep(0.5)
@@ -67,20 +67,20 @@ def test_a_click_on_a_cell_shows_its_digits_and_can_be_shared(open_page):
     page.wait_for_url(re.compile(f"cell={true}{predicted}"), timeout=10_000)
     page.get_by_text(f"{true} read as {predicted}: {count}", exact=True).wait_for(timeout=10_000)
     digits = page.locator(".st-key-pixels_gallery [class*=st-key-digit_]")
-    wait_until_idle(page)  # the digits of before go last
+    wait_until_idle(page)  # the previous digits are removed last
     assert digits.count() == count
     digits.first.locator("button").first.click()
     page.wait_for_selector(".st-key-opened", timeout=10_000)
     page.wait_for_url(re.compile("digit="), timeout=10_000)
     shared = open_page(page.url.split("?")[1])
     shared.wait_for_selector(".st-key-opened", timeout=20_000)
-    wait_until_idle(shared)  # the digit is opened before the others are shown
+    wait_until_idle(shared)  # the opened digit appears before the others
     assert shared.locator(".st-key-pixels_gallery [class*=st-key-digit_]").count() == count
     page.keyboard.press("Escape")
     page.wait_for_selector(".st-key-opened", state="detached", timeout=10_000)
     page.wait_for_function("!location.search.includes('digit=')", timeout=10_000)
     wait_until_idle(page)
-    _click_cell(page, true, predicted)  # once more: it is let go
+    _click_cell(page, true, predicted)  # a second click deselects it
     page.get_by_text("Misread digits, the most confident first").wait_for(timeout=10_000)
     assert "cell=" not in page.url
 
@@ -105,7 +105,7 @@ def test_a_finger_scrolls_over_the_matrix_and_a_tap_brings_the_digits_into_view(
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": own} for own in points]})
         time.sleep(0.02)
     page.wait_for_function(f"{scrolled} > {before} + 50", timeout=10_000)
-    time.sleep(0.5)  # it glides on
+    time.sleep(0.5)  # momentum scrolling
     assert "cell=" not in page.url
     chart.scroll_into_view_if_needed()
     page.touchscreen.tap(*_place_of(chart, true, predicted))

@@ -77,7 +77,7 @@ def test_a_cell_in_the_address_shows_its_digits(result):
 
 
 def test_a_confused_pair_and_a_digit_are_one_click_away(result, monkeypatch):
-    monkeypatch.setattr(inside_digit, "link", lambda *about: None)  # to a page that is not there without the entry
+    monkeypatch.setattr(inside_digit, "link", lambda *about: None)  # its page does not exist without the entry script
     true, predicted, _ = result.confusions()[0]
     app = _open()
     _button(app, f"pair_{true}{predicted}").click().run()
@@ -187,7 +187,7 @@ def test_back_brings_the_view_back():
     app = _open()
     next(group for group in app.get("button_group") if group.key == "view").set_value("digits").run()
     assert app.query_params["view"] in ("digits", ["digits"])
-    del app.query_params["view"]  # what the browser's Back does
+    del app.query_params["view"]  # as the browser's Back button does
     app.run()
     assert next(group for group in app.get("button_group") if group.key == "view").value == "mistakes"
     assert "view" not in app.query_params

@@ -1,4 +1,4 @@
-"""Readings of whole test sets are kept by what went into them."""
+"""Readings of whole test sets are cached, keyed by their inputs."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_a_second_look_is_the_first_one_kept(digits, monkeypatch):
     first = cache.assess("lenet5", digits, shares.append)
     assert shares == [0.0, 1.0]
     assert cache.is_kept("lenet5", digits)
-    monkeypatch.setattr(cache, "read_all", None)  # would fail if it were asked
+    monkeypatch.setattr(cache, "read_all", None)  # fails if called
     second = cache.assess("lenet5", digits)
     assert (first.probabilities == second.probabilities).all()
 

@@ -1,4 +1,4 @@
-"""Confident learning on tables small enough to work out by hand, and on labels that were changed."""
+"""Confident learning on tables small enough to check by hand, and on deliberately changed labels."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def table(*rows: tuple[float, float, float]) -> np.ndarray:
 def test_the_thresholds_are_the_means_of_each_class():
     probabilities = table((0.9, 0.1, 0), (0.7, 0.3, 0), (0.1, 0.9, 0), (0.85, 0.15, 0), (0.3, 0.7, 0))
     labels = np.array([0, 0, 1, 1, 1])
-    # class 0: the mean of 0.9 and 0.7 is 0.8; class 1: that of 0.9, 0.15 and 0.7 is 0.58; one digit reaches another's
+    # Thresholds: mean(0.9, 0.7) = 0.8 and mean(0.9, 0.15, 0.7) = 0.58; only one digit reaches that of another class.
     [found] = suspects(probabilities, labels)
     assert (found.place, found.label, found.likely) == (3, 1, 0)
     assert abs(found.margin - 0.7) < 1e-9

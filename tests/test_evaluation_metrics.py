@@ -5,7 +5,7 @@ from digit_core.evaluation.metrics import evaluate, wilson
 
 
 def _rows(*digits, confidence=0.91):
-    """One row of probabilities a digit: `confidence` on it, the rest spread evenly."""
+    """One row of probabilities per digit: `confidence` for the digit, the rest spread evenly."""
     rows = np.full((len(digits), 10), (1 - confidence) / 9)
     rows[np.arange(len(digits)), digits] = confidence
     return rows
@@ -47,7 +47,7 @@ def test_what_does_not_fit_is_refused(rows, labels):
 
 
 def test_reliability_and_calibration_error_worked_out_by_hand():
-    """Two digits of which the network is 0.9 sure, one of them wrong; two of 0.6, both right."""
+    """Two digits with confidence 0.9, one of them wrong, and two with 0.6, both right."""
     probabilities = np.zeros((4, 10))
     probabilities[:2, 3], probabilities[:2, 4] = 0.9, 0.1
     probabilities[2:, 5], probabilities[2:, 6] = 0.6, 0.4
@@ -87,7 +87,7 @@ def test_every_number_is_scikit_learns(rng):
 
 
 def _sure(confidences, right):
-    """Two classes; each digit is a 0, read as one or not."""
+    """Evaluate digits that are all 0, each read as 0 (right) or 1 (wrong)."""
     probabilities = np.zeros((len(right), 10))
     for row, (confidence, is_right) in enumerate(zip(confidences, right, strict=True)):
         probabilities[row, 0 if is_right else 1] = confidence
@@ -102,7 +102,7 @@ def test_leaving_the_least_sure_unread_worked_out():
 
 
 def test_two_models_compared_worked_out():
-    """McNemar's exact test is a coin thrown as often as exactly one of them is right: 1 and 5 of 6, p = 14/64."""
+    """McNemar's exact test is a binomial test on the 6 digits that only one model reads: 1 and 5, p = 14/64."""
     from digit_core.evaluation.metrics import compare
 
     labels = np.arange(10)

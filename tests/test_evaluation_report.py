@@ -30,6 +30,6 @@ def test_the_report_needs_nothing_else_and_says_it_all(rng):
 
 def test_the_report_stays_small(rng):
     labels = np.tile(np.arange(10), 1000)
-    probabilities = rng.dirichlet(np.ones(10), 10_000)  # nine of ten are misread
+    probabilities = rng.dirichlet(np.ones(10), 10_000)  # nine in ten are misread
     digits = Split(rng.integers(0, 256, (10_000, 28, 28), dtype=np.uint8), labels.astype(np.uint8))
     assert len(report.build("a", "b", digits, metrics.evaluate(probabilities, labels))) < 1_500_000

@@ -1,4 +1,4 @@
-"""Distortions worked out on a few pixels, and curves measured for real."""
+"""Distortions checked on a few pixels, and curves measured with a real model."""
 
 import numpy as np
 import pytest

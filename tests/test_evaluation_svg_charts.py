@@ -1,4 +1,4 @@
-"""Charts as SVG: points stand where they belong, and texts cannot break out."""
+"""SVG charts: points are in the right places, and text is escaped."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -29,7 +29,7 @@ def test_the_matrix_shows_counts_and_colours_mistakes_alone():
     counts[3, 5] = 4
     root = ET.fromstring(svg_charts.matrix(counts, "said"))
     texts = [t.text for t in root.iter(f"{SVG}text")]
-    assert texts.count("9") == 10 + 2  # and the digit's own name twice
+    assert texts.count("9") == 10 + 2  # plus the label 9 on both axes
     assert texts.count("4") == 1 + 2
     strengths = [float(rect.get("fill-opacity")) for rect in root.iter(f"{SVG}rect")]
     assert strengths.index(max(strengths)) == 35

@@ -1,4 +1,4 @@
-"""What the sliders do to a digit, and where its answer tips over."""
+"""What the sliders do to a digit, and where its answer changes."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def digit(recognizer):
 
 
 def centre(image: np.ndarray) -> np.ndarray:
-    """Row and column of the ink's weight."""
+    """Row and column of the ink's centre of mass."""
     return np.array([(np.indices(image.shape)[axis] * image).sum() / image.sum() for axis in (0, 1)])
 
 
@@ -29,7 +29,7 @@ def test_moving_moves_the_ink(digit):
 
 def test_a_right_turn_is_clockwise():
     image = np.zeros((28, 28), np.uint8)
-    image[2:14, 13:15] = 255  # points up
+    image[2:14, 13:15] = 255  # a bar that points up
     turned = edits.apply(image, Edit(turn=90))
     assert turned[13:15, 16:26].min() > 200
 
@@ -47,7 +47,7 @@ def test_noise_is_the_same_each_time(digit):
 
 
 def test_the_answer_tips_over_where_it_changes():
-    """A network that reads a 1 as long as the ink's weight is in the left half, and a 0 otherwise."""
+    """A network that reads 1 if the ink's centre of mass is in the left half, and 0 otherwise."""
     image = np.zeros((28, 28), np.uint8)
     image[8:20, 10:12] = 255
 
@@ -56,7 +56,7 @@ def test_the_answer_tips_over_where_it_changes():
 
     tips = {tip.name: tip for tip in edits.tips(halves, image, Edit()) if tip.name == "right"}
     assert tips["right"].digit == 0
-    assert 3 <= tips["right"].amount <= 5  # its weight is at column 10.5
+    assert 3 <= tips["right"].amount <= 5  # its centre of mass is at column 10.5
 
 
 def test_every_slider_begins_within_its_limits():
@@ -66,7 +66,7 @@ def test_every_slider_begins_within_its_limits():
 
 
 def test_a_tip_is_exact_to_a_step_of_its_slider():
-    """An answer that changes from the third column of weight on, wherever the coarse settings lie."""
+    """The answer changes at a given column of the centre of mass, wherever the coarse search steps are."""
 
     def at(column: float):
         def classify(digits: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Digits alike: what is nearest, where the map puts a digit, and what is kept."""
+"""Similar digits: the nearest neighbours, a digit's place on the map, and the cached index."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from digit_core.models import store
 
 @pytest.fixture
 def index():
-    """Three known digits on a line, two on the map."""
+    """Three known digits on a line in feature space, and two digits on the map."""
     images = np.zeros((3, 28, 28), np.uint8)
     features = np.array([[0, 0], [1, 0], [5, 0]], np.float32)
     points = np.array([[0, 0], [10, 0]], np.float32)
@@ -27,7 +27,7 @@ def test_the_nearest_come_first_with_their_distances(index):
 
 
 def test_a_digit_is_put_near_those_that_are_like_it(index):
-    x, _ = index.place(np.array([1.0, 0]))  # one away from the first, four from the second
+    x, _ = index.place(np.array([1.0, 0]))  # distance 1 from the first, 4 from the second
     assert x == pytest.approx(2)
     assert index.place(np.array([5.0, 0]))[0] == pytest.approx(10, abs=0.01)
 

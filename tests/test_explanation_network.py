@@ -1,4 +1,4 @@
-"""A network run in NumPy: worked-out answers on tiny layers, and agreement with Keras and LiteRT."""
+"""A network run in NumPy: hand-computed answers on tiny layers, and agreement with Keras and LiteRT."""
 
 import io
 import zipfile
@@ -20,7 +20,7 @@ def layer(name, kind, inputs=(), weights=(), **config) -> Layer:
 
 
 def tiny(padding="valid") -> Network:
-    """One filter that looks for a step from left to right, a normalisation, ReLU, the mean, and two digits."""
+    """One filter that detects a left-to-right step, batch normalisation, ReLU, global average pooling, two digits."""
     kernel = np.array([[-1, 1], [-1, 1]], float).reshape(2, 2, 1, 1)
     return Network((
         layer("digit", "InputLayer"),
@@ -50,7 +50,7 @@ def test_same_padding_keeps_the_size():
 
 
 def test_grad_cam_by_hand():
-    """Behind the mean of four places each of them counts a quarter of the weight."""
+    """With average pooling over four places, each place gets a quarter of the weight."""
     own = tiny()
     values = own.run(BAR)
     slopes = gradients.gradients(own, values)

@@ -1,4 +1,4 @@
-"""Evidence by occlusion, for a network whose reasons are known."""
+"""Occlusion evidence for a network whose decision rule is known."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from digit_core.explanation import occlusion
 
 
 def halves(digits: np.ndarray) -> np.ndarray:
-    """A network that knows two digits: ink on the left speaks for a 3, ink on the right for an 8."""
+    """A network that knows two digits: ink on the left is evidence for 3, ink on the right for 8."""
     ink = digits.astype(float) / 255
     scores = np.zeros((len(digits), 10))
     scores[:, 3], scores[:, 8] = ink[:, :, :14].sum((1, 2)) / 4, ink[:, :, 14:].sum((1, 2)) / 4
@@ -17,7 +17,7 @@ def halves(digits: np.ndarray) -> np.ndarray:
 
 
 def two_bars(left: int, right: int) -> np.ndarray:
-    """A bar of so many pixels on each side."""
+    """A vertical bar on each side, `left` and `right` pixels high."""
     image = np.zeros((28, 28), np.uint8)
     image[4 : 4 + left, 5], image[4 : 4 + right, 22] = 255, 255
     return image
@@ -28,12 +28,12 @@ def test_ink_speaks_for_the_digit_that_it_raises():
     assert (found.maps[3][4:24, 5] > 0).all()
     assert (found.maps[3][4:16, 22] < 0).all()
     assert (found.maps[8][4:16, 22] > 0).all()
-    assert not found.maps[:, :, 10].any()  # there is no ink
+    assert not found.maps[:, :, 10].any()  # no ink here
     assert found.probabilities.argmax() == 3
 
 
 def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
-    """A pixel under two of three patches counts the mean of what these lose."""
+    """A pixel under two of three patches gets the mean score drop of these two."""
     scores = np.zeros((4, 10))
     scores[0, 3], scores[1:, 3] = 5, (3, 4, 5)
     maps = occlusion.by_patches([(0, 0), (0, 3), (12, 12)], 9, scores)
@@ -44,7 +44,7 @@ def test_a_patch_counts_as_much_as_its_ink_raises_the_score():
 
 
 def test_masks_tell_which_pixel_raises_the_score(rng):
-    """Where a score is three times what is kept of one pixel, that pixel's weight is 3 and the others' 0."""
+    """If the score is three times the mask at one pixel, that pixel's weight is 3 and all others are 0."""
     masks, inked = rng.random((400, 28, 28)), np.zeros((28, 28), bool)
     inked[3:8, 4:9] = True
     scores = np.zeros((400, 10))
@@ -61,7 +61,7 @@ def test_masks_tell_which_pixel_raises_the_score(rng):
 
 def test_what_is_read_without_a_patch_is_told():
     found = occlusion.explain(halves, two_bars(12, 10))
-    assert found.without[10, 5] == 8  # without nine pixels on the left more is on the right
+    assert found.without[10, 5] == 8  # without nine pixels on the left, the right has more
     assert found.without[10, 22] == 3
     assert found.without[0, 0] == -1
 
@@ -87,12 +87,12 @@ def test_colours_say_for_and_against():
     shown = occlusion.coloured(image, evidence, most=1, scale=2)
     assert tuple(shown[20, 6]) == occlusion.FOR
     assert tuple(shown[20, 50]) == occlusion.AGAINST
-    assert len(set(shown[20, 28].tolist())) == 1  # grey where nothing speaks
+    assert len(set(shown[20, 28].tolist())) == 1  # grey where there is no evidence
     assert not occlusion.coloured(np.zeros((28, 28), np.uint8), evidence, 1).any()
 
 
 def test_the_flagship_needs_the_ink_that_it_goes_by(recognizer):
-    """Half of the inked pixels, those that speak most for the answer, cost more of it than the other half."""
+    """Removing the inked pixels with above-median evidence lowers the probability more than removing the rest."""
     worse = 0
     for digit in (2, 3, 5, 7, 8):
         [read] = recognizer.read(draw(placed(DIGITS[digit], 100, 60, 250))).digits

@@ -1,4 +1,4 @@
-"""Deletion and insertion, by a network whose reasons are known; and what is kept of them."""
+"""Deletion and insertion for a network whose decision rule is known, and the cached figures."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from digit_core.models import store
 
 
 def left_half(digits: np.ndarray) -> np.ndarray:
-    """Its 3 is the fraction of 20 pixels of ink in the left half."""
+    """Its probability of 3 is the number of inked pixels in the left half / 20, at most 1."""
     share = np.minimum((digits[:, :, :14] > 0).sum((1, 2)) / 20, 1)
     found = np.zeros((len(digits), 10))
     found[:, 3], found[:, 8] = share, 1 - share
@@ -51,7 +51,7 @@ def test_figures_are_kept_and_broken_ones_are_none(tmp_path, monkeypatch):
     assert all(0 <= own.deletion <= 1 and 0 <= own.insertion <= 1 for own in found.values())
     assert found["random order"].shuffled is None
     assert told == sorted(told)
-    with monkeypatch.context() as patch:  # maps that are made in another way have no figures yet
+    with monkeypatch.context() as patch:  # maps with other settings have no figures yet
         patch.setattr(quality.occlusion, "SETTINGS", quality.occlusion.Settings(patch=5))
         assert quality.kept(model, "builtin") is None
     [file] = (tmp_path / "neighbours").glob("*.json")
@@ -69,7 +69,7 @@ def test_figures_are_recorded_in_a_card(tmp_path, monkeypatch):
     [file] = (tmp_path / "neighbours").glob("*.json")
     file.unlink()
     assert quality.kept(store.find("mine"), "mnist") == measured
-    monkeypatch.setattr(quality, "WAY", 0)  # maps of long ago
+    monkeypatch.setattr(quality, "WAY", 0)  # an earlier version of the maps
     assert quality.kept(store.find("mine"), "mnist") is None
 
 

@@ -1,4 +1,4 @@
-"""Corrections and history in a real browser: say what is wrong, teach a network with it, and take it back."""
+"""Corrections and history in a real browser: correct readings, teach a network with them, and undo it."""
 
 import pytest
 from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer, wait_until_idle
@@ -18,7 +18,7 @@ def _clear(page) -> None:
 
 
 def _correct(page, truth: str) -> None:
-    """Say that the drawing is something else."""
+    """Correct the drawing's reading to `truth`."""
     page.locator(".st-key-drawn_wrong button").click()
     page.locator(".st-key-feedback").get_by_role("radio", name=truth, exact=True).click()
     page.locator(".st-key-feedback").get_by_text(f"Saved as {truth}").wait_for()
@@ -34,11 +34,11 @@ def _pictures(page) -> int:
 
 
 def test_a_network_learns_from_what_is_said_and_forgets_it_again(home, new_page, monkeypatch):
-    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)  # the built-in digits are what it must not forget
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)  # forgetting is measured on the built-in digits
     with serving(home) as server:
         page = new_page()
         open_canvas(page, f"{server.url}/?model=lenet5")
-        for number in range(6):  # somebody whose 1 has a long flag
+        for number in range(6):  # a writer whose 1 has a long flag
             draw_with_mouse(page, placed(DIGITS[7], 80 + 20 * number, 40 + 8 * number, 200 + 6 * number))
             assert wait_for_answer(page, "7") == "7"
             _correct(page, "1")

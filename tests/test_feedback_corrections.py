@@ -1,4 +1,4 @@
-"""Corrections in their database: nothing is lost, nothing is saved twice, and what looks wrong waits for a look."""
+"""Corrections in their database: none is lost or saved twice, and suspicious ones are held for review."""
 
 import multiprocessing
 import os
@@ -116,7 +116,7 @@ def test_there_are_limits(monkeypatch):
     monkeypatch.setattr(corrections, "MOST", 5)
     monkeypatch.setattr(corrections, "MOST_OF_ALL", 100)
     corrections.save([Correction(1, 1, EMPTY, session="a") for _ in range(3)])
-    with pytest.raises(FeedbackError, match="many"):
+    with pytest.raises(FeedbackError, match="limit"):
         corrections.save([Correction(1, 1, EMPTY, session="a")])
     with pytest.raises(FeedbackError, match="no room"):
         corrections.save([Correction(1, 1, EMPTY, session="b") for _ in range(3)])
@@ -197,7 +197,7 @@ def test_fifty_sessions_save_at_once():
 
 @pytest.fixture
 def postgres(tmp_path, monkeypatch):
-    """Debian's PostgreSQL on a free port of this machine."""
+    """Debian's PostgreSQL on a free local port."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs or shutil.which("runuser") is None:
         pytest.skip("PostgreSQL is not installed")
@@ -249,7 +249,7 @@ def test_killed_at_any_moment_the_database_is_whole():
     told: list[str] = []
     for _ in range(20):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        told += process.stdout.readline().split()  # it has begun
+        told += process.stdout.readline().split()  # it has started
         time.sleep(rng.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
         lines = process.communicate()[0].splitlines(keepends=True)
@@ -259,4 +259,4 @@ def test_killed_at_any_moment_the_database_is_whole():
     with database.reading() as connection:
         kept = set(connection.scalars(text("SELECT id FROM corrections")))
     assert set(told) <= kept
-    assert len(kept) % 3 == 0  # all of a tap, or nothing
+    assert len(kept) % 3 == 0  # each save is all or nothing

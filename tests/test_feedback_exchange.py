@@ -1,4 +1,4 @@
-"""Corrections as files and back; what is wrong with a file changes nothing."""
+"""Export and import of corrections; an invalid file changes nothing."""
 
 import csv
 import io
@@ -30,7 +30,7 @@ def some() -> list[Correction]:
 
 
 def sure(images: np.ndarray) -> np.ndarray:
-    """A model that contradicts nothing."""
+    """A model that contradicts no label."""
     return np.full((len(images), 10), 0.1)
 
 
@@ -39,7 +39,7 @@ def test_a_zip_holds_pictures_and_a_table(some):
         rows = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
         assert {row["file"] for row in rows} | {"corrections.csv"} == set(archive.namelist())
     assert sorted(row["truth"] for row in rows) == sorted([*(str(c.truth) for c in some[:6]), "no digit"])
-    assert {row["text"] for row in rows} == {"", "'=1+1"}  # no formula for a spreadsheet
+    assert {row["text"] for row in rows} == {"", "'=1+1"}  # escaped against formula injection
 
 
 def test_what_was_exported_comes_back_and_never_twice(some, tmp_path):
@@ -79,12 +79,12 @@ def test_imported_labels_that_the_model_contradicts_wait_for_a_look(tmp_path):
     assert exchange.from_file(tmp_path / "wrong.npz", right) == 10
     assert corrections.number(held=True) == 3
     assert len(corrections.digits()[1]) == 7
-    assert [c.held for c in corrections.listed(0, 3)] == [True] * 3  # first for a look
+    assert [c.held for c in corrections.listed(0, 3)] == [True] * 3  # held ones come first
 
 
 def test_what_may_teach_becomes_a_file_to_train_on(some):
     file = exchange.kept_file()
-    assert exchange.kept_file() == file  # the same corrections, the same file
+    assert exchange.kept_file() == file  # the same corrections give the same file
     found = datasets.file_formats.read(file)["train"]
     assert sorted(found.labels) == sorted(c.truth for c in some[:6])
     corrections.remove([some[0].id])

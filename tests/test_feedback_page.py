@@ -1,4 +1,4 @@
-""" "Right?" under a reading, without a browser: AppTest runs the real entry."""
+"""The question "Right?" under a reading, without a browser: AppTest runs the real entry script."""
 
 import base64
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Teaching a network from corrections: what it learns, what it keeps, and that a wrong correction waits."""
+"""Teaching a network from corrections: what it learns and retains, and that held corrections do not count."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_about_a_quarter_is_kept_apart_and_stays_apart():
     saved([3] * 60 + [5])
     lessons = teaching.lessons()
     assert 5 <= len(lessons.apart) <= 28
-    assert 5 in lessons.train.labels  # something of each digit is learnt
+    assert 5 in lessons.train.labels  # some of each digit is used for training
     saved([3] * 30)
     more = teaching.lessons()
     assert len(more.apart) > len(lessons.apart)
@@ -55,7 +55,7 @@ def test_a_host_chooses_its_default_model():
     assert model_store.default_name() == "other"
     model_store.delete(other)
     assert model_store.default_name() == "inkling"
-    model_store.copy(model_store.find("simple_cnn"), "other")  # another that took its name
+    model_store.copy(model_store.find("simple_cnn"), "other")  # a different model with the same name
     assert model_store.default_name() == "inkling"
     model_store.choose_default("other")
     (model_store.find().folder / "card.json").write_text("{}")  # damaged
@@ -69,7 +69,7 @@ def test_a_host_chooses_its_default_model():
 
 @pytest.mark.slow
 def test_a_hand_is_learnt_and_nothing_forgotten():
-    """Somebody writes 4 as a 9 of another's, mirrored: the network learns it, and MNIST's builtin twin stays read."""
+    """A writer's 4 looks like a mirrored 9: the network learns it and still reads the built-in digits."""
     from digit_core.training import adaptation
 
     base = datasets.load("builtin")
@@ -100,7 +100,7 @@ def test_stopped_it_changes_nothing():
 
 @pytest.mark.slow
 def test_the_command_teaches_measures_and_stores(monkeypatch, capsys):
-    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)  # the built-in digits are what it must not forget
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)  # forgetting is measured on the built-in digits
     command = ["teach", "--model", "lenet5", "--name", "hand", "--json"]
     assert cli.main(command) == 1
     assert "At least 5 are needed" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The history of readings: what is noted, what comes back from the browser, and what is downloaded."""
+"""The history of readings: what is recorded, restored from the browser, and downloaded."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""Hundreds of damaged and hostile files: each is read or gets a sentence, and costs little."""
+"""Hundreds of damaged and hostile files: each is read or gets an error message, at low cost."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def test_every_picture_file_is_read_or_gets_a_sentence(recognizer):
             sentences.append(str(error))
     assert all(sentence.endswith(".") for sentence in sentences)
     assert len(sentences) + read >= 200
-    assert len(sentences) >= 50  # some of each, or the corpus tests nothing
+    assert len(sentences) >= 50  # without both outcomes, the corpus tests nothing
     assert read >= 20
 
 
@@ -71,7 +71,7 @@ def own_home(tmp_path, monkeypatch) -> Path:
 
 
 def test_every_damaged_model_hides_only_itself(own_home):
-    """A card without one of its parts, or with odd ones; a network that is cut short."""
+    """A card without one of its parts, with odd values, or with odd content altogether."""
     shipped = {model.name for model in model_store.list_models()}
     card = json.loads((paths.SHIPPED_MODELS / "lenet5" / "card.json").read_text())
     cards = [json.dumps({key: value for key, value in card.items() if key != left_out}) for left_out in card]

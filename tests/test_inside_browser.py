@@ -1,4 +1,4 @@
-"""The Inside page in a browser: clicks on pixels, rubbing out, shared addresses, the way from a drawing."""
+"""The Inside page in a browser: clicks on pixels, erasing, shared URLs, the link from a drawing."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -13,7 +13,7 @@ from digit_core.models import store
 from ui import inside_digit
 
 pytestmark = pytest.mark.browser
-SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are looked up in seconds
+SERVER = {"DIGIT_DATA_DIR": ""}  # the built-in digits are searched in seconds
 
 
 def _open(page, url: str, query: str = "model=lenet5") -> None:
@@ -27,7 +27,7 @@ def _digit(page) -> np.ndarray:
 
 
 def _cell(page, key: str, row: int, column: int, rows: int, columns: int) -> tuple[float, float]:
-    """Where a cell of a grid is on the screen."""
+    """Screen position of a grid cell's centre."""
     picture = page.locator(f".st-key-{key} .grid img")
     picture.scroll_into_view_if_needed()
     box = picture.bounding_box()
@@ -141,7 +141,7 @@ def test_a_phone_scrolls_in_one_direction_only(new_page, server):
     _open(page, server.url)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     links = [page.locator(".st-key-phone_nav a").nth(place).bounding_box()["y"] for place in range(4)]
-    assert max(links) - min(links) < 5  # one row
+    assert max(links) - min(links) < 5  # all in one row
 
 
 def test_a_finger_taps_a_pixel(new_page, server):

@@ -18,7 +18,7 @@ PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "inside.py")
 @pytest.fixture(autouse=True)
 def _home(tmp_path, monkeypatch):
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
-    monkeypatch.setattr(neighbour_index, "make", lambda model: None)  # has a test of its own
+    monkeypatch.setattr(neighbour_index, "make", lambda model: None)  # tested separately
 
 
 def _open(**parameters):
@@ -160,7 +160,7 @@ def test_cells_are_rows_and_columns():
 
 @pytest.mark.slow
 def test_a_network_that_was_trained_a_minute_ago():
-    """Trained, stored and looked into; what it prints is what its own Keras model says."""
+    """Train, store and open a network: the page shows the confidence that its Keras model gives."""
     from digit_core.cli import main as cli
 
     assert cli.main(["train", "--architecture", "lenet5", "--data", "builtin", "--epochs", "2", "--name", "mine"]) == 0
@@ -181,8 +181,8 @@ def test_a_model_that_has_gone_leaves_the_default_one():
 
 
 def test_a_rerun_with_the_address_from_before_changes_nothing(monkeypatch):
-    """The browser may send the address of a moment ago with a click that follows fast."""
-    monkeypatch.setattr(address, "LAG", 60.0)  # a moment here, however slow the machine
+    """A click soon after a change may arrive with the browser's previous URL."""
+    monkeypatch.setattr(address, "LAG", 60.0)  # long enough for a slow machine
     app = _open(digit=inside_digit.pack(np.full((28, 28), 90, np.uint8)), layer="s2")
     before = dict(app.query_params)
     app.button(key="inside_another").click().run()
@@ -196,7 +196,7 @@ def test_a_rerun_with_the_address_from_before_changes_nothing(monkeypatch):
 
 
 def test_a_slider_that_moves_is_believed_and_not_the_address_that_comes_with_it(monkeypatch):
-    monkeypatch.setattr(address, "LAG", 0.0)  # however long ago that address was replaced
+    monkeypatch.setattr(address, "LAG", 0.0)  # so no URL counts as stale
     app = _open()
     for turn in (4.0, 9.0):
         app.slider(key="inside_turn").set_value(turn).run()
@@ -204,6 +204,6 @@ def test_a_slider_that_moves_is_believed_and_not_the_address_that_comes_with_it(
     app.slider(key="inside_turn").set_value(12.0).run()
     assert app.slider(key="inside_turn").value == 12
     assert app.query_params["edit"] == "turn_12"
-    app.query_params["edit"] = "turn_4"  # the browser went back
+    app.query_params["edit"] = "turn_4"  # the browser's Back button
     app.run()
     assert app.slider(key="inside_turn").value == 4

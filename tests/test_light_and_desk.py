@@ -1,4 +1,4 @@
-"""Digits on paper as a camera sees it: half in the shade, on a desk, beside its edge."""
+"""Photographed paper: partly in shadow, on a desk, or with the desk in view at one side."""
 
 import cv2
 import numpy as np

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def model():
-    """Untrained, but with batch normalisation, and sure enough of itself to be compared."""
+    """An untrained network with batch normalisation, its last kernel scaled up to make its answers confident."""
     import keras
 
     from digit_core.training.architectures import build_resnet
@@ -44,8 +44,8 @@ def test_an_export_answers_as_the_model_does(model, digits, tmp_path, form):
     assert verification.largest_difference < (0.3 if form == "litert-int8" else 1e-4)
     assert out.is_dir() == (form == "saved_model")
     assert verification.bytes > 50_000
-    assert list(tmp_path.iterdir()) == [out]  # nothing is left lying about
-    again = export.export(model, form, out, digits)  # what is there is replaced
+    assert list(tmp_path.iterdir()) == [out]  # no files left over
+    again = export.export(model, form, out, digits)  # replaces the existing file
     assert again.agreement == verification.agreement
 
 

@@ -1,4 +1,4 @@
-"""Networks that people bring: what is one reads, what holds code or is none is refused in words."""
+"""Imported networks: valid ones work; a file with code or without a network is rejected with a clear message."""
 
 import io
 import json
@@ -25,7 +25,7 @@ def home(tmp_path, monkeypatch):
 
 
 def packed(config: object, weights: bytes | None = None, **more: bytes) -> bytes:
-    """A `.keras` file with that description."""
+    """A `.keras` file with this configuration."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr("config.json", config if isinstance(config, str) else json.dumps(config))

@@ -24,7 +24,7 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def mine():
-    """A model of one's own."""
+    """A user's own model."""
     return store.copy(store.find("lenet5"), "mine")
 
 
@@ -144,7 +144,7 @@ def test_on_a_public_host_others_models_are_not_shown_unless_a_link_names_them(m
     monkeypatch.setenv("DIGIT_PUBLIC", "true")
     store.copy(mine, "theirs", owner="somebody else")
     shown = list(_open(visitor_token="ab" * 32).dataframe[0].value["Model"])
-    assert "mine" in shown  # the host's
+    assert "mine" in shown  # belongs to the host
     assert "theirs" not in shown
     assert "theirs" in list(_open(visitor_token="ab" * 32, model="theirs").dataframe[0].value["Model"])
     assert "theirs" in list(_open(is_owner=True).dataframe[0].value["Model"])
@@ -186,7 +186,7 @@ def test_an_export_is_made_once_and_kept(mine, monkeypatch, works):
 
 
 def test_an_export_says_how_far_it_is(mine, monkeypatch, caplog):
-    """By what its process says; in the meantime others wait, and a failure is told in the log."""
+    """Progress follows the output of its process; other exports wait meanwhile, and a failure is logged."""
     program = """
 import pathlib, sys, time
 for step in ("Starting TensorFlow", "Writing the file"):
@@ -206,7 +206,7 @@ sys.exit("broken")
     app = _unfold(_open(), "mine")
     assert [bar.text for bar in app.get("progress")] == ["LiteRT in 8 bits: Writing the file ..."]
     assert app.button(key="export_saved_model_mine").disabled
-    model_export.start(mine, "saved_model")  # by somebody whose page is older
+    model_export.start(mine, "saved_model")  # from an outdated page
     assert model_export.is_running(mine, "litert-int8")
     go_on.touch()
     _until(lambda: not model_export.is_busy())

@@ -1,4 +1,4 @@
-"""A page network on disk is whole, or it is not used."""
+"""A stored page network is used only if it is complete and unmodified."""
 
 import numpy as np
 import pytest

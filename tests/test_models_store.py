@@ -50,7 +50,7 @@ def test_cards_and_files_agree():
 def test_a_shipped_name_cannot_be_taken(own_home):
     with pytest.raises(ModelError, match="comes with Inkling"):
         model_store.check_target("lenet5")
-    _copy("lenet5", own_home)  # and if it is, by hand, the shipped model stays what is used
+    _copy("lenet5", own_home)  # a copy made by hand does not replace the shipped model
     assert model_store.find("lenet5").folder == paths.SHIPPED_MODELS / "lenet5"
 
 
@@ -179,15 +179,15 @@ def test_a_saved_model_can_be_found_and_reads(own_home):
 
 
 def test_what_a_killed_process_left_behind_is_mended(tmp_path, monkeypatch):
-    """Killed between moving the old folder aside and moving the new one in: the old one comes back."""
+    """Killed after moving the old folder aside, before moving the new one in: the old folder is restored."""
     target = tmp_path / "model-2"
     with paths.replacing_folder(target) as scratch:
         (scratch / "a").write_text("first")
     target.rename(tmp_path / ".model-2-abcd_123.inkling-old")
     (tmp_path / ".model-2-abcd_123.inkling-new").mkdir()
-    (tmp_path / ".vim-a.old").mkdir()  # somebody else's
+    (tmp_path / ".vim-a.old").mkdir()  # belongs to another program
     paths.recover_folders(tmp_path)
-    assert not target.exists()  # it may be somebody's at this moment
+    assert not target.exists()  # another process may be replacing it right now
     now = time.time()
     monkeypatch.setattr(paths.time, "time", lambda: now + 60)
     paths.recover_folders(tmp_path)
@@ -200,7 +200,7 @@ def test_what_a_killed_process_left_behind_is_mended(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_killed_at_any_moment_a_folder_is_whole(tmp_path, monkeypatch):
-    """A process that replaces one folder again and again is killed at twenty random moments."""
+    """Kill a process that keeps replacing one folder, at twenty random moments."""
     program = (
         "import sys, itertools; from pathlib import Path; from digit_core import paths\n"
         "for i in itertools.count():\n"

@@ -1,4 +1,4 @@
-"""Who makes what the Inside page looks up: one process at a time, a failure once, and never for ever."""
+"""The process that precomputes data for the Inside page: one at a time, and no retry after a failure."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def _fresh(tmp_path, monkeypatch):
 
 @pytest.fixture
 def started(monkeypatch):
-    """Each start is noted; what runs instead is set by the test."""
+    """Records each start, and runs the test's program instead."""
     begun, popen = [], subprocess.Popen
 
     def start(program: str):

@@ -1,4 +1,4 @@
-"""The pages without a browser: AppTest runs the real entry."""
+"""The pages without a browser: AppTest runs the real entry point."""
 
 import base64
 import re
@@ -39,7 +39,7 @@ def _says(app) -> str:
 
 
 def _answer(app) -> str | None:
-    """The answer's text, its slashes with it; None where there is none."""
+    """The answer's text including its slashes, or None."""
     found = re.search(r'<div class="ink-answer[^"]*">(.*?)</div>', _says(app))
     return re.sub("<[^>]*>", "", found[1]) if found else None
 
@@ -66,14 +66,14 @@ def test_a_number_lets_one_choose_its_digits(app):
 
 def test_the_newest_digit_is_looked_at(app):
     def drawn(x: float, strokes) -> int:
-        """Which digit is looked at after a last stroke at x."""
+        """The index of the selected digit after a last stroke at x."""
         path = [["M", x, 100], ["L", x, 110]]
         _draw(app, draw(strokes, width=560, pen=10), objects=[{**STROKE, "path": path}])
         return app.session_state[f"drawn_digit_{len(_answer(app))}"]
 
     strokes = number("2026", 20, 60, 100)
     assert drawn(50, strokes) == 0
-    assert drawn(330, strokes) == 3  # as many digits as before
+    assert drawn(330, strokes) == 3  # the number of digits has not changed
     assert drawn(450, strokes + number("7", 420, 60, 100)) == 4
 
 
@@ -91,25 +91,25 @@ def test_a_link_that_holds_no_drawing_says_so(app):
     app.query_params["drawing"] = "eNo123"
     app.run()
     assert not app.exception
-    assert "no drawing" in app.toast[0].value
+    assert "no readable drawing" in app.toast[0].value
     assert _answer(app) is None
 
 
 def test_the_drawing_survives_a_run_in_which_the_canvas_was_not_shown(app):
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
-    del app.session_state["canvas"]  # what Streamlit does when the page or the tab is left
+    del app.session_state["canvas"]  # as Streamlit does when the user leaves the page or the tab
     app.run()
     assert _answer(app) == "3"
     assert app.session_state["seed"]["objects"] == [STROKE]
 
 
 def test_the_drawing_survives_even_if_its_value_was_left_behind(app):
-    """A run that is cut short takes the canvas out of the browser, but not its value out of the session."""
+    """An interrupted run removes the canvas from the browser, but not its value from the session."""
     _draw(app, draw(placed(DIGITS[3], 100, 60, 250)))
     sheet = app.session_state["seed"]
     app.run()
     assert app.session_state["seed"]["objects"] == [STROKE]
-    assert app.session_state["seed"] != sheet  # a canvas that is new is told to show it
+    assert app.session_state["seed"] != sheet  # a new seed makes a new canvas show it
 
 
 def test_another_drawing_replaces_the_first(app):
@@ -168,7 +168,7 @@ def test_a_narrower_canvas_shows_the_same_drawing_smaller(app):
 
 
 def test_a_wider_canvas_keeps_all_of_the_drawing(app):
-    """From 340 to 700 pixels the width doubles, the height does not: strokes grow with the height."""
+    """From 340 to 700 pixels the width doubles but the height does not, so strokes scale with the height."""
     app.session_state["canvas_browser"] = {"width": 340, "kept": ""}
     app.run()
     _draw(app, draw(placed(DIGITS[3], 60, 10, 220), width=340, height=240), objects=[{**STROKE, "top": 230}])
@@ -187,7 +187,7 @@ def test_a_sheet_that_was_wiped_invites_again(app):
 
 
 def test_an_undo_that_changes_no_pixel_keeps_the_answer(app):
-    """Two equal strokes: the picture with one of them is the same, and still a drawing."""
+    """Two identical strokes: removing one leaves the same picture, which is still a drawing."""
     picture = draw(placed(DIGITS[3], 100, 60, 250))
     _draw(app, picture, objects=[STROKE, STROKE])
     app.button(key="undo").click().run()
@@ -216,7 +216,7 @@ def test_what_the_browser_kept_may_be_anything(app, kept):
 
 
 def test_a_page_opened_alone_brings_the_frame():
-    """What Streamlit does when the first request to a fresh server is a link to a page."""
+    """As Streamlit does when the first request to a new server is a link to a page."""
     page = ENTRY.replace("streamlit_app.py", "pages/predict.py")
     app = AppTest.from_file(page, default_timeout=60).run()
     assert not app.exception
@@ -231,7 +231,7 @@ def test_a_file_name_cannot_become_a_formula_or_markup():
 
 @pytest.mark.parametrize("address", ["www.evil.example", "HTTPS://evil.example", "mailto:a@b.example", "a@b.example"])
 def test_an_address_from_outside_cannot_become_a_link(address):
-    """Markdown looks for addresses once escapes are gone, so one has to be broken where it begins."""
+    """Markdown detects URLs after it has resolved escapes, so the start of a URL must be broken up."""
     shown = components.plain(address).replace("\\", "")
     assert shown.replace("\u2060", "") == address
     assert not re.search(r"(?i)www\.|https?:|mailto:|@\w", shown)

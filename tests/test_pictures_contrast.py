@@ -1,4 +1,4 @@
-"""Light and paper vanish; ink stays."""
+"""Contrast normalisation removes lighting and paper, and keeps the ink."""
 
 import numpy as np
 

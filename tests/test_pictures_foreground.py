@@ -1,4 +1,4 @@
-"""The ink of plain pictures of one digit."""
+"""Ink extraction from plain pictures of one digit."""
 
 import numpy as np
 import pytest

@@ -60,7 +60,7 @@ def test_white_ink_on_transparency_is_laid_on_black():
 
 def test_half_transparent_ink_is_mixed_with_white():
     picture = np.zeros((1, 1, 4), np.uint8)
-    picture[..., 3] = 51  # a fifth
+    picture[..., 3] = 51  # one fifth opaque
     assert image_files.on_paper(picture)[0, 0].tolist() == [204, 204, 204]
 
 
@@ -96,14 +96,14 @@ def test_a_pixel_without_a_number_harms_nothing():
 
 
 def test_a_transparent_grey_is_paper():
-    """Ink of level 8 on level 0, where 0 is declared transparent, is dark on white."""
+    """Grey level 8 on level 0, with 0 declared transparent, becomes dark ink on white."""
     grey = Image.fromarray(np.where(pictures.SEVEN < 128, 8, 0).astype(np.uint8))
     picture = image_files.decode(pictures.encoded(grey, "PNG", transparency=0))
     assert ((picture.min(-1) < 128) == (pictures.SEVEN < 128)).all()
 
 
 def tiff_with_text_as_tile_size() -> bytes:
-    """Four grey pixels, and tags 322 and 323 that hold text where numbers belong."""
+    """A TIFF of four grey pixels whose tags 322 and 323 hold text instead of numbers."""
     short, text = 3, 2
     tags = [(256, short, 2), (257, short, 2), (258, short, 8), (259, short, 1), (262, short, 1), (273, short, 8)]
     tags += [(278, short, 2), (279, short, 4), (322, text, b"big\0"), (323, text, b"big\0")]

@@ -11,7 +11,7 @@ def _centre_of_mass(picture):
 
 
 def test_a_bar_becomes_twenty_pixels_high_in_the_middle():
-    """Worked out: 100x25 shrinks to 20x5; its middle is at index 9.5 and 2, so it goes to row 4, column 12."""
+    """By hand: 100x25 shrinks to 20x5, with its middle at index (9.5, 2), so it starts at row 4, column 12."""
     ink = np.zeros((200, 300), np.uint8)
     ink[50:150, 200:225] = 180
     expected = np.zeros((28, 28), np.uint8)
@@ -50,7 +50,7 @@ def test_a_single_pixel_is_enlarged_not_lost():
 
 
 def test_an_unbalanced_digit_stays_inside_the_frame():
-    """Nearly all weight at one end would push the other end out."""
+    """Centring by mass alone would push the end with less ink out of the frame."""
     ink = np.zeros((100, 100), np.uint8)
     ink[0:100, 50:52] = 255
     ink[80:100, 20:80] = 255
@@ -59,7 +59,7 @@ def test_an_unbalanced_digit_stays_inside_the_frame():
 
 
 def test_mnist_is_already_normal(mnist):
-    """Nearly all of MNIST has its longer side at 20 and its weight at index 14."""
+    """Nearly all MNIST digits have a longer side of 20 pixels and their centre of mass at index 14."""
     sample = mnist.train.images[:2000]
     longest = [max(cv2.boundingRect((image > 0).astype(np.uint8))[2:]) for image in sample]
     assert np.mean(np.array(longest) == 20) > 0.99

@@ -1,4 +1,4 @@
-"""What neighbours say of a mark, on worked-out pages."""
+"""Context features of marks, on pages worked out by hand."""
 
 import numpy as np
 import pytest

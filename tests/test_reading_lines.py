@@ -1,4 +1,4 @@
-"""The line network's steps, the decision of both networks, and the ink of drawn lines: worked out by hand."""
+"""The line network's steps, joint decoding of both networks, and the ink of drawn lines, worked out by hand."""
 
 import itertools
 
@@ -17,7 +17,7 @@ SETTINGS = ReadingSettings()
 
 
 def steps(*columns: dict[int, float]) -> Steps:
-    """Steps with these probabilities; what is left goes to nothing."""
+    """Steps with these probabilities; the remainder goes to the blank, `NOTHING`."""
     shares = np.full((len(columns), 12), 1e-9)
     for row, column in zip(shares, columns, strict=True):
         row[NOTHING] = 1 - sum(column.values())
@@ -27,7 +27,7 @@ def steps(*columns: dict[int, float]) -> Steps:
 
 
 def by_every_path(found: Steps, marks: tuple[int, ...]) -> float:
-    """The probability of a line of marks, summed over all paths that read so."""
+    """The probability of a line of marks, summed over all paths that collapse to it."""
     total = 0.0
     for path in itertools.product(range(12), repeat=len(found.logs)):
         read = tuple(value for value, _ in itertools.groupby(path) if value != NOTHING)
@@ -122,7 +122,7 @@ def test_light_ink_on_dark_paper_is_ink():
 
 def test_marks_that_hang_on_a_frame_are_no_line():
     picture = np.full((400, 400), 255, np.uint8)
-    picture[5:395, [10, 11, 12]] = picture[[5, 6, 7], 10:390] = 0  # touches the mark
+    picture[5:395, [10, 11, 12]] = picture[[5, 6, 7], 10:390] = 0  # a frame that touches the mark
     picture[60:160, 10:60] = 0
     assert drawn_lines.drawn_lines([[candidate(35, 110)]], picture, SETTINGS) == [None]
 

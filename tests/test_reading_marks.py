@@ -1,4 +1,4 @@
-"""What the mark network sees of a mark."""
+"""The mark network's input."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ BAR = np.full((40, 8), 255, np.uint8)  # a mark's own ink
 
 
 def picture(paper: int, ink: int) -> np.ndarray:
-    """A bar of 8 x 40 pixels whose middle is at (60, 80)."""
+    """An 8 x 40 pixel bar centred at (60, 80)."""
     grey = np.full((160, 120), paper, np.uint8)
     grey[60:100, 56:64] = ink
     return grey
@@ -28,7 +28,7 @@ def test_paper_and_ink_have_their_grey_in_any_light(paper, ink):
 
 
 def test_a_mark_at_the_edge_is_in_the_middle_and_the_paper_goes_on():
-    grey = picture(230, 30)[60:, 56:]  # cut along its ink
+    grey = picture(230, 30)[60:, 56:]  # cropped at the bar's top and left edges
     seen = view(grey, (4, 20), 40, BAR, (0, 0, 1, 1))
     whole = view(picture(230, 30), (60, 80), 40, BAR, (56, 60, 1, 1))
     np.testing.assert_array_equal(seen[..., 1], whole[..., 1])

@@ -1,4 +1,4 @@
-"""A process that reads where many draw at once: the same answers, and none lost with it."""
+"""The separate reading process: its answers are the same, and none is lost if it is killed."""
 
 import threading
 import time
@@ -81,7 +81,7 @@ def test_a_model_that_cannot_be_read_there_is_asked_for_here(offload):
     asked = []
     offload.read("nobody", "", PICTURES[1], lambda: asked.append(1))
     assert asked == [1]
-    assert offload.read(None, "", PICTURES[1], never).text == "1"  # it goes on
+    assert offload.read(None, "", PICTURES[1], never).text == "1"  # the process still works
 
 
 def test_it_ends_when_nothing_comes(recognizer):

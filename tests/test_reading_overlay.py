@@ -39,4 +39,4 @@ def test_any_picture_is_shown_at_a_screens_size(shape):
 def test_a_close_up_shows_the_boxes_and_little_more():
     picture = np.full((500, 1000), 255, np.uint8)
     shown = overlay.draw_boxes(picture, [_digit((400, 200, 100, 100)), _digit((520, 210, 80, 90))], close_up=True)
-    assert shown.shape == (260, 360, 3)  # 100x200 and 80 pixels all round
+    assert shown.shape == (260, 360, 3)  # the boxes span 100x200; the margin is 80 pixels

@@ -1,4 +1,4 @@
-"""The reader's parts that know no model, and detections worked out by hand."""
+"""The parts of the page reader that need no model, on detections worked out by hand."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ def mark(
 
 def test_slots_and_ink_lie_where_the_format_says():
     output = np.zeros((2, 3, CHANNELS), np.float32)
-    output[1, 2, page_format.SLOT_CHANNELS] = 5  # right slot of the last cell: its first channel
+    output[1, 2, page_format.SLOT_CHANNELS] = 5  # first channel of the last cell's right slot
     output[1, 2, page_format.SLOTS * page_format.SLOT_CHANNELS + 4] = 7  # second row, first pixel
     assert page_format.slots(output)[1, 5, 0] == 5
     assert page_format.ink_logits(output)[5, 8] == 7
@@ -180,7 +180,7 @@ def test_a_drawing_is_told_from_a_photograph():
 
 
 class FakeNetwork(PageNetwork):
-    """Detects what it is told, level by level, and keeps where it was asked to look."""
+    """Returns the given detections for each level, and records the levels it was called with."""
 
     def __init__(self, answers: dict[int, list[Detection]]):
         self.answers, self.asked = answers, []

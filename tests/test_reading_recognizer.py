@@ -32,7 +32,7 @@ def test_whole_numbers_are_read(recognizer, text):
 
 @pytest.mark.parametrize("rule", [1, 2, 4])
 def test_digits_in_boxes_on_even_paper_are_read_as_without_them(recognizer, rule):
-    """A scanned form: ink and boxes are black, and paper is of one grey, as in a drawing."""
+    """A scanned form: black ink and boxes on uniform paper, as in a drawing."""
     text, side = "06112059", 90
     strokes = [s for place, digit in enumerate(text) for s in placed(DIGITS[int(digit)], 40 + place * side, 42, 46)]
     picture = draw(strokes, 2 * 15 + side * len(text), 130, pen=4)
@@ -127,7 +127,7 @@ def test_the_litert_file_is_the_keras_model(name, rng):
 
 @pytest.mark.slow
 def test_cards_tell_the_truth(mnist):
-    """The test accuracy on each shipped card is what its LiteRT file reaches."""
+    """Each shipped LiteRT file reaches the test accuracy on its card."""
     for model in model_store.list_models():
         answers = Recognizer.load(model.name).classify(mnist.test.images).argmax(1)
         assert np.mean(answers == mnist.test.labels) == pytest.approx(model.card["metrics"]["test_accuracy"], abs=2e-4)
@@ -135,7 +135,7 @@ def test_cards_tell_the_truth(mnist):
 
 @pytest.mark.slow
 def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer, rng):
-    """Within 2 points of the bare network on the untouched digits; most of what is lost is refused."""
+    """Within 2 percentage points of the bare network on the original digits; most of the loss is rejections."""
     images, labels = mnist.test.images[::20], mnist.test.labels[::20]
     bare = np.mean(recognizer.classify(images).argmax(1) == labels)
     read = np.mean(
@@ -148,7 +148,7 @@ def test_mnist_enlarged_anywhere_on_a_canvas_is_read_as_before(mnist, recognizer
 
 
 def _on_canvas(image, rng):
-    """A digit of 28x28 enlarged 3 to 9 times, dark on white, somewhere on 280x280."""
+    """A 28x28 digit enlarged 3 to 9 times, dark on white, at a random position on a 280x280 canvas."""
     side = int(rng.integers(3 * 28, 9 * 28))
     left, top = rng.integers(0, 280 - side, 2)
     canvas = np.zeros((280, 280), np.uint8)
@@ -170,13 +170,13 @@ def test_reading_never_loads_tensorflow():
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "least"), [("unipen", 0.97), ("pendigits", 0.94)])
 def test_real_pen_strokes_are_read(handwriting, recognizer, name, least):
-    """A sample of real hands, drawn at random size and place with several pens."""
+    """Real handwriting, drawn at random sizes and positions with several pen widths."""
     from drawing import real_strokes
 
     rng = np.random.default_rng(5)
     rows = real_strokes(handwriting, name, 400)
     right = [recognizer.read(_drawn(strokes, rng)).text == label for strokes, label in rows]
-    assert np.mean(right) >= least - 0.01  # a sample of 400 is good to about a point
+    assert np.mean(right) >= least - 0.01  # the standard error of 400 samples is about one percentage point
 
 
 def _drawn(strokes, rng):
@@ -195,7 +195,7 @@ def test_a_page_on_its_side_is_read_and_its_boxes_stand_on_the_picture(recognize
     assert reading.turned == 270
     x, y, width, height = reading.digits[0].box
     assert (np.rot90(upright)[y : y + height, x : x + width] < 128).any()
-    assert y > upright.shape[1] / 2  # the first digit stood on the left, which now is below
+    assert y > upright.shape[1] / 2  # the first digit was on the left, which is now the bottom
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])

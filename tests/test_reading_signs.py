@@ -1,4 +1,4 @@
-"""Points, commas, minus and percent signs and slashes: a number keeps its meaning, or says that it may not."""
+"""Points, commas, minus and percent signs, slashes: a number keeps its meaning, or the answer says it may not."""
 
 import re
 
@@ -9,7 +9,7 @@ from drawing import DIGITS, draw, placed
 from digit_core.reading import layout, wording
 from digit_core.reading.settings import ReadingSettings
 
-SIGNS = {  # strokes beside a digit 100 high, and how wide they are
+SIGNS = {  # strokes for a digit height of 100, and their width
     ".": ([[(6, 96), (9, 98)]], 12),
     ",": ([[(12, 90), (10, 100), (0, 116)]], 14),
     "-": ([[(0, 52), (42, 50)]], 42),
@@ -20,7 +20,7 @@ SIGNS = {  # strokes beside a digit 100 high, and how wide they are
 
 
 def written(text: str, rng: np.random.Generator) -> np.ndarray:
-    """A number with signs, uint8 (300, width): its size, gaps and pen vary."""
+    """A number with signs, uint8 (300, width), with random size, gaps and pen width."""
     height, strokes, x = rng.uniform(80, 150), [], 40.0
     for sign in text:
         own, wide = SIGNS.get(sign) or (DIGITS[int(sign)], 70)

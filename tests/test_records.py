@@ -1,4 +1,4 @@
-"""JSON from disk is checked, and whatever is wrong with it is a ValueError or an OSError."""
+"""JSON and arrays from disk are validated; any problem raises ValueError or OSError."""
 
 import os
 from dataclasses import dataclass

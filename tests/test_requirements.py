@@ -1,4 +1,4 @@
-"""The lock files hold what the ranges allow, with hashes."""
+"""The lock files satisfy the version ranges and contain hashes."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ def requirements(file: str) -> list[Requirement]:
 
 
 def locked(file: str) -> dict[str, set[str]]:
-    """The versions of each package; some have one for older and one for newer Pythons."""
+    """The locked versions of each package; some have different ones for older and newer Pythons."""
     found: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", (ROOT / file).read_text(), re.MULTILINE):
         found.setdefault(name, set()).add(version)

@@ -1,4 +1,4 @@
-"""The moments of the first layer's filters that a run keeps."""
+"""Snapshots of the first layer's filters that a run keeps."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Runs on disk, and their worker for real on the built-in digits."""
+"""Runs on disk, and the real worker process on the built-in digits."""
 
 import dataclasses
 import errno
@@ -38,7 +38,7 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def worker(monkeypatch):
-    """Stands in for the process: takes the lock as a worker does, and nothing more."""
+    """Replaces the worker process: acquires the run's lock and does nothing else. Yields the locks."""
     held = []
 
     def launch(folder):
@@ -300,11 +300,11 @@ def test_a_run_trains_in_a_process_of_its_own_and_leaves_a_model():
     assert not run.can_resume
     kept = runs.keep_model(run, "My five", "me")
     assert (kept.name, kept.title, kept.owner) == (run.model_name, "My five", "me")
-    assert runs.keep_model(run, "Theirs", "another").title == "My five"  # what somebody else keeps stays as it is
+    assert runs.keep_model(run, "Theirs", "another").title == "My five"  # already kept, so unchanged
     runs.delete(run)
     from digit_core import Recognizer
 
-    assert Recognizer.load(kept.name).name == kept.name  # it outlives its run
+    assert Recognizer.load(kept.name).name == kept.name  # the model outlives its run
 
 
 @pytest.mark.slow
@@ -317,7 +317,7 @@ def test_stopped_and_resumed_it_ends_where_an_unbroken_run_does(monkeypatch):
     runs.stop(run)
     stopped = _wait(run)
     assert stopped.state == "stopped"
-    assert stopped.result["validation"] > 0.3  # what was learnt is kept
+    assert stopped.result["validation"] > 0.3  # a stopped run keeps its weights
     resumed = _wait(runs.resume(stopped))
     assert resumed.state == "finished", runs.log_tail(resumed)
     unbroken = _wait(unbroken)
@@ -369,7 +369,7 @@ def test_what_goes_wrong_is_a_sentence_and_a_failed_run(environment, said, monke
         monkeypatch.setenv(name, value)
     if (lack := environment.get("INKLING_TEST")) is None:
         run = _wait(runs.start(settings_from("quick")), seconds=120)
-    else:  # in this process, with less than there is
+    else:  # in this process, requiring more than the machine has
         monkeypatch.setattr(runs, "_launch", lambda folder: runs.write_status(folder, {"state": "starting"}))
         monkeypatch.setattr(run_worker, "LEAST_DISK" if lack == "disk" else "LEAST_MEMORY", 10**18)
         monkeypatch.setattr(run_worker, "_make_way", lambda: None)
@@ -382,7 +382,7 @@ def test_what_goes_wrong_is_a_sentence_and_a_failed_run(environment, said, monke
     assert "Traceback" not in run.message
 
 
-# ---- damaged by hand, by a full disk, by a clock
+# ---- corrupt files, a full disk, clock changes
 
 
 @pytest.mark.parametrize(
@@ -461,7 +461,7 @@ def test_who_deletes_and_who_resumes_take_turns(worker):
         thread.start()
     for thread in threads:
         thread.join()
-    if runs.list_runs():  # who resumed was first
+    if runs.list_runs():  # resuming came first
         assert runs.find(run.id).is_running
         assert said == ["This run is training. Stop it first."]
     else:
@@ -487,7 +487,7 @@ def test_the_logs_last_lines_tell_no_paths_and_no_traceback(worker):
 
 
 def test_a_disk_that_is_full_in_mid_run_is_told(worker, monkeypatch):
-    """The last words take the room that was kept for them."""
+    """Deleting the reserve file frees the space for the final status."""
     run = runs.start(SMALL)
     monkeypatch.setattr(run_worker.signal, "signal", lambda *asked: None)
     work = run_worker._Work(run)

@@ -1,4 +1,4 @@
-"""What a link to the app shows in messengers and search engines; how much a visitor may upload; how the server ends."""
+"""Link previews in messengers and search engines, the limit on a visitor's uploads, and the server's shutdown."""
 
 import asyncio
 import io
@@ -20,7 +20,7 @@ PAGE = b"<html><head><title>Streamlit</title></head><body></body></html>"
 
 
 def _asked(path: str, headers=((b"host", b"digits.example"),), method="GET", page=PAGE):
-    """What `LinkPreview` makes of a page that comes in two parts: headers and body; and the headers it asked with."""
+    """The headers and body `LinkPreview` returns for a page in two chunks, and the headers it passed to the app."""
     sent, seen = [], {}
 
     async def app(scope, receive, send):
@@ -76,7 +76,7 @@ def test_behind_a_proxy_the_address_is_the_one_that_visitors_see():
 
 
 async def _put(limit: link.BoundedUploads, size: bytes | None, session="one") -> int | None:
-    """The status of an upload; None if it came through."""
+    """The status of a rejected upload, or None if it reached the app."""
     sent = []
 
     async def send(message):
@@ -107,7 +107,7 @@ def test_a_session_uploads_as_much_as_there_is_room_for(limit):
     assert _upload(limit, b"40") is None
     assert _upload(limit, b"41") == 413
     assert _upload(limit, b"41", "other") is None
-    assert _upload(limit, b"40") is None  # what was refused, or has come, is not counted again
+    assert _upload(limit, b"40") is None  # rejected and finished uploads no longer count
 
 
 def test_what_comes_at_the_same_time_counts(limit):
@@ -141,13 +141,13 @@ def test_the_running_app_sends_title_and_picture(server):
 @pytest.mark.slow
 def test_the_server_ends_though_a_browser_has_stopped_reading(tmp_path):
     files = (Path(streamlit.__file__).parent / "static/static/js").glob("*.js")
-    largest = max(files, key=lambda path: path.stat().st_size)  # more than the system sends ahead
+    largest = max(files, key=lambda path: path.stat().st_size)  # larger than the socket buffers
     with serving(tmp_path) as server, socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.connect(("127.0.0.1", server.port))
         client.sendall(f"GET /static/js/{largest.name} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         assert client.recv(12) == b"HTTP/1.1 200"
         server.process.terminate()
-        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the answer to be fetched ...
+        with pytest.raises(subprocess.TimeoutExpired):  # it waits for the response to be read ...
             server.process.wait(link.GRACE / 2)
-        server.process.wait(3 * link.GRACE)  # ... but not for ever
+        server.process.wait(3 * link.GRACE)  # ... but not forever

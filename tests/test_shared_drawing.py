@@ -1,4 +1,4 @@
-"""A drawing in a link: what was drawn comes back, and nothing else gives a drawing."""
+"""A drawing in a link: packing and unpacking preserves it, and invalid text gives no drawing."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The training page in a browser: a real training, reloads, restarts, kills."""
+"""The training page in a browser: real training, reloads, a server restart, a killed worker."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def open_page(new_page):
 
 
 def _workers(home):
-    """Worker processes whose runs lie under that home."""
+    """The worker processes of the runs in this home folder."""
     ids = {path.name for path in (home / "home" / "runs").glob("*-*-*")}
     return [p for p in psutil.process_iter(["cmdline"]) if ids & set(p.info["cmdline"] or [])]
 
@@ -43,7 +43,7 @@ def _start(page):
 
 
 def _choose(page, epochs, data):
-    """These digits, and that number of epochs."""
+    """Select the data set and the number of epochs."""
     page.get_by_text("All settings").click()
     choose_option(page, "[class*=st-key-data_]", data)
     page.wait_for_timeout(500)
@@ -64,7 +64,7 @@ def _says(page, text, seconds):
 
 
 def _rename_and_delete(page):
-    """The only run there is; deleting asks twice."""
+    """Rename and delete the only run; deleting asks for confirmation."""
     canvas = page.locator("[class*=st-key-runs_] canvas").first
     canvas.wait_for()
     time.sleep(1)
@@ -114,7 +114,7 @@ def test_a_run_outlives_reload_and_server_and_is_seen_by_all(home, open_page):
         assert other.evaluate("document.documentElement.scrollWidth") <= 390
         assert other.locator(".st-key-train_start").count() == 0
         [worker] = _workers(home)
-    with serving(home) as server:  # the first one has ended, as a machine's service would be restarted
+    with serving(home) as server:  # a new server after the first has exited, like a service restart
         assert worker.is_running()
         page = open_page(f"{server.url}/train?run={run_id}")
         page.wait_for_function(f"{POINTS} > 10", timeout=60_000)
@@ -136,7 +136,7 @@ def test_a_killed_worker_is_shown_as_interrupted_and_resumed(home, open_page):
         _says(page, "Interrupted.", 30)
         page.locator(".st-key-train_resume button").click()
         _says(page, "Finished in", 90)
-        assert _points(page) >= 6  # one an epoch at least, however fast the machine is
+        assert _points(page) >= 6  # at least one per epoch, however fast the machine is
 
 
 def test_two_visitors_who_press_start_at_once_share_one_run(home, open_page):

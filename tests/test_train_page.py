@@ -26,7 +26,7 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def launched(monkeypatch):
-    """Runs that are started do not train: their settings are what matters here."""
+    """Started runs do not train: the tests check only their settings."""
     monkeypatch.setattr(
         runs, "_launch", lambda folder: runs.write_status(folder, {"state": "failed", "message": "No."})
     )
@@ -62,7 +62,7 @@ def test_what_is_chosen_is_what_trains(launched):
     app = _unfold(_app())
     app.selectbox(key="data_quick").set_value("builtin")
     app.selectbox(key="network_quick").set_value("lenet5").run()
-    few = len(datasets.load("builtin").train)  # two passes over them would teach nothing
+    few = len(datasets.load("builtin").train)  # too few to learn anything in two epochs
     assert app.number_input(key="epochs_quick").value == with_enough_steps(settings_from("quick"), few).epochs > 20
     app.number_input(key="epochs_quick").set_value(3).run()
     assert "learns little" in app.warning[0].value
@@ -124,7 +124,7 @@ def test_a_broken_file_is_named_and_nothing_else_is_trained_on_instead(launched)
     assert not app.exception
     assert app.error
     wrong = app.error[0].value
-    assert any(caption.value == wrong for caption in app.caption)  # beside the button
+    assert any(caption.value == wrong for caption in app.caption)  # next to the button
     app.session_state["settings"] = False
     app.run()
     assert _button(app, "train_start").disabled
@@ -190,7 +190,7 @@ def test_a_run_that_is_gone_is_told():
 
 @pytest.fixture
 def training(monkeypatch):
-    """A run that trains: two epochs of four steps, the second under way."""
+    """A training run: two epochs of four steps each, in the second epoch."""
     locks = []
 
     def launch(folder):
@@ -249,7 +249,7 @@ def test_folding_the_settings_does_not_forget_them(launched):
     assert app.number_input(key="epochs_quick").value == 7
     _button(app, "train_start").click().run()
     [run] = runs.list_runs()
-    assert run.settings == replace(settings_from("quick"), epochs=7)  # what was not touched is as without the form
+    assert run.settings == replace(settings_from("quick"), epochs=7)  # all other settings keep the preset's values
 
 
 def test_a_run_stays_in_view_when_it_has_ended(training):

@@ -1,4 +1,4 @@
-"""Sizes that papers and README state, and what every network has in common."""
+"""Network sizes as stated in papers and README, and properties that all networks share."""
 
 import numpy as np
 import pytest

@@ -83,7 +83,7 @@ def test_a_missing_file_and_a_folder_that_cannot_be_written(tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_any_moment_there_is_a_whole_checkpoint(tmp_path):
-    """A process that writes one checkpoint after another is killed at twenty random moments."""
+    """Kill a process that keeps writing checkpoints, at twenty random moments."""
     program = (
         "import sys, itertools; import numpy as np; from pathlib import Path\n"
         "from digit_core.training import checkpoints\n"

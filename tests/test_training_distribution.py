@@ -1,4 +1,4 @@
-"""Two workers on this machine, each a process of its own, train one network together."""
+"""Distributed training: two worker processes on this machine train one network."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def _free_ports(count: int) -> list[int]:
 
 @pytest.fixture
 def two_workers(tmp_path):
-    """Starts two workers with these settings; kills what is left of them at the end."""
+    """Start two workers with the given settings; kill any that still run at the end."""
     started = []
 
     def start(**settings):
@@ -82,7 +82,7 @@ def test_two_workers_hold_equal_weights_and_learn_what_one_would(two_workers):
     from digit_core.training.training import TrainingSettings, train
 
     first, second = (_lines(process) for process in two_workers(epochs=2))
-    assert first == second  # the same curves, and the same weights to the last bit
+    assert first == second  # identical curves, and bit-identical weights
     assert "weights" in first[-1]
     alone = train(TrainingSettings(**SETTINGS, epochs=2))
     assert [line["validation_loss"] for line in first[:-1]] == pytest.approx(
@@ -105,7 +105,7 @@ def test_when_a_worker_is_lost_the_other_says_so_and_one_machine_goes_on(two_wor
     def note(event):
         epochs_done.append(getattr(event, "epoch", 0))
 
-    with pytest.raises(RuntimeError):  # 400 epochs are too many for a test: it is enough that it goes on
+    with pytest.raises(RuntimeError):  # stop once training has resumed: 400 epochs take too long
         train(TrainingSettings(**SETTINGS, epochs=400), _until_next_epoch(note), checkpoint=tmp_path / "state.npz")
     assert next(filter(None, epochs_done)) > 1
 

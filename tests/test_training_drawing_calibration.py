@@ -1,4 +1,4 @@
-"""The weights of page and line network in drawings, on hypotheses whose truth is known; and the threshold."""
+"""Fit the weights of page and line network for drawings, on hypotheses with known truth; and the threshold."""
 
 from dataclasses import replace
 
@@ -14,8 +14,8 @@ EMPTY = np.zeros((28, 28), np.uint8)
 
 
 def hypotheses(rng: np.random.Generator, count: int = 300):
-    """Of two hypotheses the first column always tells the true one, or, of one detection alone, the second; the others
-    are noise."""
+    """Detection count, features of two hypotheses, true index. With two detections column 0 identifies the true one,
+    with one detection column 1; the other columns are noise."""
     for number in range(count):
         truth = int(rng.integers(2))
         features = rng.normal(0, 1, (2, 7))
@@ -40,7 +40,7 @@ def test_without_anything_found_there_is_nothing_to_fit(monkeypatch):
 
 
 class Reader:
-    """Gives each drawing's candidates as they are told, by the picture's first pixel."""
+    """Fake reader with given candidates; a picture's first pixel is their index."""
 
     def __init__(self, candidates):
         self._candidates = candidates

@@ -1,4 +1,4 @@
-"""Page, mark and line network: losses, training, resuming and export."""
+"""Page, mark and line networks: losses, training, resuming and export."""
 
 import functools
 from pathlib import Path
@@ -34,7 +34,7 @@ def lines(seed: int) -> SyntheticLines:
 
 
 def perfect_answer(target: Targets) -> np.ndarray:
-    """Logits that say what the targets say, float32 (1, rows, cells, 52)."""
+    """Logits that match the targets exactly, float32 (1, rows, cells, 52)."""
     slots = np.zeros((*target.heat.shape, SLOT_CHANNELS), np.float32)
     slots[..., 0] = np.where(target.heat == 1, 12, -12)
     slots[..., 1 : 1 + CLASSES] = 20 * np.eye(CLASSES)[np.maximum(target.label, 0)]
@@ -57,7 +57,7 @@ def test_a_perfect_answer_has_no_loss_and_a_wrong_one_has():
     answer = perfect_answer(target)
     assert answer.shape[-1] == CHANNELS
     losses, accuracy = page_losses(answer, target)
-    assert float(accuracy) > 0.9  # the denominator is one larger than the number of slots
+    assert float(accuracy) > 0.9  # the denominator is the number of slots plus one
     np.testing.assert_allclose(losses, 0, atol=2e-3)
     worse, _ = page_losses(np.zeros_like(answer), target)
     assert (np.asarray(worse) > 10 * np.asarray(losses) + 0.01).all()
@@ -160,7 +160,7 @@ def test_a_network_learns_stops_goes_on_and_its_export_answers_as_it_does(tmp_pa
     assert inputs.shape[1] == HEIGHT
     [ours] = Interpreters(page_export.to_litert(model)).run(inputs[:1])
     theirs = np.asarray(model(inputs[:1], training=False))
-    np.testing.assert_allclose(_shares(ours), _shares(theirs), atol=0.05)  # weights have 8 bits
+    np.testing.assert_allclose(_shares(ours), _shares(theirs), atol=0.05)  # 8-bit weights
 
 
 def _shares(logits: np.ndarray) -> np.ndarray:
@@ -191,7 +191,7 @@ def test_the_mark_network_learns_from_what_the_page_network_finds(tmp_path, monk
     look = MarkNetwork(page_export.to_litert(model))
     ours = look(np.round(255 * inputs).astype(np.uint8))
     theirs = np.exp(np.asarray(model(inputs, training=False)))
-    np.testing.assert_allclose(ours, theirs / theirs.sum(1, keepdims=True), atol=0.1)  # in 8 bits
+    np.testing.assert_allclose(ours, theirs / theirs.sum(1, keepdims=True), atol=0.1)  # 8-bit weights
 
 
 def test_the_command_says_when_a_network_has_learnt_too_little(tmp_path, monkeypatch, capsys):

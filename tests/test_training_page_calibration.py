@@ -1,4 +1,4 @@
-"""Calibration on findings whose right weights are known."""
+"""Calibration on synthetic findings with known weights."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ ANSWER = Answer(np.zeros((8, 8), np.uint8), np.zeros((2, 4, 2), np.float32), (0,
 
 
 def findings(rng: np.random.Generator, kind: str, count: int = 4000) -> Findings:
-    """Half digits, half others; the page network is right nine times in ten, the classifier guesses."""
+    """Half digits, half other marks; the page network is right 90% of the time, the classifier guesses."""
     truth = np.where(rng.random(count) < 0.5, rng.integers(0, 10, count), -1)
     seen = np.where(rng.random(count) < 0.9, truth, rng.integers(0, 10, count))
     network = np.full((count, 13), 0.02)
@@ -25,7 +25,7 @@ def findings(rng: np.random.Generator, kind: str, count: int = 4000) -> Findings
 
 
 def everything() -> Findings:
-    """Of each kind as many; only on pages the classifier knows the digits, and the page network guesses."""
+    """Equally many of each kind; only on pages, the classifier knows the digits and the page network guesses."""
     alone, several, page = (findings(np.random.default_rng(n), kind) for n, kind in enumerate(KINDS))
     digits = page.truth >= 0
     page.classifier[digits] = 0.01 + 0.9 * np.eye(10)[page.truth[digits]]
@@ -45,7 +45,7 @@ def test_who_guesses_has_no_say_on_marks_of_that_kind():
 
 
 def test_the_threshold_is_where_an_invented_digit_costs_as_much_as_two_refused():
-    assert 0.5 < fit(everything()).several.threshold < 0.8  # 2 / 3, if the probabilities are right
+    assert 0.5 < fit(everything()).several.threshold < 0.8  # 2 / 3 if the probabilities are calibrated
 
 
 def test_a_network_that_finds_too_little_is_not_calibrated():

@@ -1,4 +1,4 @@
-"""Training for real, on the built-in digits: small, but the whole way."""
+"""End-to-end training of small networks on the built-in digits."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def traced():
-    """One entry for each time that TensorFlow made a graph of the training step."""
+    """One entry for each time TensorFlow traced the training step."""
     return []
 
 
@@ -41,7 +41,7 @@ def test_a_network_learns(trained):
 
 
 def test_the_step_is_traced_once(trained, traced):
-    assert len(traced) == 1  # a second time is seconds before the first batch
+    assert len(traced) == 1  # a second trace would delay the first batch by seconds
 
 
 def test_events_tell_every_batch_and_every_epoch(trained):
@@ -59,7 +59,7 @@ def test_events_tell_every_batch_and_every_epoch(trained):
 
 
 def _before_calibration(result):
-    """What the kept weights said of the validation digits before their confidence was made honest."""
+    """The kept weights' probabilities for the validation digits, before temperature scaling."""
     from digit_core.training.training import batch
 
     calibrated = result.model.predict(batch(result.dataset.validation.images), verbose=0).astype(float)
@@ -92,7 +92,7 @@ def test_a_training_can_start_from_a_stored_model(trained, tmp_path, monkeypatch
     first = model_store.save(result.model, "first", describe(result), result.dataset.test.images)
     settings = replace(result.settings, start_from="first", epochs=1, learning_rate=1e-9, weight_decay=0.0)
     second = train(settings)
-    assert second.test.accuracy == pytest.approx(result.test.accuracy)  # a step size of nothing changes nothing
+    assert second.test.accuracy == pytest.approx(result.test.accuracy)  # this learning rate changes almost nothing
     about = describe(second)["started_from"]
     assert about == {"name": "first", "sha256": first.card["files"]["model.keras"]["sha256"], "data": "builtin"}
     assert describe(result)["started_from"] is None
@@ -147,7 +147,7 @@ def test_sparse_and_one_hot_labels_train_the_same_and_a_seed_repeats():
 
 @pytest.fixture(scope="module")
 def everything_at_once(tmp_path_factory):
-    """Dropout, batch normalisation, averaged weights, warm-up and distortion: all that a state consists of."""
+    """Dropout, batch normalisation, averaged weights, warm-up and augmentation: every part of the training state."""
     from digit_core.data import datasets
     from digit_core.training.training import TrainingSettings
 
@@ -176,16 +176,16 @@ def test_a_training_that_was_broken_off_goes_on_as_if_nothing_had_happened(every
 
     first = train(everything_at_once, note, lambda: seen[-1] == (2, 7), checkpoint)
     assert first.stopped
-    assert len(first.history) == 1  # what was learnt up to the last whole epoch is kept
+    assert len(first.history) == 1  # keeps the progress of every complete epoch
     second = train(everything_at_once, note, checkpoint=checkpoint)
     assert not second.stopped
-    assert (seen.count((1, 1)), seen.count((2, 1))) == (1, 2)  # the broken epoch began anew, and only that one
+    assert (seen.count((1, 1)), seen.count((2, 1))) == (1, 2)  # only the interrupted epoch was repeated
     for field in ("loss", "accuracy", "validation_loss", "validation_accuracy"):
         curves = [[getattr(event, field) for event in result.history] for result in (unbroken, second)]
         assert curves[0] == curves[1]
     assert (second.best_epoch, second.test.log_loss) == (unbroken.best_epoch, unbroken.test.log_loss)
     seen.clear()
-    third = train(everything_at_once, note, checkpoint=checkpoint)  # a finished training has nothing left to do
+    third = train(everything_at_once, note, checkpoint=checkpoint)  # already finished: nothing left to train
     assert not seen
     assert third.test.log_loss == second.test.log_loss
 

@@ -1,4 +1,4 @@
-"""Who comes next where many draw at once."""
+"""The queue of script runs while many people draw at once."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Who may change which run, on a host that others reach."""
+"""Who may change which run on a public host."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ TOKEN = "ab" * 32
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """A run of the host's, which has ended."""
+    """An ended run that belongs to the host."""
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
     monkeypatch.setattr(runs, "_launch", lambda folder: runs.write_status(folder, {"state": "failed"}))
     return runs.start(SMALL, "the host's")

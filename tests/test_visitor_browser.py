@@ -1,4 +1,4 @@
-"""A visitor's token in a real browser: made once, kept over reloads, another one's is another."""
+"""A visitor's token in a real browser: created once, kept across reloads, different in every browser."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""The notebook runs from its first cell to its last; the sample images read what their README says."""
+"""The notebook runs from start to end, and the sample images are read as their README says."""
 
 import re
 from pathlib import Path

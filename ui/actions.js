@@ -1,6 +1,6 @@
-// See actions.py. One listener each for the whole page, since Streamlit replaces elements as it likes.
+// See actions.py. Events are delegated to the window, because Streamlit may replace elements at any time.
 
-const SHOWN = 1600;  // ms that a button says what it did
+const SHOWN = 1600;  // ms that a button shows its confirmation
 
 // ---- a click on a mark, in the answer or in the picture, chooses it under the answer
 
@@ -42,7 +42,7 @@ async function act(event) {
   } catch (error) { say(button, name === "save" ? "Can't save here" : "Can't copy: the browser refuses"); }
 }
 
-async function save(text, sentence) {  // a card of 1200 x 630, as links show pictures
+async function save(text, sentence) {  // a 1200 x 630 card, the size of link previews
   const card = Object.assign(document.createElement("canvas"), { width: 1200, height: 630 });
   const pen = card.getContext("2d");
   pen.fillStyle = "#f3f5fa";
@@ -96,7 +96,7 @@ function wrapped(pen, text, width) {
   return lines;
 }
 
-// ---- a pasted picture is a file for the uploader
+// ---- pass a pasted picture to the file uploader
 
 async function paste(event) {
   const carried = new DataTransfer();
@@ -119,7 +119,7 @@ function pause() {
   return new Promise((done) => setTimeout(done, 100));
 }
 
-async function pageRests(tries = 100) {  // a file that comes while a run goes on is lost
+async function pageRests(tries = 100) {  // a file that arrives during a script run is lost
   do await pause();
   while (tries-- && document.querySelector("[data-test-script-state=running]"));
 }

@@ -1,7 +1,7 @@
-"""What the browser does by itself on the Predict page: copy an answer, share a drawing, save a card of both; paste a
-picture; look at the mark that is clicked.
+"""Client-side actions on the Predict page: copy an answer, share a drawing, save a card of both, paste a picture,
+select the clicked mark.
 
-A component without a picture of its own; `actions.js` says how.
+An invisible component; see `actions.js`.
 """
 
 import streamlit as st
@@ -12,5 +12,5 @@ _component = st.components.v2.component("inkling_actions", html="<div></div>", j
 
 
 def listen() -> None:
-    """Mount the component; once a page."""
+    """Mount the component, once per page."""
     _component(key="actions")

@@ -1,6 +1,6 @@
-"""What a page shows, kept in the address so that a view can be shared.
+"""Page state in the URL's query parameters, so that a view can be shared.
 
-Addresses come from anybody: what cannot be is passed over.
+URLs are untrusted input: invalid values are ignored.
 """
 
 import math
@@ -8,7 +8,7 @@ import time
 
 import streamlit as st
 
-LAG = 1.0  # seconds for which the browser may still send the address from before
+LAG = 1.0  # seconds during which the browser may still send the previous URL
 
 VIEWS = {
     "mistakes": "Mistakes",
@@ -17,7 +17,7 @@ VIEWS = {
     "robustness": "Robustness",
     "compare": "Compare",
     "report": "Report",
-}  # of the evaluation page, with their names for people
+}  # of the Evaluate page, with their labels
 
 
 def get(name: str, known) -> str | None:
@@ -27,10 +27,10 @@ def get(name: str, known) -> str | None:
 
 
 def went_back(name: str, lag: float = 0.0) -> bool:
-    """Whether the address says something else than what this session wrote last: the browser went back, or on.
+    """Whether the URL differs from what this session wrote last: the browser went back or forward.
 
     Args:
-        lag: seconds ago; what was replaced since then does not count: what follows fast still comes with it.
+        lag: seconds; a value that was replaced more recently is a stale URL and does not count.
     """
     written, replaced = _written()
     found = st.query_params.get(name)
@@ -40,15 +40,15 @@ def went_back(name: str, lag: float = 0.0) -> bool:
 
 
 def text(name: str) -> str:
-    """A parameter as this session wrote it last, unless the browser went elsewhere; "" for none. For what changes
-    many times a second."""
+    """Return a parameter as this session wrote it last, unless the browser navigated; "" for none. For values that
+    change many times a second."""
     written, _ = _written()
     known = written.get(name) if name in written and not went_back(name, LAG) else st.query_params.get(name)
     return known or ""
 
 
 def put(**parameters: str | None) -> None:
-    """Set parameters; None takes one away."""
+    """Set parameters; None removes one."""
     written, replaced = _written()
     now = time.monotonic()
     for key in [key for key, when in replaced.items() if now - when > LAG]:
@@ -65,8 +65,8 @@ def put(**parameters: str | None) -> None:
 
 
 def choose(key: str, name: str, known, usual: str) -> str:
-    """Before the widget with that session key is shown: it begins with the parameter, and follows the browser where it
-    went back. Gives what the widget will say; `put` what it says then."""
+    """Initialise a widget's session key from the parameter, and update it when the browser goes back. Call before the
+    widget is created. Return the value it will show; `put` its actual value afterwards."""
     if st.session_state.get(key) not in known or went_back(name, LAG):
         found = text(name)
         st.session_state[key] = found if found in known else usual
@@ -74,7 +74,7 @@ def choose(key: str, name: str, known, usual: str) -> str:
 
 
 def _written() -> tuple[dict[str, str | None], dict[tuple[str, str | None], float]]:
-    """What this session wrote last, and when it replaced what it wrote before."""
+    """Return the last written values, and when earlier ones were replaced."""
     return st.session_state.setdefault("written", {}), st.session_state.setdefault("replaced", {})
 
 
@@ -104,7 +104,7 @@ def choose_filters(true: int | None, predicted: int | None, least: float) -> Non
 
 
 def opened(count: int) -> int | None:
-    """Index of the digit that is looked at, of so many."""
+    """Return the index of the opened digit, below `count`."""
     return _number("digit", count - 1)
 
 
@@ -113,7 +113,7 @@ def open_digit(place: int | None) -> None:
 
 
 def page(count: int, a_page: int) -> int:
-    """Number of the page of so many digits, from 0."""
+    """Return the page number, from 0, for `count` digits."""
     return min(_number("page", 10**6) or 0, max(-(-count // a_page) - 1, 0))
 
 

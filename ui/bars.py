@@ -1,4 +1,4 @@
-"""Ten bars of probabilities as HTML: light enough to be sent after every stroke, and read out by screen readers."""
+"""Bar chart of ten probabilities as HTML: small enough to send after every stroke, readable by screen readers."""
 
 import html
 
@@ -17,7 +17,7 @@ STYLE = """
 .ink-bars .best b, .ink-bars .best span { font-weight: 700; }
 </style>
 """
-FULL = 72  # percent of the height that a bar of 100 % takes; the rest is its numbers'
+FULL = 72  # percent of the height for a 100 % bar; the rest is for its labels
 
 
 def show(probabilities: np.ndarray) -> None:
@@ -40,7 +40,7 @@ def markup(probabilities: np.ndarray) -> str:
 
 
 def in_words(probabilities: np.ndarray) -> str:
-    """The same ten numbers, for those who cannot see the bars: the likeliest first."""
+    """Describe the probabilities for screen readers, most likely first."""
     order = np.argsort(probabilities)[::-1]
     named = [f"{digit}: {probabilities[digit]:.0%}" for digit in order if probabilities[digit] >= 0.005]
     return "Probabilities. " + ", ".join(named)

@@ -1,4 +1,4 @@
-"""A cache bounded in bytes, not in entries: what was used longest ago goes first. Safe to share between threads."""
+"""A thread-safe LRU cache, bounded in bytes instead of entries."""
 
 import sys
 from collections import OrderedDict
@@ -11,7 +11,7 @@ import numpy as np
 
 
 class Bounded:
-    """Keeps values by key until together they weigh more than `most` bytes; one that alone weighs more is not kept."""
+    """LRU cache of at most `most` bytes in total; a larger value is not cached."""
 
     def __init__(self, most: int):
         self.most, self.bytes = most, 0
@@ -26,7 +26,7 @@ class Bounded:
             return self._kept[key][0]
 
     def get_or_make(self, key: Any, make: Callable[[], Any]) -> Any:
-        """The value of that key, made and kept if there is none. Two threads may make it at once."""
+        """Return the cached value, or make and cache it. Two threads may make it at once."""
         found = self.get(key)
         if found is None:
             found = make()
@@ -46,7 +46,7 @@ class Bounded:
 
 
 def weight(value: Any) -> int:
-    """About how many bytes a value takes: arrays, and what holds them."""
+    """Estimate the bytes of arrays and their containers."""
     if isinstance(value, np.ndarray):
         return value.nbytes + 100
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""A picture with a box round every mark, as HTML: a click on a box looks at that mark (see `actions`)."""
+"""A picture with a bounding box per mark, as HTML; clicking a box selects its mark (see `actions`)."""
 
 import html
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import streamlit as st
 from digit_core import Digit
 from digit_core.reading import wording
 
-MOST = 300  # boxes; more are only a pattern
+MOST = 300  # boxes; more would be illegible
 
 STYLE = """
 <style>
@@ -28,8 +28,8 @@ STYLE = """
 
 @dataclass(frozen=True)
 class Mark:
-    """What is shown of a mark: its text, how sure that is ("sure", "doubtful" or "none"), and its box as fractions of
-    the picture: left, top, width, height."""
+    """A mark to show: its text, its certainty ("sure", "doubtful" or "none"), and its bounding box as fractions of the
+    picture: left, top, width, height."""
 
     text: str
     certainty: str
@@ -37,7 +37,7 @@ class Mark:
 
 
 def marks(digits: Sequence[Digit], window: tuple[float, float, float, float]) -> list[Mark]:
-    """The marks of a reading as they lie in a window (left, top, width, height) of its picture, in pixels."""
+    """Return the marks relative to a window (left, top, width, height) of their picture, in pixels."""
     left, top, width, height = window
     return [
         Mark(
@@ -51,7 +51,7 @@ def marks(digits: Sequence[Digit], window: tuple[float, float, float, float]) ->
 
 
 def show(url: str, found: Sequence[Mark], alt: str, group: str, chosen: int | None = None, width: int = 0) -> None:
-    """The picture of a data URL with its boxes, as wide as its column, or at most `width` pixels."""
+    """Show the picture of a data URL with its boxes, at column width or at most `width` pixels."""
     boxes = "".join(
         f'<i class="{mark.certainty}{" chosen" if place == chosen else ""}" data-group="{group}" data-place="{place}" '
         f'style="left:{100 * x:.2f}%;top:{100 * y:.2f}%;width:{100 * wide:.2f}%;height:{100 * high:.2f}%">'

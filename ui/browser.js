@@ -1,19 +1,19 @@
 // See browser.py.
 
 const STORE = "inkling-drawing";
-const LONGEST = 3000;  // ms that an answer is waited for
-const MOST_CLICKS = 30;  // on tools that wait
-const PAUSE = 130, BUSY = 600;  // ms between two pictures of a stroke at least; an answer that takes longer is late
-const STAYS_STILL = 400;  // ms without a movement of the pen after which a busy server too gets a picture
-const RESTS = 1200;  // ms without the pen after which a busy server shows more than the answer
+const LONGEST = 3000;  // timeout for an answer, in ms
+const MOST_CLICKS = 30;  // maximum number of queued tool clicks
+const PAUSE = 130, BUSY = 600;  // ms: minimum between pictures of a stroke; slower answers mean a busy server
+const STAYS_STILL = 400;  // ms without pen movement before a busy server gets a picture
+const RESTS = 1200;  // ms after the pen is lifted before a busy server updates more than the answer
 const watched = new WeakMap();
 let waiting = null;
-const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // of canvas pixels
-  number: 0, sent: 0, took: 0, answered: 0, timer: null,  // of pictures
-  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false,  // of those that show more than the answer
+const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // in canvas pixels
+  number: 0, sent: 0, took: 0, answered: 0, timer: null,  // for all pictures
+  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false,  // for pictures that update the whole page
   rests: null, again: null, send: () => {}, sendWhole: () => {} };
 
-let mostPoints = 0;  // of a stroke
+let mostPoints = 0;  // maximum per stroke
 
 function picture() {
   const [first, ...others] = layers();
@@ -30,13 +30,13 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
-function tell(isWhole = !pen.down && !pen.isBusy) {  // else the answer alone is shown anew
+function tell(isWhole = !pen.down && !pen.isBusy) {  // otherwise only the answer is updated
   clearTimeout(pen.timer);
   clearTimeout(pen.rests);
   const data = isLeaving ? null : picture();
   if (!data) return;
   pen.moved = pen.lifted = false;
-  pen.number = Math.max(Date.now(), pen.number + 1);  // grows, also over a reload
+  pen.number = Math.max(Date.now(), pen.number + 1);  // increases, even across reloads
   pen.sent = performance.now();
   const live = { number: pen.number, down: pen.down, data, at: pen.stroke?.points.at(-1) };
   if (!pen.down) lookAgain(data, sheet);
@@ -55,7 +55,7 @@ function lookAgain(data, onSheet) {  // on a slow machine the canvas draws the e
   pen.again = setTimeout(() => { if (!pen.down && sheet === onSheet && picture() !== data) tell(); }, 300);
 }
 
-function tellWhole() {  // what the server does not know yet
+function tellWhole() {  // send what the server does not have yet
   if (!pen.down && (pen.lifted || pen.strokes.some((stroke) => stroke.number > pen.whole))) tell(true);
 }
 
@@ -78,9 +78,9 @@ function draw(event) {
     [Math.round(10 * (event.clientX - box.x)) / 10, Math.round(10 * (event.clientY - box.y)) / 10]);
 }
 
-// ---- a palm beside a stylus does not draw
+// ---- palm rejection: while a stylus is in use, touches do not draw
 
-const PALM = 1500;  // ms after the stylus was last seen in which fingers do not draw
+const PALM = 1500;  // ms after the last stylus event during which touches are ignored
 let stylus = -Infinity, refused = false;
 
 function seeStylus(event) {
@@ -96,7 +96,7 @@ function guard(event) {
   if (event.cancelable) event.preventDefault();
 }
 
-addEventListener("pointermove", seeStylus, { capture: true, passive: true });  // it is seen before it touches
+addEventListener("pointermove", seeStylus, { capture: true, passive: true });  // a stylus hovers before it touches
 for (const type of ["pointerdown", "touchstart", "mousedown"]) {
   addEventListener(type, guard, { capture: true, passive: false });
 }
@@ -108,12 +108,12 @@ function move(event) {  // also outside the canvas, which goes on drawing there
   tellSoon();
 }
 
-function tellSoon() {  // at most one picture is on its way while the pen is down
+function tellSoon() {  // at most one picture is in flight while the pen is down
   clearTimeout(pen.timer);
   if (!pen.down || !pen.moved) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  if (pen.took > BUSY) pen.timer = setTimeout(tell, STAYS_STILL);  // a busy server gets it when the pen rests
+  if (pen.took > BUSY) pen.timer = setTimeout(tell, STAYS_STILL);  // debounce while the server is busy
   else if (since >= PAUSE) tell();
   else pen.timer = setTimeout(tellSoon, PAUSE - since);
 }
@@ -124,14 +124,14 @@ function lift(event) {
   pen.stroke.number = Math.max(Date.now(), pen.number + 1);
   pen.strokes.push(pen.stroke);
   pen.lifted = true;
-  // the canvas draws the stroke in the next frame; a hidden tab has none
+  // the canvas draws the stroke in the next frame; hidden tabs get no frames, hence the timeout
   requestAnimationFrame(() => setTimeout(() => { if (pen.lifted) tell(); }, 0));
   setTimeout(() => { if (pen.lifted) tell(); }, 100);
 }
 
 const KEYS = { "Ctrl+Z": "undo", "Ctrl+Shift+Z": "redo", Delete: "clear", S: "sample" };
 
-function press(event) {  // the tools under the canvas
+function press(event) {  // keyboard shortcuts for the tools below the canvas
   const typing = event.target.closest?.("input, textarea, select, [contenteditable=true]");
   if (typing || event.altKey || event.defaultPrevented) return;
   const held = (event.ctrlKey || event.metaKey ? "Ctrl+" : "") + (event.shiftKey ? "Shift+" : "");
@@ -142,29 +142,29 @@ function press(event) {  // the tools under the canvas
   if (!event.repeat) click(KEYS[held + key]);
 }
 
-let sheet = 0;  // number of the one that the server has put on the canvas last
+let sheet = 0;  // number of the drawing that the server last put on the canvas
 let acted = null;  // { sheet, time } of the last click on a tool
 let letsPass = false;
-const queue = [];  // names of the tools that were clicked since, and wait
-let cleared = false;  // until the server has forgotten the drawing, or a tool or the pen makes another
+const queue = [];  // names of the tools whose clicks are waiting
+let cleared = false;  // until the server has cleared the drawing, or a tool or the pen starts another
 
-function click(name, tries = 60) {  // while a run goes on, the tools may be those of the drawing before
+function click(name, tries = 60) {  // during a script run the buttons may be out of date
   const button = document.querySelector(`.st-key-${name} button`);
   if (button && !button.disabled) return button.click();
   if (tries && document.querySelector("[data-test-script-state=running]")) setTimeout(() => click(name, tries - 1), 50);
 }
 
-function isWaiting() {  // for the answer to the last stroke, or to the last click
+function isWaiting() {  // for the response to the last stroke or click
   const now = performance.now();
   return (pen.wholeAnswered < pen.whole && now - pen.wholeSent < LONGEST)
     || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
 }
 
-function hold(event) {  // a tool works on what is drawn: the server must know the last stroke first
+function hold(event) {  // delay a tool click until the server has the last stroke
   const name = Object.values(KEYS).find((own) => event.target.closest?.(`.st-key-${own} button`));
   if (!name) return;
   cleared = name === "clear";
-  if (cleared) storage((s) => s.removeItem(STORE));  // a reload a moment later must not bring it back
+  if (cleared) storage((s) => s.removeItem(STORE));  // an immediate reload must not restore it
   tellWhole();
   if (letsPass || !(queue.length || isWaiting())) {
     acted = { sheet, time: performance.now() };
@@ -180,13 +180,13 @@ function letGo() {
   letsPass = true;
   click(queue.shift(), 0);
   letsPass = false;
-  setTimeout(letGo, 50);  // where that one had nothing to do
+  setTimeout(letGo, 50);  // in case that click had no effect
 }
 
-const SENDS = 50;  // ms within which what was told is on its way
-let isLeaving = false, follows = false;  // what is sent after a link was followed would empty the page that it leads to
+const SENDS = 50;  // ms to allow for a message to be sent
+let isLeaving = false, follows = false;  // a message sent after following a link would empty the new page
 
-function leave(event) {  // the next click may change the page
+function leave(event) {  // this click may change the page
   if (event.target.closest?.(".st-key-canvas")) isLeaving = false;
   else tellWhole();
 }
@@ -195,7 +195,7 @@ function follow(event) {
   const link = event.target.closest?.("a[href]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   isLeaving = true;
-  setTimeout(() => { isLeaving = false; }, LONGEST);  // it may have led nowhere
+  setTimeout(() => { isLeaving = false; }, LONGEST);  // in case the page did not change
   if (follows || performance.now() - pen.sent > SENDS) return;
   event.stopImmediatePropagation();
   event.preventDefault();
@@ -212,7 +212,7 @@ addEventListener("pointerup", lift, true);
 addEventListener("pointercancel", lift, true);
 
 function storage(action) {
-  try { return action(window.sessionStorage); } catch (error) { return null; }  // private modes refuse
+  try { return action(window.sessionStorage); } catch (error) { return null; }  // unavailable in some private modes
 }
 
 function dressCanvas({ label, blank }, tries = 200) {
@@ -229,7 +229,7 @@ function dressCanvas({ label, blank }, tries = 200) {
       clearTimeout(pen.rests);
       pen.stroke = { points: [] };
       draw(event);
-      pen.took = Math.min(pen.took, BUSY);  // each stroke tries once whether the server is quick again
+      pen.took = Math.min(pen.took, BUSY);  // retry live updates once per stroke, in case the server has recovered
     };
   }
   for (const host of document.querySelectorAll(".st-key-canvas *")) {
@@ -247,15 +247,15 @@ function dressCanvas({ label, blank }, tries = 200) {
     button?.setAttribute("aria-keyshortcuts", keys.replace("Ctrl", "Control"));
     button?.setAttribute("title", keys);
   }
-  clearTimeout(waiting);  // this script may run before the canvas is there
+  clearTimeout(waiting);  // the canvas may not be mounted yet
   if (!dressed && tries) waiting = setTimeout(() => dressCanvas({ label, blank }, tries - 1), 50);
 }
 
-// ---- The hand: where nobody does anything, it writes a number once, to show how it goes. It writes on a sheet of its
-// own above the canvas, and makes way as soon as anything moves.
+// ---- Idle animation: after a period without input, a number is written once as a demo. It is drawn on an overlay
+// above the canvas, which is removed on any input.
 
-const IDLE = 9000;  // ms
-const STAYS = 5000;  // ms that its number stays
+const IDLE = 9000;  // ms without input
+const STAYS = 5000;  // ms that the finished number is shown
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const hand = { strokes: [], across: 1, width: 0, ink: "", wrote: false, sheet: null, timer: null };
 
@@ -331,7 +331,7 @@ for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "resize", 
 }
 
 export default function ({ data, parentElement, setStateValue }) {
-  if (data.answers) {  // beside the answer, and run anew with it alone
+  if (data.answers) {  // the instance in the answer's fragment
     pen.send = (live) => setStateValue("live", live);
     return heard(data.answered);
   }

@@ -1,19 +1,18 @@
-"""What only the browser knows: how wide a column is, what the pen draws just now, what was kept over a reload.
+"""State that only the browser has: the column width, live pen input, and the drawing stored across reloads.
 
-A component without a picture of its own. It tells a screen reader what the canvas is, marks
-a blank one, and hides the canvas's own tools, which double ours and whose pencil turns the pen off (the
-canvas has no setting for these, and keeps foreign styles out). It reports the width of its column, and whenever
-that changes; it keeps the text it is given in the tab's session storage, which survives a
-reload and is seen by nobody else, and hands back what it found there when it was mounted.
+An invisible component. It labels the canvas for screen readers, marks a blank one, and hides the canvas's own toolbar,
+which duplicates ours and can turn the pen off (the canvas has no setting for this, and its shadow DOM blocks outside
+styles). It reports the width of its column, initially and on every change. It stores the given text in the tab's
+session storage, which survives a reload and is private to the tab, and returns what it found there when mounted.
 
-While the pen moves it sends pictures of the canvas, one at a time: the next goes when the last was answered, and
-shows what is there by then. For these the answer alone is shown anew: they go through a second place of the
-component, in the answer's fragment. When the pen is lifted it sends at once, with the strokes that have ended, and
-all is shown anew. A busy server gets only the picture after each stroke, or where the pen stays, for the answer
-alone, and the strokes when the pen has rested for a moment. A click on a tool waits until the server has answered the
-last stroke, so that Undo takes back the one that is seen, and the last click: of two, Streamlit would make one.
+While the pen moves, it sends pictures of the canvas, one at a time: when one is answered, it sends the current state.
+These pictures rerun only the answer: they go through a second instance of the component, in the answer's fragment.
+When the pen is lifted, it sends a picture and the finished strokes at once, and everything reruns. A busy server gets
+only a picture after each stroke, or when the pen pauses, which reruns the answer alone, and the strokes once the pen
+has rested for a moment. A click on a tool waits until the server has answered the last stroke, so that Undo removes
+the visible one, and the last click, because Streamlit would merge two clicks into one.
 
-Where nobody does anything for a while, a hand writes a number, once, and is read.
+After a period of inactivity, an animated hand writes a number, once, and the number is read.
 """
 
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ import streamlit as st
 
 from ui import scripts
 
-CANVAS_LABEL = "Drawing canvas. Without a pen or mouse, the button Try a sample puts a number on it."
-MOST_STROKES, MOST_POINTS = 60, 2000  # of strokes that the canvas has not sent yet, and of each
+CANVAS_LABEL = "Drawing canvas. Without a pen or mouse, use Try a sample to add a number."
+MOST_STROKES, MOST_POINTS = 60, 2000  # unsettled strokes, and points of each
 LARGEST_KEPT = 2_000_000  # characters; browsers allow a few megabytes a site
 
 _component = st.components.v2.component(
@@ -39,11 +38,11 @@ class Live:
     """A picture of the canvas.
 
     Attributes:
-        number: grows from picture to picture, and from stroke to stroke.
+        number: increasing sequence number of pictures and strokes.
         down: whether the pen was on the canvas.
         data: a PNG as a data URL.
-        strokes: the strokes that were ended and are not settled, each its number and its points in canvas pixels.
-        at: where the pen is, or was lifted, likewise.
+        strokes: finished strokes that are not settled (see `listen`): number, and points in canvas pixels.
+        at: where the pen is or was lifted, in canvas pixels.
     """
 
     number: int
@@ -55,7 +54,7 @@ class Live:
 
 @dataclass(frozen=True)
 class Browser:
-    """`width` of the column in CSS pixels, or None until the browser has told; `kept` and `live` likewise."""
+    """Column `width` in CSS pixels, `kept` text, `live` picture; each None until the browser reports it."""
 
     width: int | None
     kept: str | None
@@ -63,8 +62,8 @@ class Browser:
 
 
 def look(key: str) -> Browser:
-    """What the browser said the last time; `listen`, or `listen_for_answers`, under the same key must follow in the
-    same run."""
+    """Return the browser's last report. `listen` or `listen_for_answers` must follow in the same run, with the same
+    key."""
     said = st.session_state.get(key) or {}
     width, kept = said.get("width"), said.get("kept")
     return Browser(
@@ -75,7 +74,7 @@ def look(key: str) -> Browser:
 
 
 def _live(said) -> Live | None:
-    """What the browser says was drawn, if that can be."""
+    """Parse the live picture; None if it is malformed."""
     try:
         told = said.get("strokes", [])[:MOST_STROKES]
         strokes = [(_number(stroke["number"]), _points(stroke["points"])) for stroke in told]
@@ -100,12 +99,15 @@ def _points(value) -> list[tuple[float, float]]:
 
 
 def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int, sheet: int, hand: dict) -> None:
-    """Mount the component in this column. `keep` is stored, "" forgets, None changes nothing.
+    """Mount the component in this column.
 
-    `blank`: nothing is on the canvas, so that its prompt may show; `answered`: number of the live picture that this
-    run has answered; `settled`: number up to which strokes have come from the canvas, or are forgotten;
-    `sheet`: number of the drawing that the canvas was last told to show; `hand`: what the hand writes: its strokes,
-    how much is drawn across, in heights, and the pen's width and colour.
+    Args:
+        keep: text to store; "" clears the storage, None leaves it unchanged.
+        blank: whether the canvas is empty and may show its prompt.
+        answered: number of the live picture that this run has answered.
+        settled: number up to which strokes have been received or discarded.
+        sheet: number of the drawing that the canvas was last told to show.
+        hand: the animated hand's strokes, their total width in heights, and the pen's width and colour.
     """
     _component(
         key=key,
@@ -127,7 +129,7 @@ def listen(key: str, keep: str | None, blank: bool, answered: int, settled: int,
 
 
 def listen_for_answers(key: str, answered: int) -> None:
-    """Mount the component in the answer's fragment, where pictures come for which the answer alone is shown anew.
+    """Mount the component in the answer's fragment, to receive pictures that rerun only the answer.
 
     `answered`: number of the picture that this run has answered.
     """

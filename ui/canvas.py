@@ -1,10 +1,10 @@
-"""The drawing canvas: as wide as its column, with a pen, and nothing on it is ever lost.
+"""The drawing canvas: fills its column and never loses a drawing.
 
-The canvas draws. What is drawn comes from `browser`: a picture while the pen moves and when it is lifted, and each
-stroke once it has ended. Strokes and picture are kept in the session, and in the browser for a reload. The canvas
-forgets its drawing when its page or tab is left, and then gets it back as the one to begin with. (It can send its
-drawing itself, 200 ms after each stroke; that would run the page once more. It draws a stroke in one width: a stylus's
-pressure cannot change it.)
+The canvas component only draws. `browser` sends the input: a picture while the pen moves and when it is lifted, and
+each stroke when it ends. Strokes and picture are stored in the session, and in the browser for a reload. The component
+loses its drawing when the visitor leaves its page or tab, and gets it back as its initial drawing. (It can send its
+drawing itself, 200 ms after each stroke, but that would cause another rerun. Each stroke has a constant width: stylus
+pressure has no effect.)
 """
 
 import numpy as np
@@ -14,16 +14,16 @@ from streamlit_drawable_canvas import st_canvas
 from ui import browser, samples, sent_drawing, shared_drawing, state
 
 KEY = "canvas"
-BROWSER_KEY, ANSWERS_KEY = "canvas_browser", "canvas_answers"  # of `browser`'s two places
+BROWSER_KEY, ANSWERS_KEY = "canvas_browser", "canvas_answers"  # of `browser`'s two instances
 PENS = {"Fine": 10, "Medium": 18, "Broad": 28}  # pixels
 INK = "#1c2333"
 PAPER = "#ffffff"
 
 
 def drawing() -> np.ndarray | None:
-    """The picture drawn so far, RGB (height, width, 3), or None; `show` must follow in the same run.
+    """Return the picture drawn so far, RGB (height, width, 3), or None. `show` must follow in the same run.
 
-    Apart from `show`, so that the answer can be sent to the browser before the canvas.
+    Separate from `show`, so that the answer can be sent before the canvas.
     """
     shown_width = state.get("width") or _likely_width()
     seen = browser.look(BROWSER_KEY)
@@ -36,14 +36,14 @@ def drawing() -> np.ndarray | None:
 
 
 def newest_picture() -> np.ndarray | None:
-    """The last picture that the browser sent, else the drawing's, likewise; for the answer alone, `listen` must follow
-    in the same run."""
+    """Return the browser's last picture, else the drawing's, as in `drawing`. In the answer's fragment, `listen` must
+    follow in the same run."""
     live = _live()
     return sent_drawing.decoded(live.data if live else (state.get("drawing") or {}).get("data"))
 
 
 def listen() -> None:
-    """Take pictures for which the answer alone is shown anew; call in its fragment."""
+    """Receive pictures that rerun only the answer; call in its fragment."""
     live = _last_live()
     browser.listen_for_answers(ANSWERS_KEY, live.number if live else 0)
 
@@ -60,7 +60,7 @@ def _shows_live() -> bool:
 
 
 def newest() -> tuple[float, float] | None:
-    """Where the pen is, or the middle of the newest stroke, in canvas pixels; None where nothing is known of it."""
+    """Return the pen's position, or the centre of the newest stroke, in canvas pixels; None if unknown."""
     if live := _live():
         return live.at
     if not (kept := state.get("drawing")):
@@ -71,13 +71,13 @@ def newest() -> tuple[float, float] | None:
 
 
 def link() -> str:
-    """What a link to this drawing holds; "" where it has none: while the pen is down, or if it is too long."""
+    """Return the drawing encoded for a link; "" while the pen is down or if it is too long."""
     kept = None if is_drawing() else state.get("drawing")
     return shared_drawing.pack(kept["raw"]["objects"], kept["width"]) or "" if kept else ""
 
 
 def show() -> None:
-    """Show the canvas with its tools, in the present column."""
+    """Show the canvas with its tools in the current column."""
     width = state.get("width")
     st_canvas(
         key=KEY,
@@ -93,7 +93,7 @@ def show() -> None:
 
 
 def keep() -> None:
-    """Hand the drawing to the browser to keep; call after the answer is shown, in the canvas's column."""
+    """Store the drawing in the browser; call after showing the answer, in the canvas's column."""
     kept, live = state.get("drawing"), _last_live()
     browser.listen(
         BROWSER_KEY,
@@ -107,13 +107,13 @@ def keep() -> None:
 
 
 def _live() -> browser.Live | None:
-    """The last picture that the browser sent, unless something else was put on the canvas since."""
+    """Return the browser's last picture, unless the canvas content was replaced since."""
     live = _last_live()
     return live if live and live.number > state.get("live_done") else None
 
 
 def _last_live() -> browser.Live | None:
-    """The last picture that the browser sent; it outlives a change of page, which clears the component's own state."""
+    """Return the browser's last picture; it survives a page change, which clears the component's own state."""
     for key in (BROWSER_KEY, ANSWERS_KEY):
         live, known = browser.look(key).live, state.get("live")
         if live and (known is None or live.number > known.number):
@@ -122,7 +122,7 @@ def _last_live() -> browser.Live | None:
 
 
 def _take(width: int) -> None:
-    """Take over what was drawn since: the strokes that have ended, and the picture with them."""
+    """Store new finished strokes and their picture in the session."""
     live, kept = browser.look(BROWSER_KEY).live, state.get("drawing")
     live = live if live and live.number > state.get("live_done") else None
     new = [points for number, points in live.strokes if number > state.get("taken")] if live else []
@@ -140,7 +140,7 @@ def _take(width: int) -> None:
 
 
 def _take_from_host(width: int) -> None:
-    """Take over a drawing that stands in the session as the canvas's own; a host's script may have put it there."""
+    """Store a drawing found under the canvas's own session key, where a host's script may have put it."""
     found = (st.session_state.get(KEY) or {}).get("drawing")
     if not sent_drawing.is_drawing(found) or found == state.get("from_host"):
         return
@@ -153,16 +153,16 @@ def _take_from_host(width: int) -> None:
 
 
 def _forget_live() -> None:
-    """What the browser has sent by now is taken, or no longer there."""
+    """Mark all input received so far as stored or discarded."""
     if live := _last_live():
         state.put("live_done", live.number)
         state.put("taken", live.number)
 
 
 def _put(objects: list[dict], width: int, data: str | None = None) -> None:
-    """Put Fabric.js objects on the canvas in place of what is there; none make a blank sheet.
+    """Replace the canvas content with Fabric.js objects; an empty list clears it.
 
-    `data` is their picture, which is drawn where there is none.
+    `data` is their picture; it is rendered if missing.
     """
     state.put("sheets", state.get("sheets") + 1)
     state.put("seed", {"objects": objects, "sheet": state.get("sheets")})
@@ -172,7 +172,7 @@ def _put(objects: list[dict], width: int, data: str | None = None) -> None:
 
 
 def _restore(kept: str | None) -> None:
-    """Show what was drawn before on a canvas that may be new: in every run of the whole page."""
+    """Restore the drawing in every full-page run, in which the canvas may be new."""
     before = state.get("drawing")
     if state.get("run") != state.get("shown_in_run") and before:
         _put(before["raw"]["objects"], before["width"], before["data"])
@@ -185,14 +185,14 @@ def _restore(kept: str | None) -> None:
 
 
 def _open_link() -> None:
-    """Show the drawing that the address holds, once; the address then is the page's own again."""
+    """Show the drawing in the URL once, and remove it from the URL."""
     text = st.query_params.get("drawing")
     if text is None:
         return
     del st.query_params["drawing"]
     found = shared_drawing.unpack(text, INK)
     if found is None:
-        st.toast("This link holds no drawing that can be read.", icon=":material/link_off:")
+        st.toast("This link contains no readable drawing.", icon=":material/link_off:")
         return
     _put(*found)
 
@@ -232,7 +232,7 @@ def _tools() -> None:
 
 
 def _undo() -> None:
-    """Take the last stroke away."""
+    """Remove the last stroke."""
     if kept := state.get("drawing"):
         *left, last = kept["raw"]["objects"]
         state.put("undone", [*state.get("undone"), last])
@@ -240,7 +240,7 @@ def _undo() -> None:
 
 
 def _redo() -> None:
-    """Put the stroke back that was taken away last."""
+    """Restore the stroke that was removed last."""
     if undone := state.get("undone"):
         kept = state.get("drawing")
         state.put("undone", undone[:-1])
@@ -266,14 +266,14 @@ def _show_sample() -> None:
 
 
 def _show(objects: list[dict], width: int) -> None:
-    """Put strokes on the canvas in place of what is there; nothing of that can be put back."""
+    """Replace the canvas content with strokes; the old content cannot be restored."""
     state.put("history_sheet", None)
     state.put("undone", [])
     _put(objects, width)
 
 
 def _likely_width() -> int:
-    """The column's width before the browser has told it: a phone's or a desk's."""
+    """Guess the column width of a phone or desktop until the browser reports it."""
     return 340 if "Mobi" in (st.context.headers.get("User-Agent") or "") else 560
 
 

@@ -1,4 +1,4 @@
-"""Two or more models on the same digits: who is right where the other is wrong."""
+"""Comparison of two or more models on the same digits."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ MOST_SHOWN = 24
 
 
 def show(subjects: Sequence[Subject]) -> None:
-    """A table of all, then each against the first."""
+    """Show a table, then compare each model with the first."""
     st.dataframe(
         [
             {
@@ -45,7 +45,7 @@ def _against(first: Subject, second: Subject) -> None:
         f"{a} alone is right on **{len(found.only_first)}** digits, {b} alone on **{len(found.only_second)}**; "
         f"both are wrong on {len(found.both_wrong)}. {verdict(found, first.model_name, second.model_name)}"
     )
-    st.caption(f"Under each digit: what it is, then what {a} reads | what {b} reads.")
+    st.caption(f"Below each digit: its label, then the answers of {a} | {b}.")
     for title, places, key in (
         (f"Only {a} is right", found.only_first, "first"),
         (f"Only {b} is right", found.only_second, "second"),
@@ -55,7 +55,7 @@ def _against(first: Subject, second: Subject) -> None:
 
 
 def verdict(found: metrics.Comparison, first: str, second: str) -> str:
-    """What McNemar's test says, in words."""
+    """State the result of McNemar's test."""
     said = f"p = {found.p_value:.3f}" if found.p_value >= 0.001 else "p < 0.001"
     if len(found.only_first) == len(found.only_second):
         return "On these digits they are equally good (McNemar's exact test, p = 1)."

@@ -1,4 +1,4 @@
-"""Widgets that more than one place shows: the reading of a picture, in its parts."""
+"""Shared widgets for showing the reading of a picture."""
 
 import html
 import logging
@@ -18,27 +18,26 @@ from ui import bars, boxes, state
 
 log = logging.getLogger(__name__)
 
-LONG = 7  # characters from which the answer is set smaller
-BOXED_HEIGHT = 150  # pixels on the screen, so that what is below stays where it is
+LONG = 7  # characters; longer answers are set in smaller type
+BOXED_HEIGHT = 150  # screen pixels; fixed to avoid layout shifts
 STEP_HEIGHT = 104  # pixels on the screen
-BOXED_SIDE, STEP_SIDE = 880, 300  # pixels of what is sent: twice what is shown
+BOXED_SIDE, STEP_SIDE = 880, 300  # pixels sent: twice those shown
 LARGEST_INK = 200_000  # bytes of a mark's ink that a session keeps
-LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # of what Markdown takes for an address
+LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # what Markdown turns into a link
 
 
 def answer(text: str, sentence: str, certainties: Sequence[str], group: str, announced: bool = True) -> None:
-    """The text that was read, large, and the sentence of confidence under it; screen readers say it if announced.
+    """Show the recognised text in large type and the confidence sentence below; screen readers read it if announced.
 
-    Text lines stand under each other; the slash between them is there to be copied, and is not seen. A click on a
-    mark looks at it.
+    Text lines are stacked; the slash between them is invisible and only there for copying. Clicking a mark selects it.
 
     Args:
-        certainties: of the marks of the text, as `wording.certainty` says.
-        group: what the marks belong to, as in `details`.
+        certainties: `wording.certainty` of each mark.
+        group: key of the reading, as in `details`.
     """
     lines = text.split("/")
     size = " long" if max(map(len, lines)) > LONG or len(lines) > 2 else ""
-    if len(text) == 1:  # there is nothing to choose
+    if len(text) == 1:  # nothing to select
         size, shown = f" {certainties[0]}", html.escape(text)
     else:
         slash = '<span class="ink-slash">/</span>'
@@ -51,7 +50,7 @@ def answer(text: str, sentence: str, certainties: Sequence[str], group: str, ann
 
 
 def _marked(lines: Sequence[str], certainties: Sequence[str], group: str) -> list[str]:
-    """Each line as HTML whose marks can be clicked; signs are no marks."""
+    """Return each line as HTML with clickable marks; signs are not marks."""
     place, found = 0, []
     for line in lines:
         parts = []
@@ -66,10 +65,10 @@ def _marked(lines: Sequence[str], certainties: Sequence[str], group: str) -> lis
 
 
 def acts(text: str, sentence: str, drawing: str | None = None) -> None:
-    """Buttons that copy, share and save, which the browser does by itself (see `actions`).
+    """Show buttons to copy, share and save, handled in the browser (see `actions`).
 
     Args:
-        drawing: what a link to this drawing holds; "" if it has none, None where there is no drawing.
+        drawing: the drawing encoded for a link; "" if it has none, None if there is no drawing.
     """
     quoted = html.escape(text, quote=True)
     buttons = [f'<button data-act="copy" data-text="{quoted}">Copy</button>']
@@ -84,9 +83,9 @@ def acts(text: str, sentence: str, drawing: str | None = None) -> None:
 
 
 def download(label: str, file: Path, name: str, key: str) -> None:
-    """A button that hands a file over; none where the file has just been deleted.
+    """Show a download button for a file; none if the file has just been deleted.
 
-    It is read before the click: what is made at a click, Streamlit drops after two runs of whatever session.
+    The file is read before the click: Streamlit drops content made on click after two runs of any session.
     """
     try:
         content = file.read_bytes()
@@ -97,26 +96,26 @@ def download(label: str, file: Path, name: str, key: str) -> None:
 
 
 def send() -> None:
-    """Let what was shown so far reach the browser before the rest of the run is worked on.
+    """Let Streamlit send the elements so far before the run continues.
 
-    Streamlit sends in rounds of 10 ms, and pictures keep server and browser busy.
+    Streamlit flushes every 10 ms, and pictures keep server and browser busy.
     """
     time.sleep(0.015)
 
 
 def invitation(text: str) -> None:
-    """What stands in the answer's place while there is none."""
+    """Show a placeholder while there is no answer."""
     st.html(f'<div class="ink-invite" role="status" aria-live="polite">{html.escape(text)}</div>')
 
 
 def details(
     picture: np.ndarray, reading: Reading, key: str, boxed: bool = True, newest: tuple[float, float] | None = None
 ) -> Digit:
-    """Below an answer: one digit to choose, its ten bars, what the network saw, and the steps. Gives that digit.
+    """Show a digit selector, its probabilities, the network's input and the steps. Return the selected digit.
 
     Args:
-        boxed: whether the picture is shown with its boxes.
-        newest: a point of the picture; the mark that is nearest is looked at until another one is chosen.
+        boxed: whether to show the picture with bounding boxes.
+        newest: a point of the picture; the nearest mark is selected until another is chosen.
     """
     place = _choose(reading, key, _nearest(reading, newest))
     if boxed and len(reading.digits) > 1:
@@ -149,7 +148,7 @@ def _nearest(reading: Reading, point: tuple[float, float] | None) -> int:
 
 
 def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
-    """The part of the picture where the marks are, with a box round each."""
+    """Show the picture cropped to its marks, each with a bounding box."""
     turns = reading.turned // 90
     digits = [overlay.turned(digit, picture.shape[:2], turns) for digit in reading.digits]
     upright = np.rot90(picture, turns)
@@ -166,7 +165,7 @@ def _boxed(picture: np.ndarray, reading: Reading, place: int, key: str) -> None:
 
 
 def _steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
-    """The stages from the picture to the network's 28x28, each with its caption."""
+    """Show the captioned stages from the picture to the network's 28x28."""
     stages = {"Your picture": picture}
     stages["The ink it found" + (f", turned by {reading.turned}°" if reading.turned else "")] = reading.ink
     if len(reading.digits) > 1:
@@ -183,39 +182,39 @@ def _steps(picture: np.ndarray, reading: Reading, digit: Digit) -> None:
 
 
 def enlarged(picture: np.ndarray) -> np.ndarray:
-    """A picture small enough to be blurred by the browser, enlarged so that its pixels show."""
+    """Enlarge a small picture without interpolation, so that the browser does not blur it."""
     factor = -(-112 // max(picture.shape[:2]))
     return cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST) if factor > 1 else picture
 
 
 def sprite(rows: Sequence[np.ndarray]) -> np.ndarray:
-    """Rows of equally many digits, each uint8 (n, 28, 28), as one picture with a little room between them."""
+    """Tile rows of equally many digits, each uint8 (n, 28, 28), into one picture with small gaps."""
     lines = [np.concatenate([np.pad(digit, 2) for digit in row], axis=1) for row in rows]
     return cv2.resize(np.concatenate(lines), None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
 
 
 def plain(text: str) -> str:
-    """A text from outside without what Markdown would make of it: nothing is emphasised, and nothing becomes a link.
+    """Escape untrusted text for Markdown: no emphasis, no links.
 
-    Addresses become links even where their marks are escaped; an invisible word joiner within them prevents that.
+    Markdown links URLs even if their punctuation is escaped; an invisible word joiner inside them prevents that.
     """
     text = LINK_BEGINS.sub("\\g<0>\u2060", text)
     return "".join("\\" + c if c in "\\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 
 def _shown_width(picture: np.ndarray) -> int:
-    """The width at which a picture is as high as the others in its row, but not too wide."""
+    """Return the width at which a picture has the row's height, within limits."""
     height, width = picture.shape[:2]
     return max(40, min(150, round(STEP_HEIGHT * width / height)))
 
 
 def _choose(reading: Reading, key: str, first: int) -> int:
-    """Which digit to look at, `first` until another is chosen: asked only where there are several. Its index."""
+    """Return the selected digit's index, `first` until another is chosen. Show a selector for several."""
     count = len(reading.digits)
     if count == 1:
         return 0
     name = f"{key}_digit_{count}"
-    if st.session_state.get(f"{key}_newest") != (count, first):  # drawn on: a choice from before no longer holds
+    if st.session_state.get(f"{key}_newest") != (count, first):  # the drawing changed: reset the choice
         st.session_state[f"{key}_newest"] = count, first
         st.session_state[name] = first
     chosen = st.segmented_control(

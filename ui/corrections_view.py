@@ -1,4 +1,4 @@
-"""Corrections, for whoever this host belongs to: those that the model contradicts most come first, to be mended."""
+"""Review of corrections by the host's owner; those that the model contradicts most come first."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -9,12 +9,12 @@ import streamlit as st
 from ui import components, feedback, label_errors_view, model_choice, resources, visitor
 
 PAGE = 24  # corrections a page
-WHICH = {"held": "Needs review", "wrong": "Read wrong", "all": "All"}
+WHICH = {"held": "Needs review", "wrong": "Misread", "all": "All"}
 IMPORT_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
 
 
 def show() -> None:
-    """Everything about corrections, folded away; nothing for other visitors of a public host."""
+    """Show the corrections in an expander; hidden from other visitors of a public host."""
     if not feedback.is_allowed() or not visitor.is_owner():
         return
     folded = st.expander("Corrections", icon=":material/rate_review:", key="corrections", on_change="rerun")
@@ -86,7 +86,7 @@ def _browse() -> None:
 
 
 def _tile(correction) -> None:
-    """One mark: its picture, what it was read as, and what people say that it is."""
+    """Show one mark: its picture, the model's answer, and people's label."""
     with st.container(width=92, gap="xxsmall"):
         st.image(
             correction.picture or components.enlarged(correction.image), width=88,
@@ -98,7 +98,7 @@ def _tile(correction) -> None:
 
 
 def _mend(found: Sequence) -> None:
-    """What can be done with those that are chosen, or with all that are like them."""
+    """Show actions for the selected corrections, or for all similar ones."""
     chosen = [c for c in found if st.session_state.get(f"correction_{c.id}")]
     kinds = {(c.value, c.truth) for c in chosen}
     if not chosen:
@@ -108,15 +108,15 @@ def _mend(found: Sequence) -> None:
 
     alike = corrections.alike(kinds)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
-        st.markdown(f"{len(chosen)} chosen", width="content")
+        st.markdown(f"{len(chosen)} selected", width="content")
         ids = [c.id for c in chosen]
         if len(alike) > len(chosen):
-            everyone = st.toggle(f"All {len(alike):,} like them", key="corrections_alike")
+            everyone = st.toggle(f"All {len(alike):,} similar", key="corrections_alike")
             ids = alike if everyone else ids
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.button("The labels are right", key="corrections_approve", icon=":material/check:", on_click=_do,
                   args=(corrections.approve, ids))  # fmt: skip
-        truth = st.selectbox("What they are", list(feedback.CHOICES), format_func=feedback.CHOICES.get, index=None,
+        truth = st.selectbox("Correct label", list(feedback.CHOICES), format_func=feedback.CHOICES.get, index=None,
                              key="corrections_truth", width=150, placeholder="Choose")  # fmt: skip
         st.button("Change", key="corrections_change", icon=":material/edit:", disabled=truth is None, on_click=_do,
                   args=(corrections.change, ids, truth))  # fmt: skip
@@ -138,7 +138,7 @@ def _downloads(number: int) -> None:
 
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         st.caption(f"{number:,} corrections", width="content")
-        # made before the click: what is made at a click, Streamlit drops after two runs of whatever session
+        # made before the click: Streamlit drops content made on click after two runs of any session
         if not st.button("Prepare a download", key="corrections_prepare", icon=":material/folder_zip:"):
             return
         for label, make, name in (

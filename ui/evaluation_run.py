@@ -1,4 +1,4 @@
-"""Choosing a model and digits on the evaluation page, and reading the digits with a bar that can be cancelled."""
+"""Choice of model and digits on the Evaluate page, and the evaluation with a progress bar and Cancel button."""
 
 import logging
 from collections.abc import Callable
@@ -19,13 +19,13 @@ MOST_COMPARED = 4
 
 
 def choose() -> tuple[str, str]:
-    """The model and the data set that the address names, or that are chosen now."""
+    """Return the selected model and data set, initially those in the URL."""
     models = [model.name for model in model_choice.known()]
     data = list(datasets.at_hand())
     asked = st.query_params.get("model")
     if asked and asked not in models:
         st.session_state["evaluate_notice"] = f"The model {components.plain(asked)} is no longer there."
-    if notice := st.session_state.get("evaluate_notice"):  # the page takes it away once it has run to its end
+    if notice := st.session_state.get("evaluate_notice"):  # the page removes it after a complete run
         st.warning(notice, icon=":material/delete:")
     wanted = asked if asked in models else state.get("model")
     if address.went_back("model") and asked in models:
@@ -57,7 +57,7 @@ def choose() -> tuple[str, str]:
 
 
 def digits(model: str, data: str) -> Split:
-    """The test digits; where they cannot be had the visitor is told, and the run ends here."""
+    """Load the test digits. If that fails, show an error and stop the run."""
     if data == "mnist" and not mnist.is_at_hand() and not st.session_state.get("mnist_asked"):
         _offer_mnist(model)
     try:
@@ -74,7 +74,7 @@ def digits(model: str, data: str) -> Split:
 
 
 def _offer_mnist(model: str) -> None:
-    """MNIST is not on this machine: download it, or look at what the card recorded."""
+    """Offer to download MNIST, show the model card's results, and stop the run."""
     try:
         card = model_store.find(model).card
         data = run_wording.data_set(card.get("brought", {}).get("measured_on", card["data"]["name"]))
@@ -92,7 +92,7 @@ def _offer_mnist(model: str) -> None:
 
 
 def subject(model: str, data: str, test: Split) -> Subject:
-    """The model's reading of the digits, with a bar and a way out where it takes a while."""
+    """Evaluate the model on the digits, with a progress bar and Cancel button if needed."""
     key = (model, test.digest())
     try:
         needed = not resources.is_assessed(model, test)
@@ -112,16 +112,16 @@ def subject(model: str, data: str, test: Split) -> Subject:
 
 
 def _offer_again() -> None:
-    """After cancelling; the run ends here."""
+    """Offer a restart, and stop the run."""
     st.info("Cancelled.")
-    if st.button("Read the digits", key="evaluate_again", icon=":material/play_arrow:"):
+    if st.button("Run evaluation", key="evaluate_again", icon=":material/play_arrow:"):
         st.session_state["cancelled"] = None
         st.rerun()
     st.stop()
 
 
 def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], None]):
-    """Do the work, under a bar with a way out if it needs any time."""
+    """Run the work, with a progress bar and Cancel button if needed."""
     if not needed:
         return work(lambda share: None)
     shown, place = components.plain(label), st.empty()
@@ -134,7 +134,7 @@ def with_bar(label: str, work: Callable, needed: bool, cancelled: Callable[[], N
 
 
 def others(first: Subject) -> list[Subject]:
-    """The models to compare with, kept in the address."""
+    """Evaluate the models to compare with, kept in the URL."""
     names = [model.name for model in model_choice.known() if model.name != first.model]
     if not names:
         st.info("There is only one model. Train another on the Train page, and compare it here.")

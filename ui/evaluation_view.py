@@ -1,4 +1,4 @@
-"""The evaluation of one model: its numbers, where it is wrong, and how sure to be."""
+"""Views of one model's evaluation: metrics, mistakes and confidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from digit_core.evaluation.metrics import Evaluation
 from digit_core.runs import wording as run_wording
 from ui import address, bars, components, inside_digit, matrix, model_choice
 
-A_PAGE = 24  # digits shown at a time
-A_PAGE_BESIDE = 12  # beside the matrix, in view with it
+A_PAGE = 24  # digits per page
+A_PAGE_BESIDE = 12  # fewer, to fit beside the matrix
 PLAIN = {"displayModeBar": False}
 MEANT = {
-    "Recall": "Of the digits that are this one, how many were read as it",
-    "Precision": "Of the digits that were read as this one, how many are it",
-    "F1": "Recall and precision in one number: their harmonic mean",
+    "Recall": "Fraction of this digit's pictures that were read as it",
+    "Precision": "Fraction of the pictures read as this digit that show it",
+    "F1": "Harmonic mean of recall and precision",
 }
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at: a model's evaluation on digits. `model` and `data` are names for the program."""
+    """A model's evaluation on a data set. `model` and `data` are internal names."""
 
     model: str
     data: str
@@ -33,17 +33,17 @@ class Subject:
 
     @property
     def model_name(self) -> str:
-        """For people."""
+        """Display name."""
         return model_choice.called(self.model)
 
     @property
     def data_name(self) -> str:
-        """For people."""
+        """Display name."""
         return run_wording.DATA.get(self.data, self.data)
 
 
 def headline(subject: Subject) -> None:
-    """The main numbers, each with what it was measured on."""
+    """Show the main metrics with the data they refer to."""
     result = subject.result
     low, high = result.interval
     on = f"on {_measured_on(subject)}"
@@ -63,7 +63,7 @@ def headline(subject: Subject) -> None:
         (
             "Confidence off by",
             f"{result.calibration_error:.2%}",
-            f"How far its confidence is from how often it is right, on average; {on}",
+            f"Mean gap between confidence and accuracy (calibration error); {on}",
         ),
     ]
     with st.container(horizontal=True, gap="small", key="headline"):
@@ -80,7 +80,7 @@ def _measured_on(subject: Subject) -> str:
 
 
 def mistakes(subject: Subject) -> None:
-    """The confusion matrix; beside it the digits behind a chosen cell, else the commonest mistakes and below all."""
+    """Show the confusion matrix with the selected cell's digits, or the most common mistakes and all misread digits."""
     left, right = st.columns([6, 5], gap="large")
     with left:
         cell = matrix.show(subject.result)
@@ -108,7 +108,7 @@ def _commonest(result: Evaluation) -> None:
 
 
 def _gallery(subject: Subject, cell: tuple[int, int] | None, a_page: int) -> None:
-    """The digits behind what is chosen, the most confident first; a click opens one."""
+    """Show the selected digits, most confident first; a click opens one."""
     result = subject.result
     places = _filtered(result, cell)
     with st.container(key="gallery"):
@@ -141,7 +141,7 @@ def _nothing(cell: tuple[int, int] | None) -> None:
 
 
 def _filtered(result: Evaluation, cell: tuple[int, int] | None) -> np.ndarray:
-    """Indices of the digits of a cell, or of the misread ones that the filters let through; the surest first."""
+    """Return indices of a cell's digits, or of misread digits that match the filters; most confident first."""
     if cell:
         chosen = (result.labels == cell[0]) & (result.predictions == cell[1])
     else:
@@ -214,7 +214,7 @@ def _turn_pages(shown: int, pages: int) -> None:
 
 
 def _opened(subject: Subject, places: np.ndarray) -> None:
-    """The digit that was clicked, large, with its ten bars, over the page: wherever it was clicked it is in view."""
+    """Show the clicked digit and its probabilities in a dialog, visible at any scroll position."""
     place = address.opened(len(subject.digits))
     if place is not None and place in places:
         title = f"A {subject.result.labels[place]}, read as {subject.result.predictions[place]}"
@@ -249,7 +249,7 @@ def _closer(subject: Subject, place: int) -> None:
 
 
 def per_digit(subject: Subject) -> None:
-    """A chart and a table, a row a digit."""
+    """Show a chart and a table with a row per digit."""
     result = subject.result
     counts = result.confusion.sum(1)
     st.plotly_chart(
@@ -278,7 +278,7 @@ def per_digit(subject: Subject) -> None:
 
 
 def confidence(subject: Subject) -> None:
-    """Whether it is as sure as it may be, and what is gained by not reading the least sure."""
+    """Show the calibration, and the error rate if the least confident digits are skipped."""
     result = subject.result
     left, right = st.columns(2, gap="large")
     bands = result.reliability()
@@ -287,8 +287,8 @@ def confidence(subject: Subject) -> None:
         said = ", ".join(f"said {b['confidence']:.0%}, right {b['accuracy']:.0%} of {b['digits']:,}" for b in bands)
         st.plotly_chart(charts.reliability(bands), key="reliability", config=PLAIN, alt=f"Reliability: {said}")
         st.caption(
-            f"On the dotted line, confidence matches accuracy; larger points stand for more digits. Off by "
-            f"{result.calibration_error:.2%} on average."
+            f"On the dotted line, confidence equals accuracy; larger points represent more digits. Mean gap: "
+            f"{result.calibration_error:.2%}."
         )
     unread, misread = result.coverage()
     with right:

@@ -1,4 +1,4 @@
-""" "Right?" under a reading: one tap for yes, and for no what each mark really is. Nothing is saved without a tap."""
+"""Feedback on a reading: one tap to confirm it, or a label for each mark. Nothing is saved without a tap."""
 
 import hashlib
 import secrets
@@ -13,7 +13,7 @@ from ui import resources, state
 
 CHOICES = {**{value: str(value) for value in range(10)}, -1: "no digit", -2: "two digits"}
 MOST_SHOWN = 12
-KEPT = "Saved: the mark's picture, what was read, and your answer. Nothing about you."
+KEPT = "Saved: the mark's picture, the prediction and your answer. Nothing about you."
 
 
 def is_allowed() -> bool:
@@ -25,16 +25,16 @@ def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str, is_busy:
     """Ask whether a reading is right.
 
     Args:
-        digit: the mark that is looked at; what is wrong is told of this one.
-        key: what the marks belong to, as in `components.details`.
-        is_busy: the pen is down: nothing can be said yet.
+        digit: the selected mark, which a correction applies to.
+        key: key of the reading, as in `components.details`.
+        is_busy: whether the pen is down, which disables the buttons.
     """
     if not is_allowed() or not reading.digits:
         return
     place = next(place for place, other in enumerate(reading.digits) if other is digit)
     said, name = state.get("feedback").get(key, {}), _name(reading)
     if said.get("name") != name:
-        asks = said.get("asks", False) and said["text"] == reading.text  # the last picture of a stroke closes nothing
+        asks = said.get("asks", False) and said["text"] == reading.text  # a stroke's last picture keeps it open
         said = {"name": name, "text": reading.text, "marks": {}, "asks": asks, "error": None}
         _remember(key, said)
     with st.container(key="feedback" if key == "drawn" else f"feedback_{key}", gap="xsmall"):
@@ -58,7 +58,7 @@ def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str
                   args=(picture, reading, everything, key))  # fmt: skip
         st.button("No", key=f"{key}_wrong", icon=":material/thumb_down:", disabled=is_busy, on_click=_change,
                   args=(key,), kwargs={"asks": True})  # fmt: skip
-        st.caption("Either saves the mark and your answer, nothing about you.")
+        st.caption("Both save the mark and your answer, but nothing about you.")
     if not said["asks"]:
         return
     which = "this" if len(reading.digits) == 1 else wording.place(reading, place)
@@ -84,8 +84,8 @@ def _thank(said: dict, key: str) -> None:
 
 
 def _save(picture: np.ndarray, reading: Reading, truths: dict[int, int], key: str) -> None:
-    """Save what some marks really are."""
-    from digit_core.feedback import corrections  # the database's library is loaded by the first tap
+    """Save the true labels of some marks."""
+    from digit_core.feedback import corrections  # loads the database library on the first tap
     from digit_core.feedback.database import FeedbackError
 
     model, usual = resources.chosen_recognizer().name, resources.default_recognizer()
@@ -133,7 +133,7 @@ def session() -> str:
 
 
 def _name(reading: Reading) -> str:
-    """A name for what was read, so that another drawing is asked about anew."""
+    """Return a hash of the reading, so that each drawing gets its own question."""
     marks = b"".join(digit.image.tobytes() for digit in reading.digits)
     return hashlib.sha256(reading.text.encode() + marks).hexdigest()[:16]
 

@@ -13,8 +13,8 @@ LOGO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 118 32">
 <path d="M8 9.5c5.5 1.5 11 1 16-1l-9.5 16.5M12.5 18l10-1.5" fill="none" stroke="#fff" stroke-width="3"
  stroke-linecap="round" stroke-linejoin="round"/>
 <text x="41" y="23" font-family="Source Sans,Segoe UI,Roboto,Helvetica,Arial,sans-serif" font-size="21"
- font-weight="700" fill="#4671dd">Inkling</text></svg>"""  # one blue that reads well on light and dark
-ICON = Path(__file__).with_name("icon.png")  # a local file: a named one would be fetched from a third party
+ font-weight="700" fill="#4671dd">Inkling</text></svg>"""  # a blue with contrast on light and dark
+ICON = Path(__file__).with_name("icon.png")  # local: a named icon would be fetched from a third party
 
 TITLES = {
     "": "Inkling reads the numbers you write",
@@ -26,12 +26,12 @@ TITLES = {
 
 STYLE = """
 <style>
-[data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar that comes must not resize the canvas */
+[data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar must not resize the canvas */
 .block-container { max-width: 1120px; padding: 4.4rem 1rem 3rem; }
 [data-testid="stToolbar"] > div:has([data-testid="stTopNav"]) { max-width: 1120px; margin: 0 auto; gap: 0.6rem;
-  padding: 0; }  /* on the grid of what is below */
+  padding: 0; }  /* align with the content below */
 .ink-brand { font-weight: 700; }
-@media (min-width: 768px) {  /* the logo says it already */
+@media (min-width: 768px) {  /* the logo shows the name */
   .ink-title:has(.ink-brand) span { font-size: 1.6rem; font-weight: 700; opacity: 1; letter-spacing: -0.01em;
     display: inline-block; }
   .ink-title:has(.ink-brand) span::first-letter { text-transform: uppercase; }
@@ -65,7 +65,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-history_box:not(:has(.ink-history)) .st-key-history_acts { display: none; }
 .ink-invite { font-size: 1.35rem; line-height: 1.4; opacity: 0.8; padding: 1.2rem 0; }
 [class*="st-key-pixels"] img { image-rendering: pixelated; border-radius: 0.4rem; }
-/* a click on a digit's picture is one on its button */
+/* clicking a digit's picture clicks its button */
 [class*="st-key-tile_"] { position: relative; }
 [class*="st-key-tile_"] :is([data-testid="stElementContainer"], .stButton, button) { position: static; }
 [class*="st-key-tile_"] button::after { content: ""; position: absolute; inset: 0; cursor: pointer; }
@@ -75,11 +75,11 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }
-@media (pointer: coarse) {  /* a finger scrolls, and taps are for `matrix.js` */
+@media (pointer: coarse) {  /* touch scrolls; `matrix.js` handles taps */
   .js-plotly-plot .nsewdrag { touch-action: pan-y !important; }
   .st-key-confusion :is(.draglayer, .draglayer *) { pointer-events: none !important; }
 }
-@media (max-width: 767px) {  /* Streamlit folds its navigation from here on: ours takes its place */
+@media (max-width: 767px) {  /* Streamlit collapses its navigation here: show ours */
   .st-key-phone_nav { display: flex; flex-wrap: nowrap; gap: 0.2rem; }
   .st-key-phone_nav [data-testid="stPageLink-NavLink"] { padding: 0.25rem 0.45rem; gap: 0.3rem; }
   [data-testid="stExpandSidebarButton"], [data-testid="stHeaderLogo"] { display: none; }
@@ -91,7 +91,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 @media (max-width: 480px) { .st-key-phone_nav :has(> [data-testid="stIconMaterial"]) { display: none; } }
 @media (max-width: 640px) {
   .block-container { padding-bottom: 2rem; }
-  /* the answer above the canvas, and its details below: the columns' contents become one column */
+  /* merge the columns into one: the answer above the canvas, its details below */
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) { flex-direction: column; flex-wrap: nowrap; gap: 0.6rem; }
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"],
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"] > [data-testid="stVerticalBlock"] {
@@ -115,7 +115,7 @@ ROOT {
 }
 </style>
 """
-# Tells the style which theme is shown: the server learns of another one only when the page runs again.
+# Exposes the active theme to CSS: the server sees a theme change only on the next rerun.
 THEME = """
 <script>
 if (!document.documentElement.dataset.theme) {
@@ -129,7 +129,7 @@ if (!document.documentElement.dataset.theme) {
 
 
 def page_list() -> list:
-    """The pages that exist, the first one at `/`."""
+    """Return all pages, the first one at `/`."""
     pages = PROJECT / "pages"
     return [
         st.Page(pages / "predict.py", title="Predict", icon=":material/draw:", default=True),
@@ -158,17 +158,17 @@ def show() -> None:
 
 
 def _title() -> str:
-    """Of the page that was asked for; the address tells it before the navigation may run."""
+    """Return the requested page's title, from the URL because navigation may not run yet."""
     name = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
     return TITLES.get(name, TITLES[""])
 
 
 def require() -> None:
-    """Call first in a page: counts its run, and brings the frame where Streamlit opened its file alone.
+    """Call first in a page: count the run, and rerun with the frame if Streamlit ran the page file directly.
 
-    A folder named `pages/` puts a fresh server into Streamlit's old multipage mode until
-    `st.navigation` has run once; a link to `/train` as its very first request then runs
-    `pages/train.py` without the entry. Declaring the pages and running again mends that.
+    A folder named `pages/` puts a new server into Streamlit's old multipage mode until `st.navigation` has run once.
+    If the first request is for `/train`, Streamlit then runs `pages/train.py` without the entry point. Declaring the
+    pages and rerunning fixes that.
     """
     state.put("run", state.get("run") + 1)
     if not state.get("framed"):

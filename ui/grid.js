@@ -1,5 +1,5 @@
-// A picture of cells: a click, or Enter, chooses one; in painting mode the cells under the pointer are rubbed out.
-// Without a mouse the arrow keys move a frame over the cells. A finger that scrolls chooses nothing.
+// A picture divided into cells. A click or Enter selects a cell; in paint mode the pointer erases cells.
+// The arrow keys move the selection frame. A scroll gesture selects nothing.
 
 const grids = new WeakMap();
 

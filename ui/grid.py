@@ -1,6 +1,6 @@
-"""A picture of cells of which one can be chosen, or which can be rubbed out: maps, and the pixels of a map or digit.
+"""A picture with selectable or erasable cells: feature maps, or the pixels of a map or digit.
 
-A component of our own, since none shows pixels that can be clicked; `grid.js` says how.
+A custom component, since no existing one has clickable pixels; see `grid.js`.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from ui import scripts
 
 Cell = tuple[int, int]  # row, column
 
-MOST_CELLS = 2000  # that one message may name
+MOST_CELLS = 2000  # per message
 
 _component = st.components.v2.component(
     "inkling_grid",
@@ -32,14 +32,14 @@ _component = st.components.v2.component(
 
 def show(picture: np.ndarray, rows: int, columns: int, label: str, key: str, chosen: Cell | None = None,
          width: int = 0, paint: bool = False, least: int = 0) -> list[Cell]:  # fmt: skip
-    """The picture, and the cells that were chosen just now: none, one, or with `paint` all that were rubbed out.
+    """Show the picture. Return the cells selected just now: none, one, or with `paint` all erased cells.
 
     Args:
-        picture: uint8 (height, width) or (height, width, 3), its cells all of one size.
-        label: what it shows, for those who cannot see it.
+        picture: uint8 (height, width) or (height, width, 3), with cells of equal size.
+        label: description for screen readers.
         chosen: the cell with a frame.
-        width: pixels on the screen that it may take; 0 for the whole column.
-        least: pixels that it must have; a narrower screen scrolls it.
+        width: maximum screen pixels; 0 for the full column width.
+        least: minimum screen pixels; narrower screens scroll.
     """
     said = _component(
         key=key,
@@ -53,7 +53,7 @@ def show(picture: np.ndarray, rows: int, columns: int, label: str, key: str, cho
 
 
 def _cells(said, rows: int, columns: int) -> list[Cell]:
-    """The cells that the browser names, if there are such."""
+    """Parse the cells sent by the browser; drop invalid ones."""
     found = []
     for cell in said[:MOST_CELLS] if isinstance(said, list) else ():
         if not (isinstance(cell, list) and len(cell) == 2 and all(isinstance(value, int | float) for value in cell)):

@@ -1,7 +1,7 @@
-"""What was read in this tab: the last readings with small pictures, to look back at, to download, to clear.
+"""History of this tab: the last readings with thumbnails, to review, download or clear.
 
-The session holds them, and the browser keeps them in the tab's own storage over a reload; they are stored nowhere
-else, and nobody else sees them. What comes back from the browser is checked, for it is from anybody.
+The session holds them, and the tab's session storage keeps them across reloads. They are stored nowhere else, and
+nobody else sees them. Data from the browser is untrusted and therefore validated.
 """
 
 import base64
@@ -26,13 +26,13 @@ from digit_core.spreadsheets import safe_cell
 from ui import resources, state, visitor
 
 MOST = 60  # readings
-SIDE = 96  # pixels of a small picture
-LARGEST = 12_000  # characters of one
+SIDE = 96  # pixels of a thumbnail
+LARGEST = 12_000  # characters of its data URL
 MOST_NAME, MOST_TEXT, MOST_SENTENCE = 80, 200, 300  # characters
 DRAWN = "drawing"
 PICTURE = re.compile(r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+")
-SENT = 3  # times that an entry is given to the browser to keep
-EVERY = 2  # seconds after which an open list is looked at anew
+SENT = 3  # times each entry is sent to the browser
+EVERY = 2  # seconds between refreshes of an open list
 
 _JS = """
 const STORE = "inkling-history", MOST = 60;
@@ -61,7 +61,7 @@ _component = st.components.v2.component("inkling_history", html="<div></div>", c
 
 @dataclass(frozen=True)
 class Entry:
-    """A reading: `id` names it, `when` is in seconds since 1970, `picture` a small data URL."""
+    """A reading: unique `id`, `when` in seconds since 1970, thumbnail `picture` as a data URL."""
 
     id: str
     when: float
@@ -73,7 +73,7 @@ class Entry:
 
 
 def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: str) -> None:
-    """Keep a drawing's reading; while more is drawn on the same sheet it is one entry. None: the sheet is blank."""
+    """Record a drawing's reading; further strokes on the same sheet update its entry. None: the sheet is blank."""
     if picture is None or reading is None or not reading.digits:
         if picture is None:
             close()
@@ -92,20 +92,20 @@ def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: 
 
 
 def note_file(name: str, digest: str, picture: np.ndarray, reading: Reading, sentence: str) -> None:
-    """Keep what a file says, once for each model."""
+    """Record a file's reading, once per model."""
     model = resources.chosen_recognizer().name
     one = hashlib.sha256(f"{digest} {model}".encode()).hexdigest()[:32]
     _add(_entry(one, name, picture, reading, sentence, model))
 
 
 def close() -> None:
-    """What is drawn from now on is another drawing."""
+    """Start a new entry with the next drawing."""
     state.put("history_sheet", None)
     state.put("history_skipped", None)
 
 
 def keep(key: str) -> None:
-    """Mount the part that keeps the readings in the browser, and takes back those from before a reload."""
+    """Mount the component that stores readings in the browser and restores them after a reload."""
     said = (st.session_state.get(f"history_{key}") or {}).get("kept")
     if isinstance(said, str) and not state.get("history_known"):
         entries = {entry.id: entry for entry in [*unpacked(said), *state.get("history")]}
@@ -119,27 +119,27 @@ def keep(key: str) -> None:
         default={"kept": None},
         on_kept_change=lambda: None,
     )
-    if known:  # of runs that follow closely, the browser sees the last one alone: each entry is sent some times
+    if known:  # of runs in quick succession the browser sees only the last: send each entry several times
         left = [(entry, times + 1) for entry, times in state.get("history_new") if times + 1 < SENT]
         state.put("history_new", left)
 
 
 def show() -> None:
-    """The readings, folded away."""
+    """Show the readings in an expander."""
     folded = st.expander("History", icon=":material/history:", key="history_list", on_change="rerun")
     if not folded.open:
         return
     with folded, st.container(key="history_box"):
         st.fragment(run_every=EVERY)(_list)()
-        with st.container(key="history_acts"):  # hidden by style while there is nothing
+        with st.container(key="history_acts"):  # hidden by CSS while empty
             st.button("Clear the history", key="history_clear", icon=":material/delete:", on_click=_clear)
-            st.caption("It stays in this tab of your browser, and is gone when you close it.")
+            st.caption("It stays in this browser tab and is deleted when you close it.")
 
 
 def _list() -> None:
-    """The readings, looked at anew every few seconds. A file that is made at the click could be gone before it is
-    fetched: Streamlit drops it after two runs of whatever session. These are ready, and the same as long as the
-    readings are."""
+    """Show the readings, refreshed every few seconds. Downloads are prepared before the click: Streamlit drops files
+    made on click after two runs of any session, perhaps before they are fetched. They stay the same
+    as long as the readings do."""
     entries = state.get("history")
     if not entries:
         st.caption("What is read in this tab is listed here. It stays in your browser until you close the tab.")
@@ -150,7 +150,7 @@ def _list() -> None:
     with st.container(horizontal=True, gap="small"):
         st.download_button("Download as CSV", to_csv(entries, zone), "history.csv", "text/csv",
                            key="history_csv", icon=":material/download:", on_click="ignore")  # fmt: skip
-        st.download_button("With the pictures", to_zip(entries, zone), "history.zip", "application/zip",
+        st.download_button("With pictures", to_zip(entries, zone), "history.zip", "application/zip",
                            key="history_zip", icon=":material/download:", on_click="ignore")  # fmt: skip
 
 
@@ -171,7 +171,7 @@ def _clear() -> None:
 
 
 def to_csv(entries: list[Entry], zone: datetime.tzinfo | None = None) -> str:
-    """The readings as a table; times are in that zone, or the machine's."""
+    """Return the readings as CSV, with times in `zone` or the machine's."""
     text = io.StringIO()
     rows = csv.writer(text)
     rows.writerow(["time", "what", "reads", "remark", "model"])
@@ -182,7 +182,7 @@ def to_csv(entries: list[Entry], zone: datetime.tzinfo | None = None) -> str:
 
 
 def to_zip(entries: list[Entry], zone: datetime.tzinfo | None = None) -> bytes:
-    """The table and the small pictures; the same entries give the same bytes, so that a link to them stays good."""
+    """Return a zip of the table and thumbnails; equal entries give equal bytes, so that links to it stay valid."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo("history.csv"), to_csv(entries, zone))
@@ -195,7 +195,7 @@ def to_zip(entries: list[Entry], zone: datetime.tzinfo | None = None) -> bytes:
 
 
 def unpacked(text: str) -> list[Entry]:
-    """The entries that the browser kept; what is none of ours is left out."""
+    """Parse the entries stored in the browser; drop invalid ones."""
     if len(text) > MOST * (LARGEST + 1000):
         return []
     try:
@@ -244,7 +244,7 @@ def _find(name: str) -> Entry | None:
 
 
 def _add(entry: Entry) -> None:
-    """Put an entry at the end, in place of an older one of that name."""
+    """Append an entry, replacing any older one with its id."""
     if len(entry.picture) > LARGEST:
         return
     others = [other for other in state.get("history") if other.id != entry.id]

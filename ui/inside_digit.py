@@ -1,6 +1,6 @@
-"""What the Inside page looks at: a digit, changes to it, and a model; all of it stands in the address.
+"""The Inside page's digit, edits and model, all kept in the URL.
 
-Addresses come from anybody: what cannot be is passed over.
+URLs are untrusted input: invalid values are ignored.
 """
 
 import base64
@@ -25,18 +25,18 @@ log = logging.getLogger(__name__)
 
 LONGEST = 1400  # characters of a packed digit
 PIXELS = 28 * 28
-FIRST = 271  # of the built-in test digits: what a visitor without a digit sees, a 5 that could be a 3
+FIRST = 271  # index of the built-in test digit shown by default: a 5 that could be a 3
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is looked at.
+    """The inspected digit and its model.
 
     Attributes:
-        image: uint8 (28, 28), the digit with its changes.
-        before: the same without any change.
-        edit: the changes that sliders make.
-        values: what each layer answers to it.
+        image: uint8 (28, 28), the edited digit.
+        before: the same without any edit.
+        edit: the edits made by the sliders.
+        values: each layer's output for `image`.
     """
 
     model: StoredModel
@@ -61,12 +61,12 @@ class Subject:
 
 
 def pack(image: np.ndarray) -> str:
-    """A digit, uint8 (28, 28), as a short text for an address."""
+    """Encode a digit, uint8 (28, 28), as short text for a URL."""
     return base64.urlsafe_b64encode(zlib.compress(image.tobytes(), 9)).decode().rstrip("=")
 
 
 def unpack(text: str) -> np.ndarray | None:
-    """The digit that `pack` made a text of; None for any other text."""
+    """Decode a digit from `pack`; None for any other text."""
     if not text or len(text) > LONGEST:
         return None
     try:
@@ -78,7 +78,7 @@ def unpack(text: str) -> np.ndarray | None:
 
 
 def link(image: np.ndarray, label: str = "Look inside", model: str | None = None) -> None:
-    """A link to this page for a digit, read by the model that the visitor reads with, or the one that is named."""
+    """Show a link to this page for a digit, with the given model or the visitor's current one."""
     parameters = {"digit": pack(image), "model": model or state.get("model") or model_store.default_name()}
     st.page_link("pages/inside.py", label=label, icon=":material/search:", query_params=parameters)
 
@@ -89,7 +89,7 @@ def is_presented() -> bool:
 
 
 def model() -> StoredModel:
-    """The model that the address names, else the one that the visitor reads with; a choice among all."""
+    """Let the visitor choose a model; default to the URL's, else the visitor's current one."""
     known = {found.name: found for found in model_choice.known()}
     asked = address.text("model")
     if asked and asked not in known:
@@ -103,7 +103,7 @@ def model() -> StoredModel:
 
 
 def digit() -> np.ndarray:
-    """The digit without changes: the address's, else the mark that was looked at last, else a test digit."""
+    """Return the unedited digit: the URL's, else the last selected mark, else a test digit."""
     if (another := st.session_state.pop("inside_next", None)) is not None:
         start_with(another)
     elif address.went_back("digit", address.LAG):
@@ -117,14 +117,14 @@ def digit() -> np.ndarray:
 
 
 def start_with(image: np.ndarray) -> None:
-    """Look at another digit, without changes; before the sliders are shown."""
+    """Switch to another, unedited digit; call before the sliders."""
     for name in LIMITS:
         st.session_state[_key(name)] = 0.0
     address.put(digit=pack(image), edit=None, map=None, pixel=None)
 
 
 def sample_digit(number: int) -> np.ndarray:
-    """One of the built-in test digits; they come with the program."""
+    """Return a built-in test digit, shipped with the program."""
     images = _sample_digits()
     return images[number % len(images)]
 
@@ -136,10 +136,10 @@ def _sample_digits() -> np.ndarray:
 
 
 def edit() -> Edit:
-    """The changes as the sliders stand; the address says where they begin."""
+    """Show the sliders, initialised from the URL. Return the edits."""
     found = {}
     begun = _edit_of(address.text("edit"))
-    is_moved = _sliders() != st.session_state.get("inside_sliders", _sliders())  # with it may come an older address
+    is_moved = _sliders() != st.session_state.get("inside_sliders", _sliders())  # it may come with a stale URL
     if address.went_back("edit", address.LAG) and not is_moved:
         st.session_state.update({_key(name): getattr(begun, name) for name in LIMITS})
     for place, (name, (least, most, step)) in enumerate(LIMITS.items()):
@@ -158,11 +158,11 @@ def edit() -> Edit:
 
 
 def _sliders() -> dict[str, float | None]:
-    """Where the sliders stand."""
+    """Return the slider values."""
     return {name: st.session_state.get(_key(name)) for name in LIMITS}
 
 
-SLIDERS = {  # what each is called, and how its number is written
+SLIDERS = {  # label and number format of each
     "turn": ("Turn", "%d°"),
     "slant": ("Slant", "%.2f"),
     "pen": ("Thicken", "%.2f pixels"),
@@ -177,12 +177,12 @@ def _key(name: str) -> str:
 
 
 def _text_of(changed: Edit) -> str:
-    """The changes as a text: "turn_10~pen_-1"."""
+    """Encode edits as text: "turn_10~pen_-1"."""
     return "~".join(f"{f.name}_{getattr(changed, f.name):g}" for f in fields(Edit) if getattr(changed, f.name))
 
 
 def _edit_of(text: str) -> Edit:
-    """The changes of a text that `_text_of` made; what cannot be is left out."""
+    """Decode edits from `_text_of`; ignore invalid parts."""
     found = {}
     for part in text[:200].split("~"):
         name, _, amount = part.partition("_")
@@ -204,14 +204,13 @@ def network(found: StoredModel) -> Network:
     """The layers of a model, loaded once.
 
     Raises:
-        ModelError: it cannot be looked into.
+        ModelError: its layers cannot be read.
     """
     return _network(found.name, found.digest)
 
 
 def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:
-    """The digit with its changes, gone through the network; where that cannot be, the visitor is told, and the run
-    ends here."""
+    """Run the edited digit through the network. If that fails, show an error and stop the run."""
     try:
         own, recognizer = network(found), resources.load(None if found.is_default else found.name)
     except ModelError as error:

@@ -1,4 +1,4 @@
-"""The choice of a layer, a map, a pixel and a digit on the Inside page; all of it stands in the address."""
+"""Selection of a layer, map, pixel and digit on the Inside page, kept in the URL."""
 
 import numpy as np
 import streamlit as st
@@ -9,20 +9,20 @@ from ui import address, grid, inside_digit, inside_view, inside_words
 from ui.inside_digit import Subject
 
 WORDS = """
-- **Map**: what one filter found, pixel by pixel.
-- **Convolution**: a small filter slides over the maps before. At each place the numbers under it are multiplied by the
-  filter's, and added up.
-- **Bias**: a number that is added everywhere.
-- **Normalised**: times one number, plus another, so that all maps have about the same range.
-- **ReLU**: what is below 0 becomes 0. **tanh**: every number is squeezed between −1 and 1.
-- **Largest of each 2×2**, **mean of each 2×2**: the map shrinks to half its height and width.
+- **Map** (feature map): the output of one filter, pixel by pixel.
+- **Convolution**: a small filter slides over the input maps. At each position, the numbers under it are multiplied by
+  the filter's weights and added up.
+- **Bias**: a number that is added to every pixel.
+- **Normalised**: scaled and shifted, so that all maps have about the same range.
+- **ReLU**: values below 0 become 0. **tanh**: values are squeezed between −1 and 1.
+- **Largest of each 2×2**, **mean of each 2×2**: pooling, which halves a map's height and width.
 - **Added to what came in**: the layer corrects its input instead of replacing it.
 """
 WAYS = {"occlusion": "Occlusion", "cam": "Grad-CAM"}
 
 
 def overview(subject: Subject, found: list[Station]) -> None:
-    """All layers, a row each; a click on a map opens it below."""
+    """Show all layers, one row each; clicking a map opens it below."""
     clicked = inside_view.walk(subject, found, "inside_walk")
     if clicked is not None:
         station, channel = clicked
@@ -31,7 +31,7 @@ def overview(subject: Subject, found: list[Station]) -> None:
 
 
 def look_closer(subject: Subject, found: list[Station]) -> None:
-    """One layer whole, one of its maps large, and the sum behind one of its pixels."""
+    """Show a layer's maps, one map enlarged, and the sum behind one pixel."""
     names = [station.name for station in found]
     before = address.text("layer") or names[0]
     chosen = address.choose("inside_layer", "layer", names, names[0])
@@ -65,7 +65,7 @@ def look_closer(subject: Subject, found: list[Station]) -> None:
 
 
 def which_evidence(subject: Subject) -> tuple[str, int]:
-    """How the evidence is found, "occlusion" or "cam", and the digit beside the answer."""
+    """Return the method, "occlusion" or "cam", and the digit to compare with."""
     others = [str(digit) for digit in range(10) if digit != subject.winner]
     key, usual = f"inside_beside_{subject.winner}_{subject.runner_up}", str(subject.runner_up)
     way = address.choose("inside_way", "why", list(WAYS), "occlusion")
@@ -73,14 +73,14 @@ def which_evidence(subject: Subject) -> tuple[str, int]:
     if inside_digit.is_presented():
         return way, int(other)
     with st.container(horizontal=True, gap="medium"):
-        way = st.segmented_control("Found by", list(WAYS), format_func=WAYS.get, required=True, key="inside_way")
-        other = st.selectbox("Beside the answer", others, width=150, key=key)
+        way = st.segmented_control("Method", list(WAYS), format_func=WAYS.get, required=True, key="inside_way")
+        other = st.selectbox("Compare with", others, width=150, key=key)
     address.put(why=None if way == "occlusion" else way, beside=None if other == usual else other)
     return way, int(other)
 
 
 def _channel(values: np.ndarray) -> int:
-    """The address's map of a layer, else the most active one."""
+    """Return the map in the URL, else the most active one."""
     text = address.text("map")
     if text.isascii() and text.isdigit() and len(text) < 5 and int(text) < values.shape[-1]:
         address.put(map=text)
@@ -89,7 +89,7 @@ def _channel(values: np.ndarray) -> int:
 
 
 def _pixel(values: np.ndarray) -> grid.Cell:
-    """The address's pixel of a map, else the strongest one."""
+    """Return the pixel in the URL, else the strongest one."""
     text = address.text("pixel")
     parts = text.split(".")
     if len(parts) == 2 and all(part.isascii() and part.isdigit() and len(part) < 4 for part in parts):

@@ -1,4 +1,4 @@
-"""The rest of the Inside page: other digits, rubbing out, the stages before, other networks, how good the maps are."""
+"""The rest of the Inside page: other digits, erasing, preprocessing, other networks, quality of the maps."""
 
 import logging
 from dataclasses import replace
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 LARGE = """
 <style>
-/* for a beamer: larger type, and nothing to set */
+/* for a projector: larger type, no controls */
 html { font-size: 125%; }
 [data-testid="stHeader"], .st-key-phone_nav { display: none !important; }
 .block-container { max-width: 1400px; padding-top: 1rem; }
@@ -30,7 +30,7 @@ STAGE_WIDTH = 104  # pixels on the screen
 
 
 def buttons(image: np.ndarray) -> None:
-    """Another digit, the visitor's own, back to the one without changes; and in and out of the presentation."""
+    """Show buttons for another digit, the visitor's own, undoing edits, and presentation mode."""
     if inside_digit.is_presented():
         if st.button("Show the controls", key="present", icon=":material/tune:", type="tertiary"):
             address.put(present=None)
@@ -43,9 +43,9 @@ def buttons(image: np.ndarray) -> None:
             _start_with(inside_digit.sample_digit(number))
         looked_at = state.get("looked_at")
         has_drawn = looked_at is not None and not np.array_equal(looked_at[0], image)
-        if has_drawn and st.button("The one I drew", key="inside_drawn", icon=":material/draw:"):
+        if has_drawn and st.button("My drawing", key="inside_drawn", icon=":material/draw:"):
             _start_with(looked_at[0])
-        if st.button("Present", key="present", icon=":material/cast_for_education:", help="Large, without controls"):
+        if st.button("Present", key="present", icon=":material/cast_for_education:", help="Large type, no controls"):
             address.put(present="1")
             st.rerun()
         rubbed = inside_digit.unpack(st.session_state.get("inside_unrubbed", ""))
@@ -55,7 +55,7 @@ def buttons(image: np.ndarray) -> None:
 
 
 def rub_out(subject: Subject, cells: list[tuple[int, int]]) -> None:
-    """Take ink away; what the sliders did stays in the digit."""
+    """Erase ink; slider edits become part of the digit."""
     changed = subject.image.copy()
     changed[tuple(np.array(cells).T)] = 0
     if not np.array_equal(changed, subject.image):
@@ -63,22 +63,22 @@ def rub_out(subject: Subject, cells: list[tuple[int, int]]) -> None:
 
 
 def _start_with(image: np.ndarray, unrubbed: np.ndarray | None = None) -> None:
-    """Sliders may be set only before they are shown: in the run that comes."""
+    """Switch digits in the next run: sliders can only be set before they are shown."""
     st.session_state["inside_next"] = image
     st.session_state["inside_unrubbed"] = "" if unrubbed is None else inside_digit.pack(unrubbed)
     st.rerun()
 
 
 def stages(looked_at: tuple | None, image: np.ndarray) -> None:
-    """How the visitor's own mark became 28x28; other digits come in that size, and are only cut out and placed."""
+    """Show how the visitor's mark became 28x28; other digits have that size and are only cropped and placed."""
     own = looked_at is not None and looked_at[1] is not None and np.array_equal(looked_at[0], image)
-    ink, called = (looked_at[1], "Your ink") if own else (image, "The digit as it came")
+    ink, called = (looked_at[1], "Your ink") if own else (image, "The original digit")
     with st.container(horizontal=True, gap="small"):
         for caption, stage in {called: ink, **(normalization.steps(ink) if ink.any() else {})}.items():
             height, width = stage.shape[:2]
             st.image(components.enlarged(stage), f"{caption}  \n{width} × {height}", width=STAGE_WIDTH, alt=caption)
     if not own and not inside_digit.is_presented():
-        st.caption("Draw a digit on the Predict page, and open “Why?” there: then its way to 28 × 28 is shown here.")
+        st.caption("Draw a digit on the Predict page and open “Why?” to see here how it becomes 28 × 28.")
 
 
 def compare(subject: Subject) -> None:
@@ -117,13 +117,13 @@ def _called(name: str) -> str:
 
 
 def quality_table(subject: Subject) -> None:
-    """How good the maps of this network are, by the field's own tests."""
+    """Show quality metrics of this network's explanation maps."""
     with st.expander("How good are these explanations?", icon=":material/science:"):
         found = neighbour_index.quality_of(subject.model)
         if found is None:
             failed = neighbour_index.has_failed(subject.model)
             st.caption("It could not be measured." if failed else "Still measuring; this happens once per network. "
-                       "Check back in some minutes.")  # fmt: skip
+                       "Check back in a few minutes.")  # fmt: skip
             return
         st.dataframe(
             [
@@ -142,8 +142,8 @@ def quality_table(subject: Subject) -> None:
                            for name in ("Deletion", "Insertion", "Shuffled", "Runner-up")},
         )  # fmt: skip
         st.caption(
-            f"On {MEASURED_ON} test digits. **Deletion**: ink goes in the map's order; the area under the answer's "
-            "share, less is better. **Insertion**: ink comes in that order; more is better. **Shuffled**: how much the "
-            "map is like that of the same network with its weights in random order; near 0 is right. **Runner-up**: "
-            "how much the winner's map is like the runner-up's; 1 would mean that the map does not tell them apart."
+            f"On {MEASURED_ON} test digits. **Deletion**: ink is removed in the map's order; area under the curve of "
+            "the answer's probability, lower is better. **Insertion**: ink is added in that order; higher is better. "
+            "**Shuffled**: correlation with the map of the same network with shuffled weights; should be near 0. "
+            "**Runner-up**: correlation with the runner-up's map; 1 would mean that the map does not tell them apart."
         )

@@ -1,4 +1,4 @@
-"""The stations of the Inside page, from the picture to the answer."""
+"""The sections of the Inside page, from picture to answer."""
 
 import html
 
@@ -50,11 +50,11 @@ STYLE = """
 .ink-alike b { font-size: 1.1rem; } .ink-alike small { display: block; font-size: 0.75rem; opacity: 0.85; }
 </style>
 """
-LEAST_CELL = 40  # pixels on the screen of a map that a finger can choose
-MOST_IN_WALK = 10  # maps of a layer that the overview shows
+LEAST_CELL = 40  # screen pixels of a map that a finger can tap
+MOST_IN_WALK = 10  # maps per layer in the overview
 
 
-# ---- the answer, and what tips it over
+# ---- the answer, and what changes it
 
 
 def answer(subject: Subject) -> None:
@@ -67,12 +67,12 @@ def answer(subject: Subject) -> None:
 
 
 def percent(share: float) -> str:
-    """A share as a text that claims neither certainty nor impossibility."""
+    """Format a probability, but never as 0% or 100%."""
     return "over 99.9%" if share >= 0.9995 else "under 0.1%" if share < 0.0005 else f"{share:.1%}"
 
 
 def before(subject: Subject) -> None:
-    """What was read before the sliders and the rubber came."""
+    """Show the answer for the unedited digit."""
     if np.array_equal(subject.before, subject.image):
         return
     shares = subject.network.probabilities(subject.before)
@@ -80,7 +80,7 @@ def before(subject: Subject) -> None:
 
 
 def tips(found: list[Tip]) -> None:
-    """At which setting of each slider the answer would be another, a line for each of these answers."""
+    """List the slider settings that change the answer, one line per new answer."""
     if not found:
         st.caption("No slider on its own changes the answer.")
         return
@@ -92,7 +92,7 @@ def tips(found: list[Tip]) -> None:
 
 
 def _setting(tip: Tip) -> str:
-    """The slider's setting, written as the slider does."""
+    """Format a setting as its slider does."""
     return (SLIDERS[tip.name][1] % tip.amount).removesuffix(" pixels").replace("-", "−")
 
 
@@ -100,7 +100,7 @@ def _setting(tip: Tip) -> str:
 
 
 def walk(subject: Subject, found: list[Station], key: str, can_choose: bool = True) -> tuple[Station, int] | None:
-    """One row a layer: its most active maps. Gives the layer and map that was clicked."""
+    """Show each layer's most active maps in a row. Return the clicked layer and map."""
     chosen = None
     with st.container(key=key, gap="xxsmall"):
         for number, station in enumerate(found):
@@ -122,7 +122,7 @@ def walk(subject: Subject, found: list[Station], key: str, can_choose: bool = Tr
 
 
 def maps(subject: Subject, station: Station, chosen: int) -> int | None:
-    """All maps of a layer; gives the one that was clicked."""
+    """Show all maps of a layer. Return the clicked one."""
     values = subject.values[station.maps]
     columns = pictures.columns_of(values.shape[-1])
     rows = -(-values.shape[-1] // columns)
@@ -135,7 +135,7 @@ def maps(subject: Subject, station: Station, chosen: int) -> int | None:
 
 
 def one_map(subject: Subject, station: Station, channel: int, pixel: grid.Cell) -> grid.Cell | None:
-    """One map, large; gives the pixel that was clicked."""
+    """Show one map enlarged. Return the clicked pixel."""
     values = subject.values[station.maps]
     height, width, _ = values.shape
     picture = pictures.coloured(values[..., channel], pictures.strongest(values))
@@ -145,36 +145,36 @@ def one_map(subject: Subject, station: Station, channel: int, pixel: grid.Cell) 
 
 
 def kernels(station: Station) -> None:
-    """What the first convolution looks for."""
+    """Show the first convolution's filters."""
     own = station.layers[0].kernel[:, :, 0, :]
     columns = pictures.columns_of(own.shape[-1])
     picture = pictures.montage(own, columns)
     picture = cv2.resize(picture, None, fx=8, fy=8, interpolation=cv2.INTER_NEAREST)
-    st.image(picture, "The filters of this layer: blue multiplies by more than 0, orange by less", width="stretch",
+    st.image(picture, "Filters of this layer: blue weights are positive, orange ones negative", width="stretch",
              alt=f"The {own.shape[-1]} filters of {station.name}")  # fmt: skip
 
 
 def the_sum(found: Sum, channel: int, pixel: grid.Cell) -> None:
-    """The sum behind one pixel of a map, with all its numbers; of several maps before it, the one that is chosen."""
+    """Show the sum behind one pixel of a map with all its numbers; of several input maps, the selected one."""
     st.markdown(f"**Row {pixel[0]}, column {pixel[1]} of map {channel}: {stations.written(found.value)}**")
     each = found.strongest()
     before = int(np.abs(each).argmax())
     if len(each) > 1 and not inside_digit.is_presented():
         ordered = [int(place) for place in np.argsort(-np.abs(each), kind="stable")]
         before = st.selectbox(
-            "Map before it",
+            "Input map",
             ordered,
             format_func=lambda place: f"Map {place}: adds {stations.written(each[place])}",
             key=f"inside_before_{found.patch.shape}_{channel}_{pixel}",
             width=240,
         )
-    parts = [("What is looked at", found.patch[..., before])]
+    parts = [("Input patch", found.patch[..., before])]
     if found.kernel is not None:
         parts += [("× the filter", found.kernel[..., before]), ("= products", found.products[..., before])]
     st.html(f'<div class="ink-grids">{"".join(_figure(*part) for part in parts)}</div>')
     if len(each) > 1:
         st.caption(
-            f"Shown: map {before} of the {len(each)} before it, which contributes {stations.written(each[before])}. "
+            f"Shown: input map {before} of {len(each)}, which contributes {stations.written(each[before])}. "
             f"The others together contribute {stations.written(each.sum() - each[before])}."
         )
     lines = [f"{html.escape(step.said)}: <b>{stations.written(step.value)}</b>" for step in found.steps]
@@ -205,7 +205,7 @@ def _ink_on(colour: np.ndarray) -> str:
 
 
 def evidence(subject: Subject, found: Evidence, way: str, other: int) -> None:
-    """Which ink speaks for the answer, which for another digit, and where the two differ."""
+    """Show the evidence for the answer, for another digit, and their difference."""
     maps_, winner = evidence_maps(subject, found, way), subject.winner
     most = float(np.abs(maps_[[winner, other]]).max())
     shown = (
@@ -234,7 +234,7 @@ def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
 
 
 def sums(subject: Subject) -> None:
-    """Ten sums, what speaks for and against in each, and the softmax, as a table."""
+    """Show a table of the ten logits, their positive and negative parts, and the softmax."""
     last = subject.network.layers[-1]
     parts = subject.values[last.inputs[0]][:, np.newaxis] * last.kernel  # (features, 10)
     above, below = np.maximum(parts, 0).sum(0), np.minimum(parts, 0).sum(0)
@@ -254,14 +254,14 @@ def sums(subject: Subject) -> None:
         rows.append(f"<tr{best}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     table = f'<table class="ink-sums">{head}{"".join(rows)}</table>'
     st.html(f'<div class="ink-scroll" tabindex="0" role="region" aria-label="Ten sums">{table}</div>')
-    st.caption(f"Each sum adds up {len(parts)} numbers from the layer before, each times a weight that was learnt.")
+    st.caption(f"Each sum adds up {len(parts)} outputs of the layer before, each times a learnt weight.")
 
 
 def _bar(fraction: float, colour: str) -> str:
     return f'<span class="bar"><i style="width:{100 * fraction:.0f}%;background:{colour}"></i></span>'
 
 
-# ---- digits alike
+# ---- similar digits
 
 
 def alike(subject: Subject) -> None:
@@ -298,7 +298,7 @@ def alike(subject: Subject) -> None:
 
 @st.fragment(run_every=1)
 def _make_index(name: str) -> None:
-    """Ask for the index, and wait for it without holding anybody up."""
+    """Request the index and poll for it without blocking."""
     try:
         model = model_store.find(name)
     except ModelError as error:
@@ -311,7 +311,7 @@ def _make_index(name: str) -> None:
         return
     neighbour_index.make(model)
     st.info(
-        "The network looks at many digits first, to know which are like yours. This takes about 20 seconds, once; "
-        "longer if another network comes first.",
+        "The network reads many digits first, to find similar ones. This takes about 20 seconds, once; longer if "
+        "another network is ahead in the queue.",
         icon=":material/hourglass:",
     )

@@ -1,4 +1,4 @@
-"""Labels that are likely wrong in the data at hand: suggestions for a person, never changed by themselves."""
+"""Likely label errors in the available data: suggestions for review, never changed automatically."""
 
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ CORRECTIONS, FILE = "corrections", "file"
 MOST = 48  # suspects that are shown
 WORDS = (
     "The model is confident that these digits are something other than their label (confident learning). It may have "
-    "memorised labels it was trained on, so a training part shows fewer errors than it has."
+    "memorised its training labels, so errors in a training part can go unnoticed."
 )
 
 
 @dataclass(frozen=True)
 class Found:
-    """How many digits were looked through, how many suspects there are, and the likeliest of them with pictures."""
+    """Number of digits checked, number of suspects, and the most likely suspects with pictures."""
 
     digits: int
     number: int
@@ -30,11 +30,11 @@ class Found:
 
 
 def show() -> None:
-    """A data set to choose, and its suspects."""
-    st.markdown("**Labels that are likely wrong**")
+    """Show a data set selector and its suspects."""
+    st.markdown("**Likely label errors**")
     parts = _parts()
-    chosen = st.selectbox("In which digits", list(parts), index=None, format_func=parts.get, key="label_errors_data",
-                          placeholder="Choose some digits")  # fmt: skip
+    chosen = st.selectbox("Data set", list(parts), index=None, format_func=parts.get, key="label_errors_data",
+                          placeholder="Choose a data set")  # fmt: skip
     if chosen is None:
         return
     try:
@@ -54,7 +54,7 @@ def show() -> None:
 
 
 def _parts() -> dict[str, str]:
-    """What can be looked through, and its name for people."""
+    """Return the data that can be checked, with labels."""
     names = {CORRECTIONS: "Corrections"}
     files = [name for name in datasets.at_hand() if name not in datasets.DATASETS]
     names |= {f"{name} {FILE}": components.plain(name) for name in files}
@@ -78,7 +78,7 @@ def _digits(which: str) -> Split:
     if which == CORRECTIONS:
         from digit_core.feedback import corrections
 
-        found = [c for c in corrections.everything() if c.truth >= 0]  # those that wait for a look as well
+        found = [c for c in corrections.everything() if c.truth >= 0]  # including those awaiting review
         images = np.stack([c.image for c in found]) if found else np.zeros((0, 28, 28), np.uint8)
         return Split(images, np.array([c.truth for c in found], np.uint8))
     data, _, part = which.rpartition(" ")

@@ -1,4 +1,4 @@
-// The canvas's layers, background first: they lie in its shadow root. Stands before browser.js and actions.js.
+// Returns the canvas's layers, background first, from its shadow root. Prepended to browser.js and actions.js.
 
 function layers() {
   for (const host of document.querySelectorAll(".st-key-canvas *")) {

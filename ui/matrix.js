@@ -1,5 +1,5 @@
-// Under a finger: a tap on the confusion matrix chooses a cell, and what it shows comes into view; a finger that moves
-// scrolls the page. Plotly would keep every touch for itself, so `frame.py` takes its layer of handles away there.
+// Touch support for the confusion matrix: a tap selects a cell and scrolls its digits into view; a swipe scrolls the
+// page. Plotly would capture every touch, so `frame.py` disables pointer events on its drag layer.
 
 const matrices = new WeakMap();
 
@@ -22,7 +22,7 @@ export default function ({ parentElement, setTriggerValue }) {
 function cellAt(container, event) {
   const plot = container.querySelector(".js-plotly-plot");
   const handles = plot?.querySelector(".draglayer");
-  if (!handles || getComputedStyle(handles).pointerEvents !== "none") return null; // a mouse: Plotly tells
+  if (!handles || getComputedStyle(handles).pointerEvents !== "none") return null; // mouse: Plotly handles it
   const { xaxis, yaxis } = plot._fullLayout;
   const box = plot.getBoundingClientRect();
   const column = Math.round(xaxis.p2c(event.clientX - box.left - xaxis._offset));

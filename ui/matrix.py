@@ -1,4 +1,4 @@
-"""The confusion matrix of the Evaluate page: a click or a tap chooses a cell. `matrix.js` says what a finger does."""
+"""The confusion matrix on the Evaluate page. A click or tap selects a cell; `matrix.js` handles touch."""
 
 import streamlit as st
 
@@ -10,12 +10,12 @@ _taps = st.components.v2.component("inkling_matrix", html="<div></div>", js=scri
 
 
 def show(result: Evaluation) -> tuple[int, int] | None:
-    """The matrix; a click chooses a cell (true digit, predicted digit), and another click on it lets it go."""
+    """Show the matrix and return the selected cell (true digit, predicted digit). A second click deselects it."""
     cell = address.cell()
     chart = st.container(key="confusion")
     with st.container(horizontal=True, gap="medium"):
-        shares = st.toggle("Shares", key="confusion_shares", help="Of each row, instead of counts")
-        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Leave what is right without colour")
+        shares = st.toggle("Row percentages", key="confusion_shares", help="Instead of counts")
+        dim = st.toggle("Mistakes only", value=True, key="confusion_dim", help="Show correct answers without colour")
     with chart:
         event = st.plotly_chart(
             charts.confusion(result.confusion, dim, shares, cell),
@@ -35,6 +35,6 @@ def show(result: Evaluation) -> tuple[int, int] | None:
 
 
 def _tapped(said) -> tuple[int, int] | None:
-    """The cell that the browser names, if it is one."""
+    """Return the cell sent by the browser, or None if it is not valid."""
     is_cell = isinstance(said, list) and len(said) == 2 and all(value in range(10) for value in said)
     return (int(said[0]), int(said[1])) if is_cell else None

@@ -1,4 +1,4 @@
-"""A network of one's own, brought as a file: looked at and run in a process of its own before it is stored."""
+"""Upload of a user's own network. A separate process checks and runs it before it is stored."""
 
 import json
 import logging
@@ -17,19 +17,19 @@ log = logging.getLogger(__name__)
 
 TYPES = ["keras", "tflite"]
 LONGEST = 180  # seconds
-MOST_MEMORY = 12_000  # megabytes of address space; TensorFlow reserves several thousand and uses few
+MOST_MEMORY = 12_000  # megabytes of address space; TensorFlow reserves thousands but uses few of them
 
 
 def show() -> None:
-    """A place for the file, a name, and a button; for whoever this host belongs to."""
+    """Show the upload form, to the owner of this host only."""
     if visitor.who() is not None:
         return
     if notice := st.session_state.pop("bring_notice", None):
         st.success(components.plain(notice), icon=":material/check:")
     with st.expander("Add your own network", icon=":material/upload_file:", key="bring"):
         st.markdown(
-            "A `.keras` file of Keras 3, made of its own layers, or a `.tflite` file. It must take digits of "
-            "28x28 and return ten classes. Inkling tests it before saving it."
+            "A Keras 3 `.keras` file that uses only built-in layers, or a `.tflite` file. It must take 28x28 "
+            "images and return ten classes. Inkling tests it before saving it."
         )
         file = st.file_uploader("Network", TYPES, key="bring_file")
         name = st.text_input("Name", key="bring_name", max_chars=64, placeholder="my-network")
@@ -43,7 +43,7 @@ def _bring(file, name: str) -> None:
     except ModelError as error:
         st.error(components.plain(str(error)), icon=":material/error:")
         return
-    with tempfile.TemporaryDirectory() as folder, st.spinner("Checking it, and reading test digits with it ..."):
+    with tempfile.TemporaryDirectory() as folder, st.spinner("Checking the network on test digits ..."):
         path = Path(folder) / f"network{Path(file.name).suffix.lower()}"
         command = paths.command("bring", str(path), "--name", name, "--json", "--most-memory", str(MOST_MEMORY))
         try:
@@ -53,7 +53,7 @@ def _bring(file, name: str) -> None:
             st.error("This network takes too long to check.", icon=":material/error:")
             return
         except OSError:
-            log.warning("A network cannot be brought", exc_info=True)
+            log.warning("A network cannot be added", exc_info=True)
             st.error("The network can't be checked at the moment.", icon=":material/error:")
             return
     if done.returncode:
@@ -62,12 +62,12 @@ def _bring(file, name: str) -> None:
         return
     said = json.loads(done.stdout.splitlines()[-1])
     reads = f"{said['accuracy']:.2%} of {said['data']}'s test digits"
-    st.session_state["bring_notice"] = f"{said['name']} reads {reads} right."
+    st.session_state["bring_notice"] = f"{said['name']} reads {reads} correctly."
     st.rerun()
 
 
 def _sentence(done: subprocess.CompletedProcess) -> str:
-    """What the command says to people; a crash says nothing of use."""
+    """Return the command's error message, or a general one if it crashed."""
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     is_said = done.returncode in (1, 2) and lines and not any("Traceback" in line for line in lines)
     return lines[-1] if is_said else "This network cannot be run."

@@ -1,4 +1,4 @@
-"""Which model a visitor reads with: kept in the session and in the address, so that it can be shared."""
+"""The model that a visitor uses, kept in the session and in the URL so that it can be shared."""
 
 import logging
 
@@ -22,12 +22,12 @@ NAMES = {
 
 
 def use(name: str | None) -> None:
-    """Read with that model from now on, with the default one for None."""
+    """Use this model from now on; None selects the default."""
     state.put("model", name)
 
 
 def called(name: str) -> str:
-    """A model's name for people: of one's own, what its training was called."""
+    """Return a model's display name; for a user's own model, the name of its training run."""
     if name in NAMES:
         return NAMES[name]
     try:
@@ -37,15 +37,15 @@ def called(name: str) -> str:
 
 
 def known() -> list[StoredModel]:
-    """The models that this visitor may choose, the default one first; on a public host not what others have kept,
-    unless a link names it."""
+    """Return the models that this visitor may choose, the default first. On a public host this leaves out other
+    visitors' models, unless a link names one."""
     who, asked = visitor.who(), (state.get("model"), st.query_params.get("model"))
     found = model_store.list_models()
     return found if who is None else [m for m in found if m.owner in ("", who) or m.name in asked]
 
 
 def others(picture: np.ndarray, is_busy: bool) -> None:
-    """What every model reads in a drawing, folded away, once the pen rests; each can be chosen to read with."""
+    """Show every model's reading of a drawing in a collapsed section, once the pen rests, with buttons to switch."""
     folded = st.expander("What other models say", icon=":material/groups:", key="others", on_change="rerun")
     if not folded.open or is_busy:
         return
@@ -74,7 +74,7 @@ def others(picture: np.ndarray, is_busy: bool) -> None:
 
 
 def show() -> None:
-    """Say which model reads where it is not the default one, with a way back."""
+    """Show which model is in use if it is not the default, with a button to switch back."""
     asked = st.query_params.get("model")
     if asked and asked != state.get("model") and not state.get("model_asked"):
         use(asked)
@@ -86,7 +86,7 @@ def show() -> None:
     try:
         model = model_store.find(name)
     except ModelError as error:
-        log.info("A model in an address cannot be had: %s", error)
+        log.info("The model in the URL is not available: %s", error)
         st.warning(f"There is no model called {components.plain(name)} here. The default model is used instead.")
         use(None)
         return

@@ -1,4 +1,4 @@
-"""Exports of a model in other formats, made in a process of its own and kept under `$DIGIT_HOME/exports/`."""
+"""Exports of a model to other formats, made in a separate process and cached in `$DIGIT_HOME/exports/`."""
 
 import importlib.util
 import logging
@@ -17,7 +17,7 @@ from digit_core.models.store import StoredModel
 
 log = logging.getLogger(__name__)
 
-FORMATS = {  # of the command `export`: what people call it, and how the file's name ends
+FORMATS = {  # `export` format -> display name and file suffix
     "litert-int8": ("LiteRT in 8 bits", ".int8.tflite"),
     "onnx": ("ONNX", ".onnx"),
     "saved_model": ("SavedModel", ".saved_model.zip"),
@@ -29,18 +29,18 @@ _lock = threading.Lock()
 
 @st.cache_resource(show_spinner=False)
 def _state() -> dict:
-    """Under "running" the file that is being made, under "step" how far, under "failed" those that could not be."""
+    """The state of exports: "running" is the current file or None, "step" its progress, "failed" the failed files."""
     return {"running": None, "step": 0, "failed": set()}
 
 
 def formats() -> list[str]:
-    """Those that this installation can write; ONNX needs packages of its own."""
+    """Return the formats that this installation can write; ONNX needs extra packages."""
     has_onnx = all(importlib.util.find_spec(package) for package in ("onnx", "tf2onnx", "onnxruntime"))
     return [form for form in FORMATS if form != "onnx" or has_onnx]
 
 
 def file_of(model: StoredModel, form: str) -> Path:
-    """Where an export is kept; the name tells which very model it is of."""
+    """Return the path of an export; its name contains the model's digest."""
     return paths.home() / "exports" / f"{model.digest[:24]}{FORMATS[form][1]}"
 
 
@@ -49,7 +49,7 @@ def is_running(model: StoredModel, form: str) -> bool:
 
 
 def progress() -> tuple[float, str]:
-    """How far the export is that runs, 0..1, and in words."""
+    """Return the progress of the running export, 0..1, and a description of its step."""
     step = _state()["step"]
     return (step + 0.5) / len(STEPS), f"{STEPS[step]} ..."
 
@@ -63,7 +63,7 @@ def has_failed(model: StoredModel, form: str) -> bool:
 
 
 def start(model: StoredModel, form: str) -> None:
-    """Export in the background, unless something is being exported; one at a time."""
+    """Export in a background thread, unless another export is running."""
     state, file = _state(), file_of(model, form)
     with _lock:
         if state["running"] is not None:
@@ -74,11 +74,11 @@ def start(model: StoredModel, form: str) -> None:
 
 
 def _run(command: dict, state: dict) -> None:
-    """Raises subprocess.SubprocessError, which tells what it said last, if it fails or takes too long."""
+    """Run the command. Raises subprocess.SubprocessError with its last output if it fails or times out."""
     said: deque[str] = deque(maxlen=20)
     with subprocess.Popen(**command, stderr=subprocess.PIPE, text=True, errors="replace") as process:
         too_long = threading.Timer(LONGEST, process.kill)
-        too_long.daemon = True  # the server need not wait for it
+        too_long.daemon = True  # must not delay server shutdown
         too_long.start()
         try:
             for line in process.stderr:

@@ -1,4 +1,4 @@
-"""Every model with its card: what it reaches, how large and how fast it is, and what can be done with it."""
+"""The list of models with their cards: accuracy, size, speed and available actions."""
 
 import time
 
@@ -14,7 +14,7 @@ TIMED = 30  # digits
 
 
 def table(models: list[StoredModel]) -> None:
-    """All of them side by side."""
+    """Show a comparison table of the models."""
     rows = [
         {
             "Model": model_choice.called(model.name),
@@ -32,7 +32,7 @@ def table(models: list[StoredModel]) -> None:
         width="stretch",
         height="content",
         column_config={
-            "Read right": st.column_config.NumberColumn(format="%.2f%%", help="Of its own test digits, read once"),
+            "Read right": st.column_config.NumberColumn(format="%.2f%%", help="Measured once on its own test digits"),
             "Parameters": st.column_config.NumberColumn(format="localized"),
             "LiteRT, MB": st.column_config.NumberColumn(format="%.2f"),
             "A digit here, ms": st.column_config.NumberColumn(
@@ -43,7 +43,7 @@ def table(models: list[StoredModel]) -> None:
 
 
 def card(model: StoredModel) -> None:
-    """One model, and what can be done with it."""
+    """Show one model with its actions."""
     chosen = (state.get("model") or model_store.default_name()) == model.name
     with st.container(border=True, key=f"model_{model.name}"):
         st.markdown(f"##### {components.plain(model_choice.called(model.name))}")
@@ -60,7 +60,7 @@ def card(model: StoredModel) -> None:
             _host_choice(model)
             parameters = {"model": model.name}
             st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=parameters)
-            if "brought" not in model.card:  # its layers may be of any kind, in any order
+            if "brought" not in model.card:  # an uploaded network may have any layers
                 st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
         with st.expander(
             "Card and files", icon=":material/description:", key=f"card_{model.name}", on_change="rerun"
@@ -72,13 +72,13 @@ def card(model: StoredModel) -> None:
 
 
 def _host_choice(model: StoredModel) -> None:
-    """Which model reads for everybody who has chosen none: whoever this host belongs to decides."""
+    """Show the button that makes this model the default, to the owner of this host only."""
     if visitor.who() is None and st.button(
         "Default for everybody" if model.is_default else "Make it the default",
         key=f"default_{model.name}",
         icon=":material/groups:",
         disabled=model.is_default,
-        help="The model that reads for everybody who has chosen none",
+        help="The model for everybody who has not chosen one",
     ):
         try:
             model_store.choose_default(model.name)
@@ -89,7 +89,7 @@ def _host_choice(model: StoredModel) -> None:
 
 
 def _summary(model: StoredModel) -> str:
-    """What it is, in one line."""
+    """Describe the model in one line."""
     about, metrics = model.card["data"], model.card["metrics"]
     if taught := model.card.get("taught"):
         called = components.plain(model_choice.called(taught["from"]))
@@ -110,7 +110,7 @@ def _summary(model: StoredModel) -> str:
 
 
 def _files(model: StoredModel) -> None:
-    """Downloads: what is there at once, other formats when they are made."""
+    """Show the download buttons for existing files and for exports."""
     with st.container(horizontal=True, gap="small"):
         for file, label, name in (
             (model.litert_file, "LiteRT", f"{model.name}.tflite"),
@@ -119,13 +119,13 @@ def _files(model: StoredModel) -> None:
             if label == "Keras" and not model.has_keras:
                 continue
             components.download(label, file, name, f"get_{label}_{model.name}")
-    if visitor.who() is None and model.has_keras:  # an export takes a processor for some seconds
+    if visitor.who() is None and model.has_keras:  # an export uses a CPU core for several seconds
         busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
         st.fragment(run_every=1 if busy else None)(_exports)(model, busy)
 
 
 def _exports(model: StoredModel, was_busy: bool) -> None:
-    """Other formats: made on demand, then there to download."""
+    """Show the other formats: an export button, its progress, then a download."""
     busy = any(model_export.is_running(model, form) for form in model_export.FORMATS)
     if busy != was_busy:
         st.rerun()
@@ -146,7 +146,7 @@ def _exports(model: StoredModel, was_busy: bool) -> None:
 
 
 def _settings(model: StoredModel) -> None:
-    """The settings of its training, and whose work its data are."""
+    """Show the training settings and the sources of the data."""
     settings = {name: value for name, value in model.card["settings"].items() if value not in ("", None)}
     rows = [{"Setting": name.replace("_", " "), "Value": str(value)} for name, value in settings.items()]
     st.dataframe(rows, hide_index=True, width="stretch", height=250)
@@ -155,7 +155,7 @@ def _settings(model: StoredModel) -> None:
 
 
 def _own(model: StoredModel) -> None:
-    """One's own models can be renamed and deleted; on a public host by its owner alone."""
+    """Let the user rename or delete their own model; on a public host only the host's owner may."""
     if model.is_shipped or visitor.who() is not None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
@@ -169,7 +169,7 @@ def _own(model: StoredModel) -> None:
 
 
 def _change(model: StoredModel, change) -> None:
-    """Rename or delete; what the visitor reads with follows."""
+    """Rename or delete a model, and update the visitor's choice of model."""
     try:
         became = change()
     except ModelError as error:
@@ -181,7 +181,7 @@ def _change(model: StoredModel, change) -> None:
 
 
 def _milliseconds(model: StoredModel) -> float | None:
-    """How long a digit takes here, in milliseconds; None for a model that cannot be loaded."""
+    """Return the inference time per digit on this server in milliseconds; None if the model cannot be loaded."""
     try:
         return _timed(model.name, model.card["files"]["model.tflite"]["sha256"])
     except (ModelError, RuntimeError, ValueError):  # the latter two are LiteRT's

@@ -1,6 +1,6 @@
-"""What the Inside page looks up of a model: the index of digits alike, and how good its maps are.
+"""Precomputed data for the Inside page: a model's index of similar digits and the quality of its maps.
 
-Both are made once a model, in a process of its own that gives way to others, so that nobody waits for it.
+Both are computed once per model, in a separate low-priority process, so that the server stays responsive.
 """
 
 import logging
@@ -26,7 +26,7 @@ LONGEST = 600  # seconds that the process may take
 
 @dataclass
 class Maker:
-    """The process that makes things now, or None; and the index files for which one ended without making all."""
+    """The current process, or None, and the index files of models whose process did not finish its work."""
 
     process: subprocess.Popen | None
     failed: set[Path]
@@ -39,12 +39,12 @@ def _maker() -> Maker:
 
 
 def data_name() -> str:
-    """Whose digits are looked up: MNIST's where it is at hand."""
+    """Return the data set to search: MNIST if it is available locally, else the built-in one."""
     return "mnist" if mnist.is_at_hand() else "builtin"
 
 
 def find(model: StoredModel) -> Index | None:
-    """The model's index if there is one."""
+    """Return the model's index, or None if there is none."""
     try:
         made = os.stat(neighbours.file_of(model, data_name())).st_mtime_ns
     except OSError:
@@ -58,23 +58,23 @@ def _loaded(file: str, data: str, made: int, _model: StoredModel) -> Index | Non
 
 
 def quality_of(model: StoredModel) -> dict[str, Quality] | None:
-    """How good the model's maps are, once that was measured."""
+    """Return the quality of the model's maps, or None if it has not been measured."""
     return quality.kept(model, data_name())
 
 
 def is_busy() -> bool:
-    """Whether something is being made, of whichever model: one at a time."""
+    """Return whether a process is running, for any model; only one runs at a time."""
     process = _maker().process
     return process is not None and process.poll() is None
 
 
 def has_failed(model: StoredModel) -> bool:
-    """Whether the last try for this very model ended without what it should have made."""
+    """Return whether the last attempt for this model failed."""
     return neighbours.file_of(model, data_name()) in _maker().failed
 
 
 def make(model: StoredModel) -> None:
-    """Start making what is missing of a model, unless that failed before or something is being made."""
+    """Start computing a model's missing data, unless that failed before or a process is running."""
     maker = _maker()
     with maker.lock:
         if is_busy() or has_failed(model):
@@ -83,7 +83,7 @@ def make(model: StoredModel) -> None:
         try:
             maker.process = subprocess.Popen(**command)
         except OSError:
-            log.exception("The digits alike cannot be made")
+            log.exception("The index of similar digits cannot be made")
             maker.failed.add(neighbours.file_of(model, data_name()))
             return
         threading.Thread(target=_watch, args=(maker, maker.process, model), daemon=True).start()
@@ -96,5 +96,5 @@ def _watch(maker: Maker, process: subprocess.Popen, model: StoredModel) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
     if neighbours.kept(model, data_name()) is None or quality_of(model) is None:
-        log.warning("The digits alike of %s were not made: exit status %s", model.name, process.poll())
+        log.warning("The index of similar digits for %s was not made: exit status %s", model.name, process.poll())
         maker.failed.add(neighbours.file_of(model, data_name()))

@@ -1,4 +1,4 @@
-"""The networks that find digits, before any model reads them: what each does, and what all reach together."""
+"""The networks that locate digits before a model reads them: what each does, and their combined accuracy."""
 
 import streamlit as st
 
@@ -6,7 +6,7 @@ from digit_core.models import page_model
 from digit_core.models.store import ModelError
 from ui import components
 
-NETWORKS = {  # by their names in the card: what each does, and what one example is
+NETWORKS = {  # name in the card -> what it does, and its training examples
     "page": ("Finds every mark on a page, and how large it is", "parts of made-up pages"),
     "mark": ("Looks at each mark once more: a digit or not?", "marks on made-up pages"),
     "line": ("Reads a drawn line as a whole, where digits touch", "made-up lines"),
@@ -14,16 +14,16 @@ NETWORKS = {  # by their names in the card: what each does, and what one example
 
 
 def show() -> None:
-    """A card, closed at first; it hides itself where the networks cannot be read."""
+    """Show a collapsed card, or nothing if the networks cannot be loaded."""
     try:
         card = page_model.find().card
         rows, reached = [_row(card, name) for name in NETWORKS], _reached(card["validation"])
         sources = "; ".join(map(str, card["sources"] or ()))
-    except (ModelError, KeyError, TypeError, ValueError):  # what reads tells of it, on the first page
+    except (ModelError, KeyError, TypeError, ValueError):  # the Predict page reports it
         return
     with st.expander("What finds the digits", icon=":material/center_focus_strong:", key="page_networks"):
         st.markdown(
-            "Before a model reads, three small networks find the digits and tell them from other marks. "
+            "Before a model reads, three small networks locate the digits and filter out other marks. "
             "All models share them."
         )
         st.dataframe(rows, hide_index=True, width="stretch", height="content")

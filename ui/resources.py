@@ -1,4 +1,4 @@
-"""What all visitors share: loaded models, data sets, readings and figures, each cached."""
+"""Caches shared by all visitors: models, data sets, readings and figures."""
 
 import contextlib
 import ctypes
@@ -36,18 +36,19 @@ from ui.bounded import Bounded
 
 log = logging.getLogger(__name__)
 
-MOST_MEASURED = 16_000_000  # bytes of evaluations that are held in memory
-MOST_DRAWN = 8_000_000  # bytes of readings of drawings, likewise
-MOST_EXPLAINED = 8_000_000  # bytes of what was found out about digits, likewise
-MOST_READ = 16_000_000  # bytes of uploaded pictures with their readings, likewise
-RELEASED_EVERY, GROWN = 5, 20_000_000  # seconds, and bytes that the process has grown by since
+# Cache limits in bytes
+MOST_MEASURED = 16_000_000  # evaluations
+MOST_DRAWN = 8_000_000  # readings of drawings
+MOST_EXPLAINED = 8_000_000  # explanations of digits
+MOST_READ = 16_000_000  # uploaded pictures with their readings
+RELEASED_EVERY, GROWN = 5, 20_000_000  # seconds between checks; growth in bytes that triggers a release
 
 
 @st.cache_resource(show_spinner=False)
 def settle(page: str) -> None:
-    """Call when a page has run: moves what is loaded by then out of the garbage collector's sight.
+    """Exclude everything loaded so far from garbage collection; call after a page has run.
 
-    Otherwise each full collection looks through all imported modules again. `page` makes this happen once a page.
+    Otherwise each full collection scans all imported modules again. `page` is the cache key: this runs once per page.
     """
     gc.collect()
     gc.freeze()
@@ -55,16 +56,16 @@ def settle(page: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def keep_memory_small() -> None:
-    """Call when a page has run: from then on, memory that was freed goes back to the system after a few seconds.
+    """Start a background thread that returns freed memory to the system every few seconds; call after a page has run.
 
-    glibc keeps what was freed, and after large pictures and data sets that is most of what the server holds. Giving it
-    back takes up to 0.2 s, so it is done only where the process has grown.
+    glibc keeps freed memory, which is most of the server's memory after large pictures and data sets. Returning it
+    takes up to 0.2 s, so it is done only if the process has grown.
     """
     threading.Thread(target=_release, name="release", daemon=True).start()
 
 
 def _release() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # other C libraries
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
         trim, least = ctypes.CDLL(None).malloc_trim, 0
         while True:
             if _held() > least + GROWN:
@@ -84,9 +85,9 @@ def _load_once(name: str | None, files: str) -> Recognizer:
 
 
 def load(name: str | None) -> Recognizer:
-    """The recognizer of that name, loaded once; anew where its files have changed, for a training may have gone on.
+    """Return the cached recognizer; reload it if its files have changed, for example after more training.
 
-    The shipped default one does not change: next to nothing is read for it at every stroke.
+    The files of the shipped default never change, so they are not checked on every stroke.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.
@@ -95,25 +96,25 @@ def load(name: str | None) -> Recognizer:
 
 
 def _files(name: str | None) -> str:
-    """Changes when the files of a model do; "" for the shipped default one, whose never do."""
+    """Return a fingerprint of a model's files; "" for the shipped default, whose files never change."""
     name = model_store.default_name() if name is None else name
     return "" if name == model_store.DEFAULT_MODEL else cache.key(name)
 
 
 @st.cache_resource(show_spinner=False, max_entries=20)
 def story(folder: Path) -> Story:
-    """What a run has told; all who watch it share one, and `update` reads on where another left off."""
+    """Return a run's events. All viewers share one object, and `update` continues from the last read position."""
     return Story(folder)
 
 
 @st.cache_resource(show_spinner=False, max_entries=40)
 def _figures(folder: Path, quantity: str) -> dict:
-    """The newest figure of a curve, under "version" and "figure"."""
+    """Return the cache entry of a curve, with "figure" and the "version" of the data it shows."""
     return {}
 
 
 def figure(told: Story, quantity: str, run: Run) -> dict:
-    """A run's curves of loss or accuracy; drawn once for all who watch."""
+    """Return a run's loss or accuracy curves, drawn once for all viewers."""
     newest = _figures(told.folder, quantity)
     if newest.get("version") != told.version:
         drawn = training_charts.training_curves(
@@ -127,12 +128,12 @@ def figure(told: Story, quantity: str, run: Run) -> dict:
 def _watched(folder: Path) -> np.ndarray:
     found = run_events.watched(folder)
     if found is None:
-        raise LookupError(folder)  # not remembered
+        raise LookupError(folder)  # exceptions are not cached
     return found
 
 
 def watched(folder: Path) -> np.ndarray | None:
-    """The digits that a run watches, uint8 (n, 28, 28), once it has chosen them."""
+    """Return the digits that a run watches, uint8 (n, 28, 28), or None if it has not chosen them yet."""
     try:
         return _watched(folder)
     except LookupError:
@@ -140,7 +141,7 @@ def watched(folder: Path) -> np.ndarray | None:
 
 
 def some_digits(data: str) -> Split:
-    """One digit of each kind of a data set, or of the built-in one where it is not at hand, to show what is done."""
+    """Return one example of each digit from a data set, or from the built-in one if MNIST is not available locally."""
     return _some_digits(data if data != "mnist" or mnist.is_at_hand() else "builtin")
 
 
@@ -148,7 +149,7 @@ def some_digits(data: str) -> Split:
 def _some_digits(data: str) -> Split:
     try:
         return datasets.load(data).train.one_of_each()
-    except DatasetError:  # it was at hand a moment ago, or is damaged; training will say so
+    except DatasetError:  # just deleted, or damaged; training will report it
         log.warning("%s cannot be shown", data, exc_info=True)
         return datasets.load("builtin").train.one_of_each()
 
@@ -159,16 +160,13 @@ def outline(architecture: str) -> list[dict]:
 
 
 def chosen_model() -> tuple[str | None, str]:
-    """The chosen model's name and the state of its files: what a reading depends on beside the picture."""
+    """Return the chosen model's name and file fingerprint: with the picture, the cache key of a reading."""
     name = state.get("model")
     return name, _files(name)
 
 
 def default_recognizer() -> Recognizer:
-    """The default recognizer.
-
-    Where it cannot be loaded, the visitor is told so and the run ends here.
-    """
+    """Return the default recognizer, or show an error and stop the script if it cannot be loaded."""
     try:
         return load(None)
     except ModelError as error:
@@ -178,7 +176,7 @@ def default_recognizer() -> Recognizer:
 
 
 def chosen_recognizer() -> Recognizer:
-    """The one that the visitor reads with; the default one where that has gone."""
+    """Return the recognizer that the visitor chose, or the default if it no longer exists."""
     name = state.get("model")
     if name is not None:
         try:
@@ -191,7 +189,7 @@ def chosen_recognizer() -> Recognizer:
 
 
 def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
-    """What is read on a canvas, uint8 (height, width, 3); the same picture is read once by each model."""
+    """Return the reading of a canvas picture, uint8 (height, width, 3), cached per model."""
     name = None if recognizer.name == model_store.default_name() else recognizer.name
     key = hashlib.sha256(picture.tobytes()).hexdigest(), name, _files(name)
     return _drawings_read().get_or_make(
@@ -210,13 +208,13 @@ def _drawings_read() -> Bounded:
 
 
 def evidence(recognizer: Recognizer, digit: np.ndarray) -> Evidence:
-    """What speaks for which digit in one, uint8 (28, 28); worked out once for all who look at it."""
+    """Return the cached evidence for each class in a digit, uint8 (28, 28)."""
     key = "evidence", recognizer.name, _files(recognizer.name), digit.tobytes()
     return _explained().get_or_make(key, lambda: occlusion.explain(recognizer.classify, digit))
 
 
 def tips(recognizer: Recognizer, digit: np.ndarray, edit: Edit) -> list[Tip]:
-    """Where the answer to a digit with changes tips over; likewise."""
+    """Return the cached amounts of change at which the answer to an edited digit flips."""
     key = "tips", recognizer.name, _files(recognizer.name), digit.tobytes(), edit
     return _explained().get_or_make(key, lambda: edits.tips(recognizer.classify, digit, edit))
 
@@ -229,27 +227,27 @@ def _explained() -> Bounded:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _test_digits(data: str, trained_on: str | None) -> Split:
     _, split = datasets.load_test(data, trained_on=trained_on)
-    return Split(split.images.copy(), split.labels.copy())  # without the training part behind it
+    return Split(split.images.copy(), split.labels.copy())  # copies, so that the training part can be freed
 
 
 def test_digits(data: str, model: str) -> Split:
-    """The test digits of a data set, for a model that may have been trained on it; shared by all visitors.
+    """Return the test digits of a data set, for a model that may have been trained on it; cached for all visitors.
 
     Raises:
-        DatasetError: they cannot be had.
+        DatasetError: the data set cannot be loaded.
     """
     return _test_digits(data, None if data in datasets.DATASETS else model_store.find(model).trained_on)
 
 
 @st.cache_resource(show_spinner=False)
 def _measured() -> Bounded:
-    """What was measured of models, by `evaluation.cache.key`; it is also kept on disk, where that can be written."""
+    """The cache of measurements by `evaluation.cache.key`; they are also stored on disk if it is writable."""
     return Bounded(MOST_MEASURED)
 
 
 @st.cache_resource(show_spinner=False)
 def uploads_read() -> Bounded:
-    """Uploaded pictures, reduced, and their readings, by the file's digest and `chosen_model`."""
+    """The cache of downscaled uploads and their readings, by file digest and `chosen_model`."""
     return Bounded(MOST_READ)
 
 
@@ -258,7 +256,7 @@ def _remembered(key: str, measure: Callable[[], Any]) -> Any:
 
 
 def assessed(model: str, digits: Split, tell: OnProgress) -> Evaluation:
-    """How a model reads digits: from memory, from the store, or now, telling how far it is.
+    """Return a model's evaluation from memory or disk, or compute it and report progress to `tell`.
 
     Raises:
         ModelError: there is no such model.
@@ -272,7 +270,7 @@ def is_assessed(model: str, digits: Split) -> bool:
 
 
 def robustness_of(model: str, digits: Split, tell: OnProgress) -> list[robustness.Curve]:
-    """The curves of a model, likewise."""
+    """Return a model's robustness curves, cached in the same way."""
     return _remembered(_robustness_key(model, digits), lambda: robustness.measure(model, digits, tell))
 
 

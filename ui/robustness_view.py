@@ -1,4 +1,4 @@
-"""Accuracy under growing distortion, and the report to keep."""
+"""Accuracy under increasing distortion, and the downloadable report."""
 
 import datetime
 from pathlib import Path
@@ -13,17 +13,17 @@ from ui.evaluation_view import PLAIN, Subject
 
 
 def show(subject: Subject) -> None:
-    """The curves, once they were asked for."""
+    """Show the robustness curves, or a button to measure them."""
     try:
         curves = _curves(subject)
-    except ModelError as error:  # deleted, or damaged, while it was looked at
+    except ModelError as error:  # deleted or damaged in the meantime
         st.error(components.plain(str(error)), icon=":material/error:")
         return
     if not curves:
         return
     st.caption(
         f"Each point uses the same {min(robustness.SAMPLE, subject.result.digits):,} digits, not straightened first. "
-        "The thin lines show how far chance could move each point (95 % intervals)."
+        "The thin lines are 95 % confidence intervals."
     )
     places = st.columns(3, gap="medium")
     grown = [curve for curve in curves if len(curve.amounts) > 1]
@@ -50,12 +50,12 @@ def show(subject: Subject) -> None:
 
 
 def _curves(subject: Subject) -> list[robustness.Curve]:
-    """Measured now, if they are not kept and the visitor wants them."""
+    """Return the cached curves, or measure them if the visitor asks for it."""
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept and not st.session_state.get("robustness_asked"):
         st.write(
-            "How much can digits be turned, shifted or worn before the model misreads them? "
-            "It takes about half a minute."
+            "How much can digits be rotated, shifted or degraded before the model misreads them? "
+            "Measuring takes about half a minute."
         )
         if not st.button("Measure", key="measure_robustness", type="primary", icon=":material/play_arrow:"):
             return []
@@ -73,7 +73,7 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
 
 
 def offer_report(subject: Subject) -> None:
-    """One HTML file with all of it."""
+    """Show the download button for the HTML report."""
     st.write("One HTML file with everything on this page: numbers, charts, misread digits. It opens offline.")
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept:

@@ -1,4 +1,4 @@
-"""All training runs: a table, the curves of several laid over each other, and what may be done with one."""
+"""All training runs: a table, overlaid curves of selected runs, and the actions for one run."""
 
 from collections.abc import Sequence
 
@@ -16,10 +16,10 @@ EVERY = 5.0  # seconds between looks at the runs while one trains
 
 
 def show() -> None:
-    """The runs, the newest first; those that are chosen are compared."""
+    """Show the runs, newest first, and compare the selected ones."""
     known = runs.list_runs()
     running = {run.id for run in known if run.is_running}
-    if st.session_state.get("running") not in (None, running):  # one has begun or ended: the page's offers change
+    if st.session_state.get("running") not in (None, running):  # one has started or ended: update the whole page
         st.rerun()
     if not known:
         return
@@ -31,7 +31,7 @@ def show() -> None:
         [_row(run) for run in known],
         hide_index=True,
         width="stretch",
-        key=f"runs_{hash(tuple(ids))}",  # rows are chosen by number: with other runs it is another table
+        key=f"runs_{hash(tuple(ids))}",  # the selection is by row number: reset it when the runs change
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": chosen_before}},
@@ -83,13 +83,13 @@ def _one(run: Run) -> None:
         if st.button("Rename", key=f"rename_{run.id}") and title.strip() != run.title:
             _do(lambda: runs.rename(run, title, visitor.who()))
         if st.button("Unstar" if run.starred else "Star", key=f"star_{run.id}", icon=":material/star:",
-                     help="Runs with a star are not removed when there are many"):  # fmt: skip
+                     help="Starred runs are never removed automatically"):  # fmt: skip
             _do(lambda: runs.star(run, not run.starred, visitor.who()))
         _delete(run)
 
 
 def _delete(run: Run) -> None:
-    """Asked twice."""
+    """Show the delete button, which asks for confirmation."""
     if run.is_running:
         return
     with st.popover("Delete", icon=":material/delete:", key=f"delete_{run.id}"):

@@ -1,4 +1,4 @@
-"""One training run: its progress while it trains, and what it reached in the end."""
+"""One training run: its live progress and its final results."""
 
 import csv
 import io
@@ -20,13 +20,13 @@ from digit_core.runs.store import Run, RunError
 from digit_core.training.settings import LEARNT
 from ui import components, model_choice, resources, visitor
 
-EVERY = 1.0  # seconds between looks at a run that trains
+EVERY = 1.0  # seconds between updates while a run trains
 ICONS = {"finished": ":material/check_circle:", "stopped": ":material/pause_circle:", "failed": ":material/error:",
          "interrupted": ":material/power_off:"}  # fmt: skip
 
 
 def show(run: Run) -> None:
-    """The run, anew every second as long as it trains."""
+    """Show the run, and refresh it every second while it trains."""
     st.subheader(components.plain(run_wording.title(run, visitor.zone())), anchor=False)
     st.caption(run_wording.settings(run.settings))
     watching = st.fragment(run_every=EVERY if run.is_running else None)(_live)
@@ -36,7 +36,7 @@ def show(run: Run) -> None:
 
 
 def _live(run_id: str, state_before: str) -> None:
-    """What changes while it trains. Once it has ended, the whole page is shown anew."""
+    """Show what changes during training; rerun the whole page when it ends."""
     try:
         run = runs.find(run_id)
     except RunError as error:
@@ -94,7 +94,7 @@ def _buttons(run: Run) -> None:
 
 
 def attempt(action) -> bool:
-    """Whether it could be done; if not, the visitor is told why."""
+    """Run an action and return whether it succeeded; show its error if not."""
     try:
         action()
     except RunError as error:
@@ -104,7 +104,7 @@ def attempt(action) -> bool:
 
 
 def _before_the_first_point(run: Run, story: Story) -> None:
-    """What happens until there is something to draw."""
+    """Show the startup steps until there is data to plot."""
     steps, now = run_wording.first_steps(run, story.digits)
     shown = "".join(
         f'<li class="{"done" if place < now else "now" if place == now else ""}">{step}</li>'
@@ -114,7 +114,7 @@ def _before_the_first_point(run: Run, story: Story) -> None:
 
 
 def _curves(run: Run, story: Story) -> None:
-    """Loss and accuracy, side by side where there is room."""
+    """Show the loss and accuracy curves side by side."""
     for place, quantity in zip(st.columns(2, gap="medium"), ("loss", "accuracy"), strict=True):
         place.plotly_chart(
             resources.figure(story, quantity, run),
@@ -125,7 +125,7 @@ def _curves(run: Run, story: Story) -> None:
 
 
 def _watched(run: Run, story: Story) -> None:
-    """Ten validation digits, and what the network makes of them now."""
+    """Show ten validation digits with the network's current predictions."""
     digits = resources.watched(run.folder)
     if digits is None or len(digits) != len(story.labels):
         return
@@ -147,7 +147,7 @@ def _watched(run: Run, story: Story) -> None:
 
 
 def _filters(run: Run) -> None:
-    """How the first layer's filters form: a row a moment, the newest last."""
+    """Show how the first layer's filters develop: one row per snapshot, newest last."""
     moments = filters.read(run.folder)
     if moments is None or len(moments) < 2:
         return
@@ -157,12 +157,12 @@ def _filters(run: Run) -> None:
     st.html(
         '<div class="ink-watch-title">What the first layer looks for, from the start (top) to now (bottom)</div>'
         f'<img class="ink-filters" src="{overlay.data_url(picture)}" '
-        f'alt="{count} filters at {len(moments)} moments of the training">'
+        f'alt="{count} filters at {len(moments)} points in training">'
     )
 
 
 def _reached(run: Run) -> None:
-    """What the run reached, and what may be done with it."""
+    """Show the run's results and the actions for its model."""
     result, model = run.result, runs.model(run)
     if result["validation"] < LEARNT:
         st.warning("The network has barely learned anything. Try more epochs or more digits.")
@@ -174,7 +174,7 @@ def _reached(run: Run) -> None:
             width="content",
         )
         st.metric(
-            "Test", f"{result['test']:.2%}", help=f"Read once, at the end: {result['test_digits']:,} digits",
+            "Test", f"{result['test']:.2%}", help=f"Evaluated once, at the end: {result['test_digits']:,} digits",
             width="content",
         )  # fmt: skip
         if model:
@@ -206,10 +206,10 @@ def _misread(run: Run) -> None:
 
 
 def _use(run: Run, page: str) -> None:
-    """Keep the model beyond the run, and read with it, or look at how it reads."""
+    """Save the run's model, select it, and open the given page."""
     own = [model.name for model in model_store.list_models() if not model.is_shipped]
     if visitor.who() is not None and run.model_name not in own and len(own) >= limits().runs:
-        st.error("This server keeps as many models as it can.", icon=":material/error:")
+        st.error("This server cannot store any more models.", icon=":material/error:")
         return
     try:
         name = runs.keep_model(run, run_wording.title(run, visitor.zone()), visitor.who()).name
@@ -221,7 +221,7 @@ def _use(run: Run, page: str) -> None:
 
 
 def _csv(run: Run) -> bytes:
-    """All that was told, a row a batch or epoch."""
+    """Return the log of the run as CSV, one row per batch or epoch."""
     story = Story(run.folder).update()
     text = io.StringIO()
     writer = csv.writer(text)

@@ -1,7 +1,7 @@
-"""Sample numbers for those who have nothing to draw with: strokes for the canvas.
+"""Sample numbers as strokes for the canvas, for visitors without a pen or mouse.
 
-Each digit is a list of pen strokes, each a list of (x, y) in a box 0.7 wide and 1 high, y
-down; written below in hundredths.
+Each digit is a list of strokes, each a list of (x, y) in a box 0.7 wide and 1 high, with y pointing down. The values
+below are in hundredths.
 """
 
 import itertools
@@ -43,27 +43,27 @@ _HEART = np.stack([0.35 + 0.4 * np.sin(_T) ** 3, 0.48 - _LEVEL], 1)
 SIGNS = {**DIGITS, HEART: [_HEART.tolist()]}
 EXAMPLES = {"A digit": "8", "A phone number": "555 0142", "A trick question": HEART}
 NUMBERS = ("7", "2026", "4", "31415", "8", "590")
-ADVANCE = 0.95  # from one digit's left to the next one's, in heights
+ADVANCE = 0.95  # distance between the left edges of neighbouring digits, in digit heights
 LENGTHS = ("strokeWidth", "left", "top", "width", "height")  # of a Fabric.js path, in canvas pixels
-PEN = 18  # pixels of a stroke that does not say
-HEIGHT = 0.6  # of the canvas that one row of digits may fill
-SHOWN = "42"  # what a hand writes where nobody does
+PEN = 18  # default stroke width in pixels
+HEIGHT = 0.6  # fraction of the canvas height that a row of digits may fill
+SHOWN = "42"  # number that the idle animation writes
 HAND = [[(x + place * ADVANCE, y) for x, y in stroke] for place, digit in enumerate(SHOWN) for stroke in DIGITS[digit]]
 HAND_ACROSS = ADVANCE * (len(SHOWN) - 1) + 0.7  # heights
 
 
 def strokes(number: int, width: int, height: int, colour: str, pen: int) -> list[dict]:
-    """Sample `number` (they repeat) as Fabric.js paths, centred on a canvas of that many pixels."""
+    """Return sample `number` (they repeat) as Fabric.js paths, centred on a canvas of this size in pixels."""
     return written(NUMBERS[number % len(NUMBERS)], width, height, colour, pen)
 
 
 def example(name: str, width: int, height: int, colour: str, pen: int) -> list[dict]:
-    """One of `EXAMPLES`, likewise."""
+    """Return one of `EXAMPLES` as Fabric.js paths, centred on the canvas."""
     return written(EXAMPLES[name], width, height, colour, pen)
 
 
 def written(text: str, width: int, height: int, colour: str, pen: int) -> list[dict]:
-    """Digits, spaces and `HEART`s as Fabric.js paths, likewise."""
+    """Return digits, spaces and `HEART`s as Fabric.js paths, centred on the canvas."""
     length = ADVANCE * (len(text) - 1) + 0.7
     size = min(HEIGHT * height, 0.85 * width / length)
     left, top = (width - length * size) / 2, (height - size) / 2
@@ -75,9 +75,9 @@ def written(text: str, width: int, height: int, colour: str, pen: int) -> list[d
 
 
 def picture(objects: list[dict], width: int, height: int) -> str:
-    """Fabric.js paths drawn in black on white, as a PNG data URL like those that the canvas sends.
+    """Draw Fabric.js paths in black on white; return a PNG data URL like those that the canvas sends.
 
-    With it the answer need not wait for the canvas, which sends nothing if it is only just being shown.
+    The answer then does not depend on the canvas, which sends nothing while it is being mounted.
     """
     sheet = np.full((height, width), 255, np.uint8)
     for stroke in objects:
@@ -87,7 +87,7 @@ def picture(objects: list[dict], width: int, height: int) -> str:
 
 
 def scaled(stroke: dict, factor: float) -> dict:
-    """A Fabric.js path at that many times its size, from the canvas's corner."""
+    """Return a Fabric.js path scaled about the canvas's top left corner."""
     path = [[c[0], *(round(factor * v, 2) for v in c[1:])] for c in stroke["path"]]
     lengths = {name: factor * stroke[name] for name in LENGTHS if isinstance(stroke.get(name), int | float)}
     return {**stroke, **lengths, "path": path}
@@ -99,12 +99,12 @@ def _points(commands: list[list]) -> list:
     weights = np.hstack([(1 - t) ** 2, 2 * t * (1 - t), t**2])  # (5, 3): of start, control point and end
     points = [commands[0][1:]]
     for _, *numbers in commands[1:]:
-        points.extend(weights @ np.array([points[-1], numbers[:2], numbers[-2:]]))  # a line has its end twice
+        points.extend(weights @ np.array([points[-1], numbers[:2], numbers[-2:]]))  # a line ends at its control point
     return points
 
 
 def path(points: list[tuple[float, float]], colour: str, pen: float) -> dict:
-    """A smooth stroke through the middles between its points, as the canvas's own pen draws it."""
+    """Return a smooth stroke through the midpoints of its points, as the canvas's own pen draws it."""
     commands: list[list] = [["M", *points[0]]]
     for (x, y), (next_x, next_y) in itertools.pairwise(points[1:]):
         commands.append(["Q", x, y, (x + next_x) / 2, (y + next_y) / 2])

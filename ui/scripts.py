@@ -1,4 +1,4 @@
-"""The scripts of our own components."""
+"""The JavaScript of our custom components."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ FOLDER = Path(__file__).parent
 
 
 def alone(name: str) -> str:
-    """The script of that name in this folder."""
+    """Return a script from this folder."""
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def text(name: str) -> str:
-    """The same, with what several of them share before it."""
+    """Return a script with the shared `layers.js` prepended."""
     return "\n".join((FOLDER / file).read_text(encoding="utf-8") for file in ("layers.js", name))

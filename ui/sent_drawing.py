@@ -1,5 +1,7 @@
-"""A drawing as the canvas sends it, {"raw": {"objects": Fabric.js paths}, "data": a PNG as a data URL}, and as the
-browser keeps it, with the canvas's width, as JSON. Both come from outside, and may be anything.
+"""Validation of drawings from the browser; both formats are untrusted input.
+
+The canvas sends {"raw": {"objects": Fabric.js paths}, "data": a PNG as a data URL}. The browser stores the same, with
+the canvas's width, as JSON.
 """
 
 import binascii
@@ -15,11 +17,11 @@ from digit_core.pictures import image_files
 log = logging.getLogger(__name__)
 
 LARGEST_PNG = 8_000_000  # characters of a data URL
-LARGEST_PICTURE = 15_000_000  # numbers of a picture: a canvas as wide as the page has fewer, on the finest screens too
+LARGEST_PICTURE = 15_000_000  # array elements; more than a full-width canvas on a high-DPI screen
 FARTHEST = 100_000  # pixels
 NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
 INKED = 128  # grey levels; the pen is darker
-COMMANDS = {("Q", 4), ("L", 2)}  # of a path after its move, and how many numbers each has
+COMMANDS = {("Q", 4), ("L", 2)}  # path commands after the move, with their number of values
 
 
 def is_drawing(value) -> bool:
@@ -42,9 +44,9 @@ def _is_path(stroke: dict) -> bool:
     return known and all(abs(records.number(number)) < FARTHEST for number in numbers)
 
 
-@functools.lru_cache(maxsize=24)  # of half a megabyte each
+@functools.lru_cache(maxsize=24)  # about half a megabyte each
 def decoded(url: str | None) -> np.ndarray | None:
-    """The picture of a data URL, RGB (height, width, 3), not to be changed; or None if nothing was drawn."""
+    """Decode a data URL to RGB (height, width, 3); None if nothing was drawn. Cached: do not modify the result."""
     if not url:
         return None
     try:

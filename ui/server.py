@@ -1,8 +1,7 @@
-"""What is added to Streamlit's server: what a link to a page shows elsewhere, a limit on a visitor's uploads, and an
-end to its shutdown.
+"""Additions to Streamlit's server: link previews, a limit on each visitor's uploads, and a bounded shutdown.
 
-Streamlit sends every visitor the same bare page and fills it by a script. `LinkPreview` writes a title, a description
-and the address of a picture into it (Open Graph, https://ogp.me), for messengers and search engines, which run none.
+Streamlit serves the same empty page for every URL and fills it with JavaScript. `LinkPreview` adds a title, a
+description and an image URL (Open Graph, https://ogp.me) for messengers and search engines that run no scripts.
 """
 
 import contextlib
@@ -27,13 +26,13 @@ log = logging.getLogger(__name__)
 PICTURE = Path(__file__).with_name("preview.png")  # made by `make screenshots`
 SIZE = 1200, 630  # its pixels
 DESCRIPTIONS = {
-    "": "Draw a digit or a whole number, and it is read as you write. Upload a photo, or hold it up to the camera.",
+    "": "Draw a digit or a whole number and see it read as you write. Upload a photo, or use your camera.",
     "train": "Train a network on handwritten digits, and watch it learn.",
-    "evaluate": "Which digits a network misreads, whether its confidence is justified, how it copes with distortion.",
-    "inside": "Follow a digit through every layer of a network, and see why it answered so.",
+    "evaluate": "See which digits a network misreads, how well calibrated it is, and how it handles distortion.",
+    "inside": "Follow a digit through every layer of a network, and see what led to its answer.",
     "models": "Every network with its card: accuracy, size, speed, and how it was trained.",
 }
-GRACE = 5  # seconds that answers under way have when the server ends
+GRACE = 5  # seconds for pending responses at shutdown
 MOST_HELD = 200_000_000  # bytes of a visitor's uploads, which Streamlit keeps in memory until the visitor leaves
 UPLOAD = re.compile(r"/_stcore/upload_file/([^/]+)/[^/]+$")
 PLACE = b"<title>Streamlit</title>"
@@ -45,7 +44,7 @@ async def _picture(request) -> FileResponse:
 
 
 class LinkPreview:
-    """ASGI middleware: puts `tags` into the page that a browser gets first."""
+    """ASGI middleware that inserts `tags` into the initial HTML page."""
 
     def __init__(self, app):
         self.app = app
@@ -75,11 +74,11 @@ class LinkPreview:
 
 
 def tags(name: str, headers: dict[bytes, bytes], scheme: str) -> str:
-    """HTML that says what a page is.
+    """Return the HTML title and meta tags of a page.
 
     Args:
-        name: of the page, as in its address; "" is the first one.
-        headers: of the request. Behind a proxy they tell the host and scheme that the visitor sees.
+        name: the page's name in its URL; "" is the first page.
+        headers: the request headers. Behind a proxy they contain the public host and scheme.
     """
     host = headers.get(b"x-forwarded-host", headers.get(b"host", b"")).decode("latin-1")
     scheme = headers.get(b"x-forwarded-proto", scheme.encode()).decode("latin-1")
@@ -96,7 +95,7 @@ def tags(name: str, headers: dict[bytes, bytes], scheme: str) -> str:
 
 
 class BoundedUploads:
-    """ASGI middleware: refuses a file that a session has no room for; those on their way count as well."""
+    """ASGI middleware that rejects an upload beyond the session's limit; uploads in progress count too."""
 
     def __init__(self, app):
         self.app, self._coming = app, Counter()
@@ -116,11 +115,11 @@ class BoundedUploads:
             await self.app(scope, receive, send)
         finally:
             self._coming[session] -= size
-            self._coming += Counter()  # forgets sessions of which nothing is coming
+            self._coming += Counter()  # drops sessions without uploads in progress
 
 
 def _length(scope) -> int | None:
-    """Bytes of a request's body; None if it does not say."""
+    """Return the Content-Length in bytes, or None if missing or invalid."""
     said = dict(scope["headers"]).get(b"content-length", b"")
     return int(said) if re.fullmatch(rb"\d{1,15}", said) else None
 
@@ -133,10 +132,10 @@ def held(session: str) -> int:
 
 @contextlib.asynccontextmanager
 async def _bounded_shutdown(app) -> AsyncIterator[None]:
-    """The server ends `GRACE` seconds after SIGTERM or SIGINT.
+    """Force shutdown `GRACE` seconds after SIGTERM or SIGINT.
 
-    uvicorn waits for every answer to be fetched, for ever if a browser has stopped reading; a second SIGINT makes it
-    wait no longer.
+    uvicorn waits until every response has been sent, which never ends if a client stops reading. A second SIGINT
+    makes it exit at once.
     """
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,6 +1,6 @@
-"""A drawing as a short text for a link, and back: the points of its strokes, rounded to pixels, and compressed.
+"""Encode a drawing as a short text for a link, and decode it: stroke points rounded to pixels and compressed.
 
-What comes back is from anybody: it is bounded, and a text that is none of ours gives no drawing.
+Decoding treats the text as untrusted input: sizes are limited, and invalid text yields None.
 """
 
 import base64
@@ -16,13 +16,13 @@ from ui import samples
 from ui.sent_drawing import NARROWEST, WIDEST
 
 LONGEST = 6000  # characters; some chats cut longer links
-LARGEST = 40_000  # bytes that a text may unpack to
+LARGEST = 40_000  # bytes after decompression
 MOST_STROKES, MOST_POINTS = 200, 5000
 BROADEST = 60  # pixels of a pen
 
 
 def pack(objects: list[dict], width: int) -> str | None:
-    """Fabric.js paths on a canvas of that width, in pixels, as a text; None where there is no short one."""
+    """Encode Fabric.js paths on a canvas of this width in pixels; None if they are invalid or the text is too long."""
     try:
         strokes = [_stroke(stroke) for stroke in objects]
     except (KeyError, IndexError, TypeError, ValueError):
@@ -35,7 +35,7 @@ def pack(objects: list[dict], width: int) -> str | None:
 
 
 def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:
-    """The Fabric.js paths of a text that `pack` made, in that colour, and the canvas's width; None for other texts."""
+    """Decode a text made by `pack`: the Fabric.js paths in this colour, and the canvas's width; None if invalid."""
     if len(text) > LONGEST:
         return None
     try:
@@ -53,8 +53,8 @@ def unpack(text: str, colour: str) -> tuple[list[dict], int] | None:
 
 
 def _stroke(stroke: dict) -> list[int]:
-    """The pen's width, the first point, and the way from each point to the next: x and y by turns."""
-    points = np.array([command[1:3] for command in stroke["path"]], float)  # of a curve its control point
+    """Return the pen width, the first point, and the offset from each point to the next; x and y alternate."""
+    points = np.array([command[1:3] for command in stroke["path"]], float)  # for a curve, its control point
     whole = np.round(points).astype(int)
     ways = np.diff(whole, axis=0)
     return [max(round(float(stroke["strokeWidth"])), 1), *whole[0].tolist(), *ways[ways.any(1)].ravel().tolist()]

@@ -1,7 +1,7 @@
-"""The shared session keys: each one's default and meaning. What a reload must not lose stands elsewhere.
+"""The shared session state: each key with its default and meaning. State that survives a reload is kept elsewhere.
 
-Streamlit forgets a widget's value as soon as a run does not show the widget; what must
-outlive a change of tab or page is kept under a key of our own.
+Streamlit drops a widget's value when a run does not show the widget. Values that must survive a change of tab or page
+are stored under separate keys.
 """
 
 from typing import Any
@@ -9,36 +9,36 @@ from typing import Any
 import streamlit as st
 
 DEFAULTS: dict[str, Any] = {
-    "framed": False,  # the entry has run in this session (see ui.frame)
-    "run": 0,  # number of this run of a whole page; a fragment's run has none of its own
-    "shown_in_run": 0,  # the run in which the canvas was shown last
-    "model": None,  # name of the model that the visitor reads with; None for the default one
-    "model_asked": False,  # the address has been asked for one
-    "width": None,  # of the canvas, in pixels, when it was shown last
+    "framed": False,  # whether the entry script has run in this session (see ui.frame)
+    "run": 0,  # number of this full page run; fragment reruns do not count
+    "shown_in_run": 0,  # the run that last showed the canvas
+    "model": None,  # name of the model that the visitor chose; None for the default
+    "model_asked": False,  # whether the URL has been checked for a model
+    "width": None,  # last width of the canvas, in pixels
     "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
-    "seed": {"objects": []},  # the drawing that the canvas was last told to show
-    "sheets": 0,  # how often it was told; makes each seed a new one
-    "undone": [],  # strokes that were taken back, the last one last
-    "from_host": None,  # the drawing that was last found under the canvas's own key
-    "live": None,  # ui.browser.Live: the last picture that the browser sent while the pen moved
-    "live_done": 0,  # number of the last live picture that something newer has taken the place of
-    "taken": 0,  # number of the last stroke that is part of the drawing, or was
-    "reload_checked": False,  # the drawing that the browser kept over a reload has been asked for
-    "pen": "Medium",  # the pen's width; the widget forgets it when another page is shown
-    "looked_at": None,  # the mark that was looked at last: its 28x28 picture, and its ink where that is small
-    "uploaded": [],  # ui.uploads.Kept of the files that were read last; the uploader forgets them likewise
+    "seed": {"objects": []},  # the drawing that was last put on the canvas
+    "sheets": 0,  # number of drawings put on the canvas; makes each seed unique
+    "undone": [],  # undone strokes, most recent last
+    "from_host": None,  # the last drawing found under the canvas's own key
+    "live": None,  # ui.browser.Live: the last picture that the browser sent while drawing
+    "live_done": 0,  # number of the last live picture that is out of date
+    "taken": 0,  # number of the last stroke that was added to the drawing
+    "reload_checked": False,  # whether the drawing that the browser kept over a reload has been handled
+    "pen": "Medium",  # pen width; the widget loses it on a page change
+    "looked_at": None,  # the mark that was last looked at: its 28x28 picture, and its ink if that is small
+    "uploaded": [],  # ui.uploads.Kept of the last files read; the uploader loses them on a page change
     "sample_number": 0,  # number of the next sample
-    "photo_first": False,  # it is shown even where there are uploads, until there are new ones
-    "photo": None,  # name of the example photograph that is read
-    "tag": None,  # a random name of this session, which corrections are saved under
+    "photo_first": False,  # whether the example photo takes precedence over uploads, until new ones arrive
+    "photo": None,  # name of the selected example photo
+    "tag": None,  # random id of this session, stored with its corrections
     "feedback": {},  # where a reading is shown -> its "name" and "text", {place: (id, truth)}, "asks", "error"
-    "history": [],  # ui.history.Entry of the last readings, the newest last
-    "history_new": [],  # those of them that the browser is given to keep, and how often it was
-    "history_known": False,  # the browser has told which ones it kept over a reload
-    "history_cleared": 0.0,  # when they were cleared, in seconds since 1970
-    "history_skipped": None,  # what the drawing on the canvas read when the history was cleared
-    "history_sheet": None,  # id of the entry of the drawing that is on the canvas
-    "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the files now listed
+    "history": [],  # ui.history.Entry of the last readings, newest last
+    "history_new": [],  # entries to send to the browser for storage, and how often each was sent
+    "history_known": False,  # whether the browser has sent the entries it kept over a reload
+    "history_cleared": 0.0,  # time of the last clearing, in seconds since 1970
+    "history_skipped": None,  # reading of the canvas when the history was cleared
+    "history_sheet": None,  # id of the entry for the drawing on the canvas
+    "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the listed files
 }
 
 

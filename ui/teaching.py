@@ -1,4 +1,4 @@
-"""A model that learns from people's corrections: taught in a process of its own, used only when somebody says so."""
+"""Fine-tuning a model on corrections, in a separate process. The new model is used only if the user chooses it."""
 
 import logging
 import signal
@@ -17,20 +17,20 @@ from ui import components, feedback, model_choice, state, visitor
 log = logging.getLogger(__name__)
 
 NAME = "my-hand"  # of taught models, with a number from the second on
-STOPPED = (130, 143, -signal.SIGTERM)  # exit statuses of a process that was told to stop
+STOPPED = (130, 143, -signal.SIGTERM)  # exit statuses of a process that was stopped
 LONGEST = 900  # seconds that the process may take
-EVERY = 0.5  # seconds between looks at the process
+EVERY = 0.5  # seconds between progress updates
 
 
 @dataclass
 class Teaching:
-    """The process that teaches now, or the last one: how far it is, and what came of it.
+    """The current or last teaching process, with its progress and result.
 
     Attributes:
-        done: the fraction that is done, 0..1.
-        result: what the command said at the end, or None.
-        error: a sentence, if it did not come to its end.
-        watch: the thread that listens to the process; as long as it lives, so does the teaching.
+        done: fraction completed, 0..1.
+        result: final output of the command, or None.
+        error: error message if it failed, else "".
+        watch: thread that reads the process's output; teaching runs as long as it is alive.
     """
 
     process: subprocess.Popen | None = None
@@ -51,7 +51,7 @@ def _teaching() -> Teaching:
 
 
 def show() -> None:
-    """Offer to teach, show how far it is, and what was gained; for whoever this host belongs to."""
+    """Show the offer to teach, the progress and the result, to the owner of this host only."""
     if not feedback.is_allowed() or visitor.who() is not None:
         return
     count = _count()
@@ -71,7 +71,7 @@ def show() -> None:
 
 
 def _count() -> int | None:
-    """How many corrections there are to learn from; None if they cannot be read."""
+    """Return the number of corrections to learn from, or None if they cannot be read."""
     from digit_core.feedback import corrections
     from digit_core.feedback.database import FeedbackError, is_there
 
@@ -87,7 +87,7 @@ def _offer(count: int) -> None:
 
     if count < FEWEST:
         st.markdown(
-            "When an answer is wrong, say so under it on the first page. After "
+            "Correct wrong answers on the Predict page. After "
             f"{FEWEST} corrections, a network can learn your handwriting here. So far you have {count}."
         )
         return
@@ -96,14 +96,14 @@ def _offer(count: int) -> None:
         st.markdown(f"{name} exists only as a LiteRT file, which can't be trained further. Choose another model.")
         return
     st.markdown(
-        f"**{count} corrections** are saved. {name} learns from them in a minute or two, and is compared with what it "
-        "was before. Nothing changes until you say so."
+        f"**{count} corrections** are saved. {name} learns from them in a minute or two and is compared with the "
+        "original. Nothing changes until you choose the new model."
     )
     st.button("Teach it", key="teach_start", type="primary", icon=":material/school:", on_click=_start)
 
 
 def _can_learn() -> bool:
-    """Whether the model that reads has a Keras file to train."""
+    """Return whether the current model has a Keras file that can be trained."""
     try:
         return model_store.find(state.get("model")).has_keras
     except ModelError:
@@ -128,9 +128,9 @@ def _start() -> None:
 
 
 def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
-    """Read what the process says until it ends."""
+    """Read the process's output until it ends."""
     timer = threading.Timer(LONGEST, process.kill)
-    timer.daemon = True  # the server need not wait for it
+    timer.daemon = True  # must not delay server shutdown
     timer.start()
     errors: list[str] = []
     reader = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
@@ -152,7 +152,7 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """What the process says of its progress or result; other lines say nothing."""
+    """Parse a progress or result line; return {} for any other line."""
     try:
         return records.parse(line)
     except ValueError:
@@ -160,7 +160,7 @@ def _parsed(line: str) -> dict[str, Any]:
 
 
 def _progress() -> None:
-    """A bar while the process runs, and the whole page anew when it has ended."""
+    """Show a progress bar; rerun the whole page when the process has ended."""
     teaching = _teaching()
     if not teaching.is_running:
         st.rerun()
@@ -170,7 +170,7 @@ def _progress() -> None:
 
 
 def _gained(result: dict[str, Any]) -> None:
-    """Before and after, side by side, and what can be done with the taught model."""
+    """Show the accuracy before and after, and the actions for the taught model."""
     try:
         model = model_store.find(result["name"])
     except ModelError:  # deleted meanwhile

@@ -1,4 +1,4 @@
-"""The form of a new training: a preset and a button; everything else is folded away."""
+"""The form for a new training run: a preset and a button, with all settings in a collapsed section."""
 
 import contextlib
 import tempfile
@@ -38,7 +38,7 @@ PRESET_WORDS = {
 DATA = {"mnist": "MNIST, 70,000 digits", "builtin": "The built-in set, 1,797 digits", "own": "My own file"}
 DISTORTION = {"none": "None", "slight": "Slight", "gentle": "Gentle", "strong": "Strong"}
 OWN_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
-BOUNDS = {  # label, lowest and highest value; of the epochs the host decides
+BOUNDS = {  # label, minimum and maximum; the host limits the epochs
     "batch_size": ("Batch size", 8, 1024),
     "learning_rate": ("Learning rate", 0.00001, 1.0),
     "dropout": ("Dropout", 0.0, 0.9),
@@ -48,13 +48,13 @@ BOUNDS = {  # label, lowest and highest value; of the epochs the host decides
 }
 OPTIONAL = ("dropout", "validation_share")  # may be left empty
 LARGEST_UNPACKED = 120_000_000  # bytes of an upload
-MOST_ROWS = 60_000  # of an upload that is a text, or pictures of a zip
+MOST_ROWS = 60_000  # rows of a text upload, or pictures in a zip
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What the form says: settings, a title, and the file to train on where it is the visitor's own; `missing` is what
-    it needs before it can start, as a sentence."""
+    """The content of the form: settings, title, and the visitor's own training file if any. `missing` is a sentence
+    about what is needed before training can start, or ""."""
 
     settings: TrainingSettings
     title: str = ""
@@ -63,12 +63,12 @@ class Wish:
 
 
 def show(allowed: Limits) -> None:
-    """The form, and its button; starting opens the run."""
+    """Show the form with its start button, which opens the new run."""
     preset = st.segmented_control(
         "Preset", list(PRESETS), format_func=PRESET_NAMES.get, default="quick", required=True, key="preset"
     )
     words, begin = st.empty(), st.container(horizontal=True, vertical_alignment="center", gap="small")
-    wishes = st.session_state.setdefault("wishes", {})  # folding the settings does not forget them
+    wishes = st.session_state.setdefault("wishes", {})  # keeps the settings when they are collapsed
     with st.expander("All settings", icon=":material/tune:", key="settings", on_change="rerun") as unfolded:
         wish = wishes.get(preset) or Wish(_within(PRESETS[preset], allowed))
         if unfolded.open:
@@ -84,7 +84,7 @@ def show(allowed: Limits) -> None:
 
 
 def _in_words(preset: str, wish: Wish) -> str:
-    """What a click on the button starts."""
+    """Describe the training that the button starts."""
     if wish.settings == PRESETS[preset] and not wish.data:
         return PRESET_WORDS[preset]
     return f"Changed: {run_wording.settings(wish.settings, run_wording.OWN if wish.data else None)}."
@@ -109,14 +109,14 @@ def _within(settings: TrainingSettings, allowed: Limits) -> TrainingSettings:
 
 
 def _keep(key: str, value) -> str:
-    """A widget's key, which begins with that value; Streamlit forgets what a folded widget held."""
+    """Initialise a widget's value if it has none, and return its key; Streamlit drops values of hidden widgets."""
     if key not in st.session_state:
         st.session_state[key] = value
     return key
 
 
 def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
-    """All that may be chosen, as it was before."""
+    """Show all settings with their previous values, and return the new ones."""
     was = before.settings
 
     def key(name: str, value) -> str:
@@ -163,9 +163,9 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
 
 
 def _wrong(numbers: dict[str, Any], allowed: Limits) -> str:
-    """What is wrong with the numbers of the form, as a sentence; "" if nothing is.
+    """Return an error message for the form's numbers, or "" if they are valid.
 
-    Left to themselves Streamlit's fields ignore a number out of range, and training starts with the one before.
+    With limits of their own, Streamlit's fields would ignore an out-of-range number and keep the previous one.
     """
     for name, (label, low, high) in {**BOUNDS, "epochs": ("Epochs", 1, allowed.epochs)}.items():
         value = numbers[name]
@@ -175,18 +175,18 @@ def _wrong(numbers: dict[str, Any], allowed: Limits) -> str:
 
 
 def _numbers(places, key: Callable, was: TrainingSettings, architecture: str) -> dict[str, Any]:
-    """The settings that are numbers or one of few words, in three columns; each begins as it `was`."""
+    """Show the numeric and multiple-choice settings in three columns, starting from the values in `was`."""
     first, second, third = places
     return {
         "epochs": first.number_input(
-            "Epochs", step=1, key=key("epochs", was.epochs), help="How often every digit is seen"
+            "Epochs", step=1, key=key("epochs", was.epochs), help="Passes over the training digits"
         ),
         "batch_size": second.number_input(
             "Batch size", step=8, key=key("batch", was.batch_size), help="Digits per training step"
         ),
         "learning_rate": third.number_input(
             "Learning rate", step=0.0005, format="%.5f", key=key("rate", was.learning_rate),
-            help="The largest one used",
+            help="The maximum during training",
         ),
         "optimizer": first.selectbox("Optimizer", OPTIMIZERS, key=key("optimizer", was.optimizer)),
         "schedule": second.selectbox(
@@ -205,7 +205,7 @@ def _numbers(places, key: Callable, was: TrainingSettings, architecture: str) ->
         ),
         "patience": second.number_input(
             "Early stopping", step=1, key=key("patience", was.patience),
-            help="Stop after so many epochs without improvement; 0: never",
+            help="Stop after this many epochs without improvement; 0: never",
         ),
         "seed": third.number_input("Seed", step=1, key=key("seed", was.seed), help="Same seed, same run"),
     }  # fmt: skip
@@ -222,12 +222,12 @@ def _warn_of_few_steps(place, settings: TrainingSettings, digits: int, allowed: 
 
 
 def _fit_to_digits(preset: str, allowed: Limits) -> None:
-    """Other digits were chosen: few want more passes, and smaller batches where passes are limited."""
+    """Adjust to newly chosen digits: a small set needs more epochs, or smaller batches if epochs are limited."""
     chosen, digits = st.session_state[f"data_{preset}"], None
     if chosen == "builtin":
         digits = len(datasets.load("builtin").train)
     elif chosen == "own":
-        with contextlib.suppress(DatasetError, DigitFileError):  # the form says what is wrong
+        with contextlib.suppress(DatasetError, DigitFileError):  # the form shows the error
             own = _looked_through(st.session_state.get("own_digits"), st.session_state.get(f"validation_{preset}"))
             digits = own.counts["train"] if own else None
     settings = PRESETS[preset]
@@ -238,7 +238,7 @@ def _fit_to_digits(preset: str, allowed: Limits) -> None:
 
 
 def _augmentation(key: str, digits: datasets.Split) -> str:
-    """How far digits are distorted, with a look at some of those that are trained on."""
+    """Show the distortion slider with a preview of distorted training digits."""
     chosen = st.select_slider(
         "Distortion of the training digits", list(DISTORTION), format_func=DISTORTION.get, key=key
     )
@@ -251,14 +251,14 @@ def _augmentation(key: str, digits: datasets.Split) -> str:
         st.image(
             components.sprite(rows),
             width="stretch",
-            alt=f"{len(digits)} digits, and each as training sees it: {DISTORTION[chosen].lower()} distortion",
+            alt=f"{len(digits)} digits before and after {DISTORTION[chosen].lower()} distortion",
         )
     if chosen == "none":
-        st.caption("Digits are trained on as they are.")
+        st.caption("The digits are used unchanged.")
         return chosen
     st.caption(
-        "Above as they are, below as training sees them. Some people cross their 7 or put a flag on their 1: "
-        "such strokes are added too."
+        "Top: the original digits. Below: examples of what the network trains on. Some people cross their 7 or add a "
+        "flag to their 1, so such strokes are added too."
     )
     if st.button("Distort again", icon=":material/casino:", key="preview_again", type="tertiary"):
         st.session_state["preview"] += 1
@@ -268,7 +268,7 @@ def _augmentation(key: str, digits: datasets.Split) -> str:
 
 @dataclass(frozen=True)
 class OwnDigits:
-    """A visitor's file: its name and content, how many digits each part of it holds, and some to look at."""
+    """A visitor's file: its name and content, the number of digits in each split, and some samples."""
 
     file: tuple[str, bytes]
     counts: dict[str, int]
@@ -278,7 +278,7 @@ class OwnDigits:
 def _own_file(
     preset: str, before: Wish, allowed: Limits, validation_share: float | None
 ) -> tuple[OwnDigits | None, str]:
-    """The visitor's own digits, those of before as long as there are no others; or None, and what is wrong."""
+    """Return the visitor's digits, from a new file or the previous one, and ""; or None and an error message."""
     file = st.file_uploader(
         "NPZ with x_train and y_train, CSV with the label first, pen strokes as JSON lines, or a zip of folders named "
         "0 to 9 with pictures",
@@ -308,22 +308,22 @@ def _own_file(
 
 
 def _looked_through(file, validation_share: float | None) -> OwnDigits | None:
-    """What an uploaded file holds; None where there is none, or its name is of no known form.
+    """Load an uploaded file; return None if there is none or its extension is unknown.
 
     Raises:
-        DatasetError, DigitFileError: it is not what it should be.
+        DatasetError, DigitFileError: the file is invalid.
     """
     ends = reversed(datasets.OWN_ENDS)
     suffix = next((end for end in ends if file and file.name.lower().endswith(end)), None)
     return _look_through(f"own{suffix}", file.getvalue(), validation_share) if suffix else None
 
 
-@st.cache_data(show_spinner="Looking through your digits ...", max_entries=4)
+@st.cache_data(show_spinner="Loading your digits ...", max_entries=4)
 def _look_through(name: str, content: bytes, validation_share: float | None) -> OwnDigits:
-    """What an upload holds.
+    """Load the digits of an upload.
 
     Raises:
-        DatasetError, DigitFileError: it is not what it should be.
+        DatasetError, DigitFileError: the file is invalid.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name

@@ -1,7 +1,7 @@
-"""Runs that answer drawings take turns: a few at a time, those who have waited longest first.
+"""A queue for script runs that answer drawings: a few run at a time, and the longest wait goes first.
 
-Threads that run together wait for Python's lock, and for the one inside Streamlit's options, longer than they work:
-with fifty at a time the server answers less than with three.
+Concurrent threads spend more time waiting for the GIL and the lock in Streamlit's options than working. With fifty
+at a time the server's throughput is lower than with three.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 import streamlit as st
 
-AT_ONCE = 3  # runs; `benchmarks/load.py` was no better with 1 or 2
-SINCE = "waits_since"  # key of the session, beside those of `state`: when its oldest picture without an answer came
+AT_ONCE = 3  # concurrent runs; 1 or 2 were no better in `benchmarks/load.py`
+SINCE = "waits_since"  # session key, in addition to those in `state`: arrival time of the oldest unanswered picture
 
 
 class Turns:
-    """Lets `at_once` threads in; of those who wait, the one with the lowest `since` comes next."""
+    """A semaphore for `at_once` threads with a priority queue: the waiting thread with the lowest `since` is next."""
 
     def __init__(self, at_once: int):
         self._free, self._waiting = at_once, []
@@ -55,9 +55,9 @@ _own = threading.local()
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Wait for this session's turn, and have it until the block ends; within another turn there is nothing to wait for.
+    """Wait for this session's turn and hold it until the block ends. Nested calls do not wait.
 
-    Where a newer picture has come meanwhile, Streamlit ends this run and begins another: its place in the queue stays.
+    If a newer picture arrives, Streamlit stops this run and starts another, which keeps the place in the queue.
     """
     if getattr(_own, "is_running", False):
         yield

@@ -1,7 +1,7 @@
-"""Pictures that visitors bring: read each once, show each with its boxes, all of them as a table.
+"""Uploaded pictures: read each once, show each with its bounding boxes, and list them all in a table.
 
-What a session keeps of a file is small: its answer and a reduced picture with boxes. Whole
-readings stand in a cache that all visitors share, and are made anew when they have left it.
+A session stores only the answer and a downscaled picture with boxes for each file. Full readings are in a cache
+shared by all visitors, and are recomputed once evicted.
 """
 
 import csv
@@ -28,12 +28,12 @@ LARGEST = 10  # megabytes a file
 SHOWN_SIDE = 900  # pixels; larger pictures are reduced
 JPEG = ".jpg"
 MOST = 50  # files at a time
-NOTHING = "There is nothing in this picture that looks like a digit."
+NOTHING = "Nothing in this picture looks like a digit."
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What is kept of a file: its answer and its picture with its marks, or a sentence about what is wrong."""
+    """What is stored for a file: its answer and its picture with marks, or an error message."""
 
     text: str = ""
     sentence: str = ""
@@ -44,7 +44,7 @@ class Summary:
 
 
 def chooser() -> list:
-    """The place to drop files on; gives the files that lie there."""
+    """Show the file uploader and return its files."""
     return st.file_uploader(
         f"Photographs or scans of numbers, up to {LARGEST} MB each. You can also paste a picture (Ctrl+V).",
         accept_multiple_files=True,
@@ -55,21 +55,21 @@ def chooser() -> list:
 
 
 def _forget() -> None:
-    """The visitor has changed what lies in the uploader."""
+    """Discard the remembered files when the visitor changes the selection."""
     state.put("uploaded", [])
     state.put("photo_first", False)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A file that the uploader has forgotten since: its name and digest."""
+    """A file that the uploader no longer holds: its name and digest."""
 
     name: str
     digest: str
 
 
 def kept() -> list[Kept]:
-    """The files that were read before the visitor looked at another page, if what they said is still at hand."""
+    """Return the files that were read before a page change, if their summaries are still available."""
     model, known = resources.chosen_model(), state.get("summaries")
     files = state.get("uploaded")
     if files and not all((file.digest, *model) in known for file in files):
@@ -81,12 +81,12 @@ def kept() -> list[Kept]:
 
 
 def keep(files: list) -> None:
-    """Remember the files that lie in the uploader, beyond a change of page."""
+    """Remember the uploader's files across page changes."""
     state.put("uploaded", [Kept(file.name, _digest(file)) for file in files[:MOST]])
 
 
 def shown(files: list) -> list:
-    """What is read: the files that lie there, else those of before, else an example photograph."""
+    """Return the files to read: the uploaded ones, else the remembered ones, else an example photo."""
     if state.get("photo_first"):
         return example()
     return files or kept() or example()
@@ -94,7 +94,7 @@ def shown(files: list) -> list:
 
 @dataclass(frozen=True)
 class Example:
-    """A made-up photograph that comes with the app, for those who have none at hand."""
+    """A synthetic example photo that ships with the app."""
 
     name: str
 
@@ -103,7 +103,7 @@ class Example:
 
 
 def example() -> list:
-    """Example photographs to choose from; the one that is chosen, as a list of files."""
+    """Show the example photos and return the selected one as a list of files."""
     st.caption("No photo at hand? Try one of these.")
     with st.container(horizontal=True, gap="small"):
         for name, label in EXAMPLE_NAMES.items():
@@ -121,7 +121,7 @@ def example() -> list:
 
 
 def read_all(files: list) -> None:
-    """Read the files (each once), and show what they say."""
+    """Read each file once and show the results."""
     if len(files) > MOST:
         st.warning(f"You added {len(files)} files. Only the first {MOST} were read.")
         files = files[:MOST]
@@ -145,7 +145,7 @@ def _summaries(files: list) -> list[Summary]:
     if bar:
         bar.empty()
     kept = {file.digest for file in state.get("uploaded")}
-    state.put("summaries", {key: told for key, told in known.items() if key[0] in kept} | now)  # others are forgotten
+    state.put("summaries", {key: told for key, told in known.items() if key[0] in kept} | now)  # drop the others
     return [now[key] for key in keys]
 
 
@@ -155,7 +155,7 @@ def _summary(file) -> Summary:
     except UnreadableImageError as error:
         log.info("%s cannot be read", file.name, exc_info=True)
         return Summary(error=str(error))
-    except Exception:  # one bad file never costs another
+    except Exception:  # a bad file must not affect the others
         log.warning("%s cannot be read", file.name, exc_info=True)
         return Summary(error="This picture cannot be read.")
     least = min((digit.confidence for digit in reading.digits), default=None)
@@ -171,7 +171,7 @@ def _summary(file) -> Summary:
 
 
 def _read(file) -> tuple[np.ndarray, Reading]:
-    """A file's picture and reading, which are at hand from now on as `_opened`."""
+    """Read a file; cache its picture and reading for `_opened`."""
     recognizer = resources.chosen_recognizer()
     picture = image_files.decode(file.getvalue())
     reading = recognizer.read(picture)
@@ -181,7 +181,7 @@ def _read(file) -> tuple[np.ndarray, Reading]:
 
 
 def _opened(file) -> tuple[np.ndarray, Reading] | None:
-    """A file's picture, reduced, and its reading; None where the file is gone and nobody kept them."""
+    """Return a file's downscaled picture and its reading; None if the file is gone and they are no longer cached."""
     found = resources.uploads_read().get((_digest(file), *resources.chosen_model()))
     if found is None and isinstance(file, Kept):
         return None
@@ -192,7 +192,7 @@ def _opened(file) -> tuple[np.ndarray, Reading] | None:
 
 
 def read_beside(file) -> None:
-    """Read one file whose picture is shown already, and show what it says."""
+    """Read one file whose picture is already shown, and show the result."""
     [summary] = _summaries([file])
     if summary.error:
         _complain(file, summary)
@@ -223,14 +223,14 @@ def _show_one(file, summary: Summary) -> None:
 
 
 def _ask_of_one(file, key: str) -> None:
-    """Where the only mark was taken for none: whether that is right."""
+    """If the only mark was rejected as not a digit, ask whether that is right."""
     opened = _opened(file)
     if opened and len(opened[1].digits) == 1:
         feedback.show(*opened, opened[1].digits[0], key)
 
 
 def _asked(opened: tuple[np.ndarray, Reading], digit: Digit, key: str) -> None:
-    """Whether it is right, and why it was read so."""
+    """Ask whether the reading is right, and offer an explanation."""
     feedback.show(*opened, digit, key)
     why.show(digit, key)
 
@@ -276,7 +276,7 @@ def _complain(file, summary: Summary) -> None:
 
 
 def _table(files: list, summaries: list[Summary]) -> None:
-    """All files at a glance, and to keep."""
+    """Show a table of all files, with a CSV download."""
     rows = [_row(file, summary) for file, summary in zip(files, summaries, strict=True)]
     st.dataframe(rows, hide_index=True, width="stretch")
     text = io.StringIO()
@@ -302,5 +302,5 @@ def _alternative(summary: Summary) -> str:
 
 
 def _digest(file) -> str:
-    """A name for a file's content; the content's own, as two files may bear one name."""
+    """Return a digest of the file's content; file names are not unique."""
     return file.digest if isinstance(file, Kept) else hashlib.sha256(file.getvalue()).hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""Who a visitor is, on a host that others reach: whoever started a run may change it, and the host's owner any.
+"""Visitor identity on a public host: visitors may change the runs they started, and the host's owner any run.
 
-A visitor is a random token that the browser makes and keeps in its own storage. Runs hold a digest of it, never the
-token. On one's own machine, where `DIGIT_PUBLIC` is not set, everything belongs to whoever opens the page.
+A visitor is identified by a random token that the browser generates and keeps in local storage. Runs store a digest
+of the token, never the token itself. If `DIGIT_PUBLIC` is not set, every visitor has full access.
 """
 
 import datetime
@@ -44,7 +44,7 @@ _component = st.components.v2.component("inkling_visitor", html="<div></div>", c
 
 
 def meet() -> None:
-    """Call on every page: on a public host, asks the browser for its token."""
+    """Get the browser's token on a public host; call on every page."""
     if not limits().public:
         return
     said = _component(
@@ -59,7 +59,7 @@ def meet() -> None:
 
 
 def who() -> str | None:
-    """The owner's name that runs started now get: None for the host's own, "" for a browser not known yet."""
+    """Return the owner id for new runs: None for the host's owner, "" if the browser's token is not known yet."""
     if not limits().public or st.session_state.get("is_owner"):
         return None
     token = st.session_state.get("visitor_token")
@@ -71,7 +71,7 @@ def may_change(run: Run) -> bool:
 
 
 def is_owner() -> bool:
-    """Whether this is the host's owner: whoever knows the password; where none is set, whoever opens a host that is not
+    """Return whether this visitor is the host's owner: they entered the password, or none is set and the host is not
     public."""
     return bool(st.session_state.get("is_owner")) or not (limits().public or _password())
 
@@ -87,15 +87,15 @@ def ask_for_password() -> None:
             st.session_state["is_owner"] = True
             st.rerun()
         elif said:
-            if said != st.session_state.get("password_tried"):  # the page runs again and again with it
+            if said != st.session_state.get("password_tried"):  # each rerun submits it again
                 st.session_state["password_tried"] = said
-                time.sleep(1)  # guessing takes long
+                time.sleep(1)  # slows down guessing
                 log.warning("Somebody tried a wrong password")
-            st.error("That is not the password.")
+            st.error("Wrong password.")
 
 
 def zone() -> datetime.tzinfo | None:
-    """The visitor's time zone; None, which means the server's, if the browser does not tell it."""
+    """Return the visitor's time zone; None, meaning the server's, if it is unknown."""
     try:
         return zoneinfo.ZoneInfo(st.context.timezone) if st.context.timezone else None
     except (ValueError, OSError):  # an unknown name

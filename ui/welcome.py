@@ -1,4 +1,4 @@
-"""What the first page shows while nothing is drawn: what it can do, and examples to click."""
+"""The introduction on the Predict page while the canvas is blank: features and clickable examples."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from ui import canvas, samples, state, uploads
 
 LINES = (
     ":material/verified: It tells you how sure it is, and when something isn't a digit.",
-    ":material/photo_camera: Upload a photograph, or hold a number up to the camera.",
+    ":material/photo_camera: Upload a photo, or hold a number up to your camera.",
     ":material/school: Train a network yourself, see what it misreads, and look inside it.",
 )
 EXAMPLE_WIDTH = 106  # pixels on the screen: four stand beside each other
@@ -20,18 +20,18 @@ PHOTO = "note"  # one of `uploads.EXAMPLE_NAMES`
 
 
 def show() -> None:
-    """Three lines, and an example each as picture and button."""
+    """Show the three lines, and each example as a picture with a button."""
     for line in LINES:
         st.markdown(line)
     with st.container(horizontal=True, gap="small", key="examples"):
         for number, name in enumerate(samples.EXAMPLES):
             _example(number, name, _picture(name), canvas.show_example, name)
         if _example(len(samples.EXAMPLES), "A photograph", _photo(), _open_photo):
-            st.rerun()  # of the whole page: another tab is open now
+            st.rerun()  # the whole page, to switch the tab
 
 
 def _example(number: int, name: str, url: str, on_click: Callable, *args) -> bool:
-    """A picture with its button below; whether that was clicked."""
+    """Show a picture with a button below; return whether the button was clicked."""
     with st.container(width=EXAMPLE_WIDTH, gap="xxsmall", key=f"example_{number}"):
         st.html(f'<img class="ink-example" src="{url}" alt="">')
         return st.button(name, key=f"example_button_{number}", width="stretch", on_click=on_click, args=args)
@@ -51,7 +51,7 @@ def _picture(name: str) -> str:
 
 @st.cache_data(show_spinner=False)
 def _photo() -> str:
-    """The middle of the photograph, small, as a data URL."""
+    """Return a thumbnail of the photo's centre as a data URL."""
     picture = image_files.decode(uploads.Example(PHOTO).getvalue())
     high = round(picture.shape[1] * HEIGHT / WIDTH)
     top = (picture.shape[0] - high) // 2

@@ -1,4 +1,4 @@
-"""Why the answer is this digit: the ink that supports it, beside what supports the runner-up."""
+"""The explanation of an answer: the ink that supports it, next to the ink that supports the runner-up."""
 
 import numpy as np
 import streamlit as st
@@ -11,7 +11,7 @@ from ui import inside_digit, resources
 
 
 def show(digit: Digit, key: str, is_busy: bool = False) -> None:
-    """Folded away, and worked out when it is unfolded, once the pen rests."""
+    """Show a collapsed section; compute the evidence when it is expanded and the pen rests."""
     unfolded = st.expander("Why?", icon=":material/psychology_alt:", key=f"{key}_why", on_change="rerun")
     if not unfolded.open or is_busy or not digit.image.any():
         return
@@ -31,10 +31,10 @@ def show(digit: Digit, key: str, is_busy: bool = False) -> None:
 
 
 def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | None = None) -> str:
-    """Where the two differ, and whether the answer hangs on one patch of ink.
+    """Describe where the two digits differ, and whether the answer depends on a single patch of ink.
 
     Args:
-        maps: float (10, 28, 28), if others than the evidence's own are shown; these know of no patches.
+        maps: float (10, 28, 28), if other maps than the evidence's own are shown; then patches are not mentioned.
     """
     between = evidence.between(winner, second) if maps is None else maps[winner] - maps[second]
     first, other = wording.with_article(winner), wording.with_article(second)

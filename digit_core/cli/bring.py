@@ -1,6 +1,6 @@
-"""The command `bring`: makes a network of somebody else, a `.keras` or `.tflite` file, one to read with here.
+"""The command `bring`: imports somebody else's network, a `.keras` or `.tflite` file, to read with it here.
 
-It is looked at before anything runs it, then run in this process, which holds nothing else: start it for each file.
+The file is checked before it runs. It runs in this process, which holds nothing else: start one process per file.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from digit_core.models import store as model_store
 from digit_core.models.litert import Network
 from digit_core.models.store import ModelError, StoredModel
 
-LEAST = 0.3  # of the built-in digits that must be read right: else it takes digits in another form
+LEAST = 0.3  # fraction of the built-in digits it must read correctly: otherwise it expects another input format
 BUILTIN_TRIED = 400  # digits
 
 
@@ -25,8 +25,8 @@ def add_parser(commands) -> None:
     """Add the command `bring` to the commands of the program."""
     bring = commands.add_parser("bring", help="bring a network of your own, .keras or .tflite, to read with it")
     bring.add_argument("file", type=Path, metavar="FILE", help="a .keras or .tflite file")
-    bring.add_argument("--name", required=True, help="what it is called here")
-    bring.add_argument("--most-memory", type=int, metavar="MB", help="end rather than take more memory than this")
+    bring.add_argument("--name", required=True, help="name of the model")
+    bring.add_argument("--most-memory", type=int, metavar="MB", help="memory limit; the process ends if it needs more")
     bring.add_argument("--json", action="store_true", help="one JSON object")
     bring.set_defaults(run=run)
 
@@ -95,8 +95,8 @@ def _tried() -> Split:
 def _check_reads(result: Evaluation) -> None:
     if result.accuracy < LEAST:
         raise ModelError(
-            f"This network reads {result.accuracy:.0%} of the built-in digits right: it takes digits in another form, "
-            "or has learnt something else. Inkling gives them as 28x28, white on black."
+            f"This network reads {result.accuracy:.0%} of the built-in digits right: it expects another input "
+            "format, or was trained for something else. Inkling passes digits as 28x28, white on black."
         )
 
 
@@ -105,7 +105,7 @@ def _test() -> tuple[str, Split]:
 
 
 def _about(data: str, result: Evaluation, parameters: int, **brought: str) -> dict:
-    """What its card says: nothing is known of its training."""
+    """The content of its card; its training is unknown."""
     metrics = {"accuracy": result.accuracy, "loss": result.log_loss, "calibration_error": result.calibration_error}
     return {
         "settings": {"architecture": "brought"},

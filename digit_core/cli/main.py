@@ -1,7 +1,7 @@
 """The command line, `python -m digit_core COMMAND`: predict, train, train-page, teach, evaluate, export, and more.
 
-People get tables and progress bars, bars on stderr; programs get JSON lines on stdout
-with `--json`. Exit status: 0 all well, 1 something could not be done, 2 wrong usage.
+Prints tables for people, with progress bars on stderr, or JSON lines on stdout with `--json`.
+Exit status: 0 success, 1 failure, 2 wrong usage.
 """
 
 import argparse
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command and give its exit status."""
+    """Run one command and return its exit status."""
     options = _parser().parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a file's name may hold what the terminal cannot show
@@ -85,17 +85,17 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--out", type=Path, metavar="PATH", help="write the figures to this file, as JSON")
     evaluate.set_defaults(run=_evaluate)
 
-    export_ = commands.add_parser("export", help="write a model in a form in which others run it, and verify it")
+    export_ = commands.add_parser("export", help="export a model to another format and verify it")
     export_.add_argument("--model", help="name of the model (see the command models)")
     export_.add_argument("--format", required=True, choices=export.FORMATS, help="what to write")
     export_.add_argument("--out", required=True, type=Path, metavar="PATH", help="file, or folder for saved_model")
     export_.add_argument("--json", action="store_true", help="one JSON object")
     export_.set_defaults(run=_export)
 
-    inside = commands.add_parser("inside", help="make what the Inside page looks up: digits alike, and their map")
+    inside = commands.add_parser("inside", help="compute what the Inside page shows: similar digits and their map")
     inside.add_argument("--model", help="name of the model (default: the one this host has chosen)")
     inside.add_argument("--data", choices=("mnist", "builtin"), default="mnist", help="whose digits (default mnist)")
-    inside.add_argument("--record", action="store_true", help="write how good the maps are into the model's card")
+    inside.add_argument("--record", action="store_true", help="write the quality of the maps to the model's card")
     inside.set_defaults(run=_inside)
 
     bring_command.add_parser(commands)
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    cv2.setNumThreads(1)  # pictures are read side by side instead
+    cv2.setNumThreads(1)  # pictures are read in parallel instead
     recognizer = Recognizer.load(options.model)
     files = [file for path in options.paths for file in find_pictures(path)]
     failed = 0
@@ -142,7 +142,7 @@ def answer_for(file: Path, recognizer: Recognizer) -> dict:
     except UnreadableImageError as error:
         log.info("%s", file, exc_info=True)
         return _failure(file, str(error))
-    except Exception:  # one bad file never costs another
+    except Exception:  # one bad file must not affect the others
         log.warning("%s cannot be read", file, exc_info=True)
         return _failure(file, "This picture cannot be read.")
     return {"file": str(file), **reading_as_dict(reading), "error": None}
@@ -255,7 +255,7 @@ def _evaluation_as_dict(result: metrics.Evaluation) -> dict:
 
 
 def _rounded(share: float) -> float | None:
-    """JSON knows no NaN."""
+    """Round a fraction; None for NaN, which JSON lacks."""
     return None if math.isnan(share) else round(float(share), 6)
 
 
@@ -279,17 +279,17 @@ def _export(options: argparse.Namespace) -> int:
             f"{options.out}: {about['bytes'] / 1e6:.2f} MB; on {about['digits']:,} digits it names the same digit as "
             f"{stored.name} in {about['agreement']:.2%}, largest difference {about['largest_difference']:.2g}"
         )
-    if not stored.is_shipped:  # shipped models are read-only; their cards hold the figures of the day they were made
+    if not stored.is_shipped:  # shipped models are read-only; their cards hold the figures from when they were made
         model_store.record_export(stored, options.format, verification)
     return 0
 
 
 def _digits_to_verify_on() -> np.ndarray:
-    """MNIST's validation digits, or the built-in ones where MNIST is not to be had."""
+    """MNIST's validation digits, or the built-in ones if MNIST is not available."""
     try:
         return datasets.load("mnist", progress=True).validation.images
     except DatasetError as error:
-        print(f"{error}\nGoing on with the built-in digits.", file=sys.stderr)
+        print(f"{error}\nUsing the built-in digits instead.", file=sys.stderr)
         return datasets.load("builtin").train.images
 
 
@@ -297,7 +297,7 @@ def _digits_to_verify_on() -> np.ndarray:
 
 
 def _inside(options: argparse.Namespace) -> int:
-    """Make what is missing; beside a server it gives way."""
+    """Compute what is missing, at low priority to spare a server."""
     if hasattr(os, "nice"):
         os.nice(5)
     model = model_store.find(options.model)
@@ -327,7 +327,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def model_row(model: model_store.StoredModel) -> dict:
-    """What the list says about a model: its card's main numbers, and where its files lie."""
+    """A model's row in the list: the main figures of its card and the paths of its files."""
     card = model.card
     return {
         "name": model.name,

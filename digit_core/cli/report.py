@@ -146,7 +146,7 @@ def _results(result: Evaluation, test: Split) -> list[Block]:
 
 
 def _why(model: StoredModel, test: Split, result: Evaluation) -> list[Block]:
-    """For some digits that it is least sure of: what speaks for the answer, and for the next likely one."""
+    """The evidence for the answer and for the runner-up, for some of the least confident digits."""
     classify = Recognizer.load(model.name).classify
     images, captions = [], []
     for place in np.argsort(result.confidence)[:EXPLAINED]:

@@ -1,5 +1,4 @@
-"""Stopping a long command from the keyboard, by a signal, or with the server that started it, without losing its
-work."""
+"""Stop a long command by keyboard, by signal, or with the server that started it, without losing its work."""
 
 import contextlib
 import os
@@ -14,7 +13,7 @@ from digit_core import paths
 
 @contextlib.contextmanager
 def asked_to_stop() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C breaks off at once."""
+    """An event that Ctrl-C or SIGTERM sets; a second Ctrl-C aborts immediately."""
     asked = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -33,7 +32,7 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 def end_with_parent() -> None:
-    """Watch the process that `paths.PARENT` names, and end as by SIGTERM when it is gone."""
+    """Watch the process named by `paths.PARENT`, and send SIGTERM to this one when it is gone."""
     parent = os.environ.pop(paths.PARENT, "")
     if parent:
         threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The command `teach`: fine-tunes a model on people's corrections, to read their hand, held to what it read before."""
+"""The command `teach`: fine-tunes a model to people's handwriting, without forgetting what it read before."""
 
 import argparse
 import json

@@ -1,7 +1,7 @@
-"""The command `train`: settings from options, a progress bar, stopping and going on.
+"""The command `train`: settings from options, a progress bar, stopping and resuming.
 
-A training keeps its state under `$DIGIT_HOME/checkpoints/` until it has ended. Ctrl-C
-and SIGTERM end it with what was learnt; `--resume` goes on, also after a crash.
+A training keeps its state under `$DIGIT_HOME/checkpoints/` until it has finished. Ctrl-C
+and SIGTERM stop it and save the model; `--resume` continues it, even after a crash.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from digit_core.training.checkpoints import CheckpointError
 from digit_core.training.events import BatchEnd, EpochEnd, TrainingError
 from digit_core.training.settings import LEARNT, TrainingSettings, settings_from, with_enough_steps
 
-CORRECTIONS = "corrections"  # among the data: what people said of readings on this host
+CORRECTIONS = "corrections"  # as data set: the corrections saved on this host
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 
 
@@ -45,7 +45,7 @@ def add_parser(commands) -> None:
     train.add_argument("--batch-size", type=int, help="digits a step")
     train.add_argument("--optimizer", help="adamw, adam or sgd")
     train.add_argument("--learning-rate", type=float, help="the highest one, after the warm-up")
-    train.add_argument("--schedule", choices=("cosine", "constant"), help="how the rate goes on after the warm-up")
+    train.add_argument("--schedule", choices=("cosine", "constant"), help="learning rate after the warm-up")
     train.add_argument("--warmup", type=float, help="epochs over which the learning rate rises")
     train.add_argument("--weight-decay", type=float, help="fraction by which weights shrink, times the learning rate")
     train.add_argument("--label-smoothing", type=float, help="fraction of the probability spread over all digits")
@@ -67,7 +67,7 @@ def add_parser(commands) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, store, tell.
+    """Train, store and report.
 
     Raises:
         ModelError, DatasetError, CheckpointError, ExportError: with a sentence for people.
@@ -113,29 +113,29 @@ def run(options: argparse.Namespace) -> int:
 
 
 def checkpoint_of(name: str) -> Path:
-    """Where the training of that name keeps its state until it has ended.
+    """The checkpoint file of the training with this name.
 
     Raises:
-        ModelError: the name will not do; it is checked before it becomes a path.
+        ModelError: the name is invalid; it is checked before it becomes a path.
     """
     model_store.check_name(name)
     return paths.home() / "checkpoints" / f"{name}.npz"
 
 
 def _new(options: argparse.Namespace):
-    """Name and settings of a training that begins.
+    """Name and settings of a new training.
 
     Raises:
-        ValueError: a setting cannot be.
-        CheckpointError: a training of that name is unfinished.
-        ModelError: a model of that name is there already.
+        ValueError: a setting is invalid.
+        CheckpointError: a training with that name is unfinished.
+        ModelError: a model with that name already exists.
     """
     settings = _with_corrections(settings_from(options.preset or "standard", **_given(options)))
     own = f"{settings.architecture}-{datetime.datetime.now():%Y%m%d-%H%M%S}"
     name = options.name or (settings.architecture if options.into else own)
     if os.path.exists(checkpoint_of(name)):
         raise CheckpointError(
-            f"There is an unfinished training called {name!r}. Go on with it by --resume, choose another --name, "
+            f"There is an unfinished training called {name!r}. Continue it with --resume, choose another --name, "
             f"or remove {checkpoint_of(name)}."
         )
     if not options.into and os.path.exists(paths.home() / "models" / name):
@@ -147,7 +147,7 @@ def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
     """The settings, with "corrections" among the data replaced by a file of those that were saved here.
 
     Raises:
-        DatasetError: there are none, or they cannot be had.
+        DatasetError: there are none, or they cannot be read or written.
     """
     if CORRECTIONS not in (part.rpartition("*")[2] for part in settings.data.split("+")):
         return settings
@@ -164,10 +164,10 @@ def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
 
 
 def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) -> TrainingSettings:
-    """More epochs, and smaller batches, where the digits are few; or a warning, if their number was asked for.
+    """Train small data sets for more epochs in smaller batches; if the epochs were given, only print a warning.
 
     Raises:
-        DatasetError: the data cannot be had.
+        DatasetError: the data is not available.
     """
     if settings.data == "mnist":  # has enough of them
         return settings
@@ -185,10 +185,10 @@ def _with_enough_steps(settings: TrainingSettings, epochs_were_asked_for: bool) 
 
 
 def _resumed(options: argparse.Namespace):
-    """Name and settings of a training that goes on.
+    """Name and settings of a training to resume.
 
     Raises:
-        ValueError: no name, or settings beside it.
+        ValueError: the name is missing, or settings were given.
         CheckpointError: there is no such training.
     """
     from digit_core.training import training
@@ -207,7 +207,7 @@ def _given(options: argparse.Namespace) -> dict:
 
 
 def _store(trained, name: str, into: Path | None) -> None:
-    """Write the model, and say what it reached and where it is."""
+    """Save the model, and print its accuracy and location."""
     from digit_core.training import training
 
     digits = trained.dataset.validation.images
@@ -215,7 +215,7 @@ def _store(trained, name: str, into: Path | None) -> None:
     metrics = stored.card["metrics"]
     print(f"{name}: {metrics['validation_accuracy']:.2%} validation, {metrics['test_accuracy']:.2%} test")
     print(f"Stored in {stored.folder}")
-    if into:  # a model to be shipped tells how each of its exports compares with it
+    if into:  # the card of a shipped model says how each export compares with it
         _record_all_exports(stored, trained.model, digits)
 
 
@@ -231,7 +231,7 @@ def _record_all_exports(stored: model_store.StoredModel, model, digits: np.ndarr
 
 
 class _Bar:
-    """Shows training events: a bar that grows by the batch, a line an epoch. It comes with the first event."""
+    """Shows training events: a bar that advances per batch, and a line per epoch. Appears with the first event."""
 
     bar: tqdm | None = None
 

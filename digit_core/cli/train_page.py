@@ -1,7 +1,7 @@
-"""The command `train-page`: trains the page network, which finds and reads every mark of a page, the mark network,
-which looks at each once more, and the line network, which counts the digits of a drawn line; and writes their card.
+"""The command `train-page`: trains three networks and writes their card. The page network finds and reads every mark
+on a page, the mark network examines each one again, and the line network counts the digits of a drawn line.
 
-Their states lie under `$DIGIT_HOME/checkpoints/` until all have ended; the same command goes on from there.
+Their checkpoints stay under `$DIGIT_HOME/checkpoints/` until all have finished; the same command resumes from there.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from digit_core.training.page_calibration import Example
 STOPPED = 130  # exit status, as a shell gives for Ctrl-C
 VALIDATION_PAGES, VALIDATION_SHEETS, VALIDATION_DRAWINGS, VALIDATION_LINES = 1000, 400, 3000, 2000
 VALIDATION_SEED = 7
-FEW = 10  # pages on which a network that has learnt something finds something
+FEW = 10  # pages on which a trained network must find something
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,8 @@ def add_parser(commands) -> None:
     train.add_argument("--learning-rate", type=float, default=2e-3, help="highest learning rate")
     train.add_argument("--go-on", action="store_true", help="begin with the weights of the networks in use")
     train.add_argument("--blend", type=float, default=0.0, metavar="SHARE",
-                       help="share of the weights in use that is kept in the end")  # fmt: skip
-    train.add_argument(
-        "--calibrate", action="store_true", help="train nothing: fit how far the networks in use are believed"
-    )
+                       help="fraction of the weights in use that the result keeps")  # fmt: skip
+    train.add_argument("--calibrate", action="store_true", help="train nothing: only recalibrate the networks in use")
     train.add_argument(
         "--only", nargs="+", choices=page_model.NETWORKS, default=page_model.NETWORKS, metavar="NETWORK",
         help="train some of the networks, page, mark and line, and keep the others as they are",
@@ -111,7 +109,7 @@ def _checkpoint(name: str) -> Path:
 
 
 def _in_use() -> dict[str, Trained]:
-    """The networks that read now."""
+    """The networks in use."""
     found = page_model.find()
     litert = found.litert_bytes(), found.mark_bytes(), found.line_bytes()
     weights = found.weights()
@@ -122,7 +120,7 @@ def _in_use() -> dict[str, Trained]:
 
 
 def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
-    """All networks, trained or kept; None where that was stopped."""
+    """All networks, newly trained or kept; None if training was stopped."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     print("Starting TensorFlow ...", file=sys.stderr)
     from digit_core.training import endless, line_training, mark_training, page_export, page_training
@@ -156,7 +154,7 @@ def _trained(options: argparse.Namespace) -> dict[str, Trained] | None:
 
 
 def _train(task, settings, supply, folder: Path, start):
-    """The trained network and how many examples it has seen, with a progress bar and until it is told to stop."""
+    """Train with a progress bar until done or stopped; returns the network and how many examples it has seen."""
     from digit_core.training import endless
 
     with tqdm(total=settings.examples, unit="", file=sys.stderr) as bar, asked_to_stop() as asked:
@@ -174,10 +172,10 @@ def _pages(part: str, data: str, strokes: tuple[Path, ...], seed: int) -> Synthe
 
 
 def _supply_of_marks(page: bytes, source: tuple) -> functools.partial:
-    """What makes a source of marks that a page network finds.
+    """A factory for sources of marks that a page network finds.
 
     Raises:
-        CalibrationError: it finds nothing.
+        CalibrationError: the page network finds nothing.
     """
     pages = _pages(*source, VALIDATION_SEED)
     page_calibration.check(PageReader(PageNetwork(page)), [Example(*pages.page()) for _ in range(FEW)])
@@ -185,17 +183,17 @@ def _supply_of_marks(page: bytes, source: tuple) -> functools.partial:
 
 
 def _marks(page: bytes, part: str, data: str, strokes: tuple[Path, ...], seed: int) -> MarkExamples:
-    """A source of marks that the page network finds; likewise."""
+    """A source of marks that the page network finds; made in the process that uses it."""
     return MarkExamples(_pages(part, data, strokes, seed), PageReader(PageNetwork(page, threads=1)), seed)
 
 
 def _lines(part: str, data: str, strokes: tuple[Path, ...], seed: int) -> SyntheticLines:
-    """A source of drawn lines; likewise."""
+    """A source of drawn lines; made in the process that uses it."""
     return SyntheticLines(page_sources.load(part, strokes, data), seed)
 
 
 def _store(trained: Mapping[str, Trained], options: argparse.Namespace) -> page_model.PageModel:
-    """Write the networks, each with what is known of its training, and what they reach on validation pages."""
+    """Save the networks with the details of their training and their results on validation pages."""
     source = "validation", options.data, tuple(options.strokes), VALIDATION_SEED
     pages, lines = _pages(*source), _lines(*source)
     examples = [Example(*pages.page()) for _ in range(VALIDATION_PAGES)]
@@ -217,7 +215,7 @@ def _store(trained: Mapping[str, Trained], options: argparse.Namespace) -> page_
 
 
 def _learnt_from(options: argparse.Namespace) -> dict[str, Any]:
-    """Whose work the networks are trained on."""
+    """The sources of the training data, for the card."""
     sources = dict.fromkeys(datasets.SOURCES[name] for name in _names(options) if name in datasets.SOURCES)
     return {"sources": [*sources], "fonts": len(fonts.find()), "photographs": len(photography.load_photos())}
 

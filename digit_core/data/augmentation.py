@@ -1,12 +1,11 @@
-"""Batches of distorted digits: what other hands and other pens would have made of them.
+"""Data augmentation: distort batches of digits to imitate other writers and pens.
 
-Some get a habit that MNIST hardly knows: a slash through the 0, a bar across the 7, a flag
-or a foot on the 1. Then each digit gets one random affine map and one smooth random
-displacement (after Simard, Steinkraus, Platt: Best Practices for Convolutional Neural
-Networks, 2003), applied in a single resampling, a thicker or thinner pen, and a few a slight
-blur. All but the blur keep edges as sharp as they were: a network that only ever saw softened
-digits misreads sharp ones. NumPy and OpenCV only, tens of microseconds a digit; the same
-generator state gives the same batch.
+Some digits get a stroke that is rare in MNIST: a slash through the 0, a bar across the 7, a
+flag or foot on the 1. Each digit then gets a random affine map and a smooth random displacement
+in a single resampling (after Simard, Steinkraus, Platt: Best Practices for Convolutional Neural
+Networks, 2003), and a thicker or thinner pen; a few are blurred slightly. Only the blur softens
+edges: a network trained only on soft digits misreads sharp ones. Uses only NumPy and OpenCV;
+takes tens of microseconds per digit. The same generator state gives the same batch.
 """
 
 from dataclasses import dataclass
@@ -27,14 +26,14 @@ class Distortion:
 
     Attributes:
         rotation: degrees.
-        scale: share of the size, for both axes together.
-        stretch: share of the size, for each axis by itself.
-        shear: pixels to the side a pixel of height (a slant).
+        scale: fraction of the size, for both axes together.
+        stretch: fraction of the size, for each axis separately.
+        shear: horizontal pixels per pixel of height (slant).
         shift: pixels, for each axis.
         bend: pixels, the standard deviation of the smooth displacement.
         pen: pixels by which strokes grow on each side, or shrink, 0..1.
-        blur: share of the digits that are slightly out of focus.
-        habits: share of the digits 0, 1 and 7 that get a slash, a flag or foot, a bar.
+        blur: fraction of the digits that are slightly out of focus.
+        habits: fraction of the digits 0, 1 and 7 that get a slash, a flag or foot, a bar.
     """
 
     rotation: float = 0.0
@@ -84,7 +83,7 @@ def distort(images: np.ndarray, labels: np.ndarray, distortion: Distortion, rng:
 
 
 def _with_habits(images: np.ndarray, labels: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A copy in which `share` of the digits that some people write with one more stroke have it."""
+    """Return a copy where a fraction `share` of the 0s, 1s and 7s gets extra strokes."""
     images = images.copy()
     drawn = images.any(axis=(1, 2))
     for index in np.flatnonzero(np.isin(labels, list(HABITS)) & drawn & (rng.random(len(images)) < share)):

@@ -1,4 +1,4 @@
-"""What stands on made-up pages: marks in lines, tables, forms and anywhere, with rules, frames and dirt."""
+"""Layout of synthetic pages: marks in lines, tables, forms and at random, with rules, frames and dirt."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,8 +12,8 @@ from digit_core.data.marks import INKED, Hand, Sources
 from digit_core.data.scenes import TILE, Scene
 from digit_core.models.page_format import MINUS, NATIVE, OTHER, POINT
 
-TILTED = 0.15  # fraction of the scenes that a camera sees at an angle
-TILT = 0.08  # of a tile's side, up to which its corners move then
+TILTED = 0.15  # fraction of the scenes photographed at an angle
+TILT = 0.08  # largest shift of their corners, over a tile's side
 
 
 class Composer:
@@ -26,14 +26,14 @@ class Composer:
         self._kinds = names, np.array([KINDS[name] for name in names]) / sum(KINDS.values())
 
     def compose(self, kind: str | None = None) -> Scene:
-        """A scene, with rules, frames or dirt beside what its kind puts there."""
+        """A scene of this or a random kind, sometimes with rules, frames or dirt."""
         rng = self.rng
         kind = kind or rng.choice(self._kinds[0], p=self._kinds[1])
         height = self._height()
         hand = self._hand(height)
         scene = Scene(pen=hand.pen)
         getattr(self, f"_{kind}")(scene, height, hand)
-        if kind == "text" and rng.random() < 0.25:  # words are no numbers on their head either
+        if kind == "text" and rng.random() < 0.25:  # rotated words are not numbers either
             scene.marks = [mark if mark.label == OTHER else replace(mark, visible=0.5) for mark in scene.marks]
             scene.turn(int(rng.integers(1, 4)))
         if kind not in ("table", "boxes") and rng.random() < 0.22:
@@ -55,7 +55,7 @@ class Composer:
         return scene
 
     def drawing(self) -> Scene:
-        """One mark alone, from a third to nine tenths of the tile high; half of them as they were written."""
+        """Return one mark alone, 0.33 to 0.9 of the tile high; half of them in their original form."""
         rng, height = self.rng, TILE * self.rng.uniform(0.33, 0.9)
         as_written = Hand(pen=1.0, unevenness=0.0, from_pictures=rng.random() < 0.5, is_plain=True)
         hand = as_written if rng.random() < 0.5 else self._hand(height)
@@ -88,7 +88,7 @@ class Composer:
         )
 
     def _fitting(self, hand: Hand, height: float) -> Hand:
-        """The same hand at another height, with a pen that could write it."""
+        """The same hand, its pen width clipped to what suits this height."""
         return replace(hand, pen=float(np.clip(hand.pen, 0.02 * height, 0.24 * height)))
 
     def _any_mark(self, height: float, hand: Hand, others: float) -> tuple[np.ndarray, int]:

@@ -1,10 +1,10 @@
-"""Images and labels: MNIST, the built-in digits, files of one's own; checked and split.
+"""Load, check and split data sets: MNIST, the built-in digits and users' own files.
 
-Every data set has the same form: images are `uint8 (n, 28, 28)`, white ink on
-black, 0..255, normalised as MNIST was; labels are `uint8 (n,)` in 0..9. The
-validation part is taken out of the training part, stratified by digit and with
-a fixed seed, so that it is the same on every machine; the test part is never
-touched by anything that chooses. Where files name the writers, no writer stands in two parts.
+All data sets have the same format: images are `uint8 (n, 28, 28)`, white ink on
+black, 0..255, normalised like MNIST; labels are `uint8 (n,)` in 0..9. The
+validation part is split off the training part, stratified by digit with a fixed
+seed, so that it is the same on every machine. The test part is never used for model
+selection. Where files name the writers, no writer appears in two parts.
 """
 
 import functools
@@ -46,7 +46,7 @@ SOURCES = {  # whose work a data set is; a file's is known by its name
 
 
 class DatasetError(Exception):
-    """A data set cannot be had or used; the text says what to do, in words for people."""
+    """A data set is unavailable or unusable; the message tells the user what to do."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +94,13 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
             or several of these joined by "+", to train on all and to test on the first; a number with
             "*" before one of them repeats its training part: "mnist+3*own.csv".
         progress: show a bar on stderr while downloading.
-        validation_share: share of the training digits that only choose; None for the data set's own, a
-            twelfth of MNIST's, an eighth of the built-in and a tenth of others. Writers are split in a fixed way.
-        is_alone: whether nothing else tests and validates; else a file of few digits may be all to train on.
+        validation_share: fraction of the training digits held out for validation; None for the default: 1/12
+            of MNIST, 1/8 of the built-in digits, 1/10 of others. Splits by writer are fixed.
+        is_alone: False if another data set provides validation and test digits; a small file may then be all
+            training digits.
 
     Raises:
-        DatasetError: the name is unknown, MNIST is neither here nor to be had, or a file is malformed.
+        DatasetError: the name is unknown, MNIST is not available, or a file is malformed.
     """
     if name in DATASETS:
         return DATASETS[name](progress, validation_share)
@@ -114,10 +115,10 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
 
 
 def load_test(name: str, progress: bool = False, trained_on: str | None = None) -> tuple[str, Split]:
-    """What to call a data set, and its test digits; `name` as for `load`.
+    """A data set's display name and its test digits; `name` as for `load`.
 
-    Of a file without a test part all digits are test digits, unless the model was trained on that file: then those
-    that were kept apart.
+    If a file has no test part, all its digits are test digits, unless the model was trained on that file: then only
+    the held-out ones.
 
     Args:
         trained_on: digest of the digits that the model was trained on.
@@ -180,7 +181,7 @@ def _load_builtin(progress: bool, validation_share: float | None) -> Dataset:
 
 
 def _load_files(path: Path, validation_share: float | None = None, is_alone: bool = True) -> Dataset:
-    """A file or folder of one's own; what it does not keep apart for testing, a tenth, is taken out."""
+    """Load a user's file or folder; without a test part, one is split off (by writer, or a tenth)."""
     parts = _read(path)
     if "train" not in parts:
         raise DatasetError(f"{path} holds a test part and no training part.")
@@ -188,7 +189,7 @@ def _load_files(path: Path, validation_share: float | None = None, is_alone: boo
     by_writer = _split_by_writer(rest) if rest.writers is not None and "test" not in parts else ()
     if by_writer and all(len(split) for split in by_writer):
         train, validation, test = by_writer
-    else:  # also the hands of so few that none can be kept apart
+    else:  # also if there are too few writers for three parts
         rest = Split(rest.images, rest.labels)
         rest, test = _split(rest, 0.1) if "test" not in parts else (rest, parts["test"])
         train, validation = _split(rest, validation_share or 0.1)
@@ -212,7 +213,7 @@ def _read(path: Path) -> dict[str, Digits]:
 
 
 def _joined(parts: list[Dataset]) -> Dataset:
-    """Everything to train and to choose by; the first one's test part, so that its figure stays comparable."""
+    """Join the training and validation parts; keep the first test part, so that results stay comparable."""
 
     def join(splits: list[Split]) -> Split:
         return Split(np.concatenate([s.images for s in splits]), np.concatenate([s.labels for s in splits]))
@@ -227,7 +228,7 @@ def _joined(parts: list[Dataset]) -> Dataset:
 
 
 def _repeated(dataset: Dataset, times: int) -> Dataset:
-    """A training part of `times` its size: what is few counts for more, and is distorted anew each time."""
+    """Repeat the training part `times` times, to give it more weight; each copy is augmented differently."""
     images, labels = dataset.train.images, dataset.train.labels
     train = Split(np.tile(images, (times, 1, 1)), np.tile(labels, times))
     return replace(dataset, name=f"{times}*{dataset.name}", train=train)
@@ -256,9 +257,9 @@ def _split(split: Split, share: float) -> tuple[Split, Split]:
 
 
 def _split_by_writer(digits: Digits) -> tuple[Split, Split, Split]:
-    """(train, validation, test): a fifth of the writers are for testing, and a fifth for validation.
+    """Return (train, validation, test): about a fifth of the writers each for validation and testing.
 
-    Which ones follows from their names alone, so that no writer ever changes sides.
+    The choice depends only on their names, so that no writer ever changes parts.
     """
     parts = np.array([part_of(writer) for writer in digits.writers])
     masks = (parts == part for part in ("train", "validation", "test"))

@@ -1,4 +1,4 @@
-"""Small drawings that people make and that are no digit, as pen strokes: hearts, faces, houses, arrows, scribbles.
+"""Small non-digit drawings as pen strokes: hearts, faces, houses, arrows, scribbles.
 
 A stroke is float32 (n, 2), x and y with y down, in any unit. The same generator state gives the same drawing.
 """

@@ -1,9 +1,8 @@
-"""Files of digits that people bring -> images and labels in MNIST's form.
+"""Read users' digit files as images and labels in MNIST's format.
 
-Known forms: IDX files as MNIST's (gzipped or not; EMNIST's digits and QMNIST come so), NPZ,
-CSV with the label first (as Kaggle's), a folder of pictures a class or a zip of it, and pen strokes as JSON
-lines. Everything is checked as it is read, and what is malformed is named by file and row.
-Nothing is ever unpickled.
+Supported formats: IDX files (gzipped or not; used by MNIST, EMNIST's digits and QMNIST), NPZ, CSV with
+the label first (as on Kaggle), a folder of pictures per class or a zip of it, and pen strokes as JSON
+lines. Everything is validated as it is read; errors name the file and row. Nothing is ever unpickled.
 """
 
 import csv
@@ -32,7 +31,7 @@ LONGEST_ROW = 2_000_000  # characters of a text file; parsed, a row takes up to 
 
 
 class DigitFileError(Exception):
-    """A file of digits is not as it should be; the text names the file and the row."""
+    """A digit file is malformed; the message names the file and the row."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,13 @@ class Digits:
 
 
 def read(path: Path) -> dict[str, Digits]:
-    """Read a file or folder of digits in any known form.
+    """Read a file or folder of digits in any supported format.
 
     Returns:
-        {"train": Digits} and, where the files keep one apart, {"test": Digits}; or {"test": Digits} alone.
+        {"train": Digits}, with "test": Digits if the files have a test part; or {"test": Digits} alone.
 
     Raises:
-        DigitFileError: there is nothing, its form is unknown, or something in it is malformed.
+        DigitFileError: the path does not exist, its format is unknown, or its content is malformed.
     """
     if path.is_dir():
         return _read_folder(path)
@@ -193,7 +192,7 @@ def _read_npz(path: Path) -> dict[str, Digits]:
 
 
 def _read_csv(path: Path) -> dict[str, Digits]:
-    """A row a digit: the label, then 784 grey values; a heading of names is passed over."""
+    """Read one digit per row: the label, then 784 grey values; a header row is skipped."""
     labels, rows = [], []
     text = _text(path)
     for number, row in _rows(text, path):
@@ -262,9 +261,9 @@ def _read_classes(path: Path) -> Digits:
 
 
 def _read_strokes(path: Path) -> dict[str, Digits]:
-    """A JSON object a line: `label`, `strokes` (lists of [x, y], y down) and perhaps `writer`.
+    """One JSON object per line: `label`, `strokes` (lists of [x, y], y down), optionally `writer`.
 
-    Lines whose label is no digit are passed over. Each digit is drawn once, with one of four pens.
+    Lines whose label is not a digit are skipped. Each digit is drawn once, with one of four pens.
     """
     pictures, labels, writers = [], [], []
     for number, label, strokes, writer in labelled_strokes(path):
@@ -307,7 +306,7 @@ READERS = {(".npz",): _read_npz, (".csv", ".csv.gz"): _read_csv, (".jsonl", ".js
 
 
 def _checked(pictures: np.ndarray, labels: np.ndarray, source: Path) -> Digits:
-    """Bring arrays to `Digits`, or say what is wrong with them."""
+    """Convert arrays to `Digits`; raises DigitFileError."""
     pictures, labels = np.asarray(pictures), np.asarray(labels).reshape(-1)
     if pictures.dtype.kind not in "uifb" or labels.dtype.kind not in "uif" or not pictures.ndim:
         raise DigitFileError(f"{source}: pictures of {pictures.dtype} and labels of {labels.dtype}, and not numbers.")
@@ -318,7 +317,7 @@ def _checked(pictures: np.ndarray, labels: np.ndarray, source: Path) -> Digits:
     if pictures.size != len(labels) * normalization.SIDE**2:
         raise DigitFileError(f"{source}: pictures of shape {pictures.shape[1:]}, and not 28x28 grey.")
     if not (known := np.isin(labels, range(10))).all():  # 3.0 is as good as 3
-        raise DigitFileError(f"{source}, row {int(np.argmin(known)) + 1}: a label that is no whole number from 0 to 9.")
+        raise DigitFileError(f"{source}, row {int(np.argmin(known)) + 1}: a label must be a whole number from 0 to 9.")
     if np.issubdtype(pictures.dtype, np.floating):
         if not (np.isfinite(pictures).all() and pictures.min() >= 0 and pictures.max() <= 1):
             raise DigitFileError(f"{source}: pictures of decimal numbers must lie between 0 and 1.")

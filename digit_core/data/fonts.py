@@ -1,7 +1,7 @@
 """Letters, signs and pictograms from the fonts of this machine, as ink masks.
 
-Which fonts there are decides how varied the text on made-up pages is: `find` takes whatever lies in the usual
-folders and in `$DIGIT_DATA_DIR/fonts`. Where there is none, OpenCV's own stroke fonts serve.
+More fonts make the text on synthetic pages more varied: `find` returns all fonts in the usual folders and in
+`$DIGIT_DATA_DIR/fonts`. OpenCV's own stroke fonts are always available.
 """
 
 import functools
@@ -61,12 +61,12 @@ class Font:
 
     @functools.cached_property
     def has_pictograms(self) -> bool:
-        """Whether it is no font of letters alone; a heart tells."""
+        """Whether the font has pictograms; tested with a heart."""
         return self.letter("\u2665") is not None
 
     @functools.cached_property
     def pictograms(self) -> list[str]:
-        """The signs of `PICTOGRAMS` that this font has; found out, in a quarter of a second, when first asked for."""
+        """The signs of `PICTOGRAMS` that this font has; computed on first access, in a quarter of a second."""
         return [chr(code) for code in PICTOGRAMS if self.letter(chr(code))]
 
     def letter(self, character: str) -> Letter | None:

@@ -23,15 +23,15 @@ SIGNS = "?!&@#%+=*<>()[]{}$~^\u00a7\u00a3\u20ac\u00a5\u03c0\u03a3\u221a\u221e\u0
 
 @dataclass(frozen=True)
 class Hand:
-    """How somebody writes: the same for all marks of a line."""
+    """A writing style, shared by all marks of a line."""
 
     pen: float  # width in pixels
     shear: float = 0.0
     aspect: float = 1.0
     angle: float = 0.0  # radians
-    unevenness: float = 1.0  # how much marks differ among each other
-    from_pictures: bool = False  # digits of MNIST, else of pen strokes
-    is_plain: bool = False  # digits of MNIST are enlarged, and nothing else is done to them
+    unevenness: float = 1.0  # how much the marks of a line vary
+    from_pictures: bool = False  # digits from MNIST, else from pen strokes
+    is_plain: bool = False  # MNIST digits are enlarged without other changes
 
     def matrix(self, rng: np.random.Generator) -> np.ndarray:
         """(2, 2): this hand's slant, width and turn for one more mark."""
@@ -93,7 +93,7 @@ def digit(sources: Sources, value: int, height: float, hand: Hand, rng: np.rando
 
 
 def other(sources: Sources, height: float, hand: Hand, rng: np.random.Generator) -> np.ndarray:
-    """A mark that is no digit: a letter, a sign, a drawing, or digits that were crossed out."""
+    """A non-digit mark: a letter, a sign, a drawing or a crossed-out digit."""
     kind = rng.random()
     if kind < 0.40 and sources.letters:
         return from_strokes(sources.letters[rng.integers(len(sources.letters))], height, hand, rng)
@@ -213,7 +213,7 @@ def from_letter(ink: np.ndarray, height: float, hand: Hand, rng: np.random.Gener
 
 
 def grown(ink: np.ndarray, pixels: float) -> np.ndarray:
-    """Strokes made wider (or, below 0, thinner) by about so many pixels; ink that would vanish stays as it is."""
+    """Widen strokes (below 0: thin them) by about `pixels`; ink that would vanish is left unchanged."""
     reach = round(abs(pixels))
     if not reach:
         return ink

@@ -35,7 +35,7 @@ DOWNLOAD_TIMEOUT = 20  # seconds without an answer
 
 
 class MnistError(Exception):
-    """MNIST cannot be had; the text says what to do, in words for people."""
+    """MNIST is not available; the message tells the user what to do."""
 
 
 class _DamagedFileError(Exception):

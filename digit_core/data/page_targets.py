@@ -1,4 +1,4 @@
-"""What the page network should answer for a tile: the targets that its losses compare with, and batches of them."""
+"""Training targets of the page network: what it should output for a tile, single or in batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from digit_core.models.page_format import (
 
 ROWS, COLUMNS = TILE // STRIDE, TILE // SLOT_WIDTH
 SLOT_Y, SLOT_X = slot_centres(ROWS, COLUMNS)
-CORE = 4.5  # pixels round a mark's centre within which a slot answers for its class and size
-VISIBLE = 0.9  # fraction of its box that a mark must show to be found
-GLIMPSED = 0.4  # from here on it may be found
-FAINT_INK = 20  # grey level of a mask below which there is paper
-FAINTEST = 5.0  # grey levels between a mark's ink and the paper in its box below which nobody could read it
+CORE = 4.5  # pixels around a mark's centre where a slot predicts its class and size
+VISIBLE = 0.9  # visible fraction of its box above which a mark must be found
+GLIMPSED = 0.4  # visible fraction above which it may be found
+FAINT_INK = 20  # grey level of a mask below which a pixel is paper
+FAINTEST = 5.0  # contrast of a mark's ink and its box's paper, in grey levels, below which it is illegible
 
 
 class Targets(NamedTuple):
@@ -46,9 +46,9 @@ def targets(
     """The targets of a scene.
 
     Args:
-        covered: bool (TILE, TILE), where something lies over the page.
-        window: (left, top, right, bottom) outside which the page was cut away.
-        picture: uint8 (TILE, TILE), what became of the scene; marks that it hardly shows may be found or not.
+        covered: bool (TILE, TILE), where something covers the page.
+        window: (left, top, right, bottom), the area that the page was cropped to.
+        picture: uint8 (TILE, TILE), the picture of the scene; detecting marks of too low contrast is optional.
     """
     out = _empty(scene)
     if covered is not None:

@@ -52,7 +52,7 @@ def _check(strokes: list[np.ndarray]) -> None:
 
 
 def _label(value) -> int:
-    """A digit, or another number where it is none; texts that are no number are letters."""
+    """Return the label as a number, -1 for text that is not one; only 0..9 are digits."""
     if isinstance(value, str):
         return int(value) if value.isascii() and value.isdigit() else -1
     if not isinstance(value, int) or isinstance(value, bool):

@@ -1,6 +1,6 @@
-"""Pictures of made-up scenes, as a canvas, a scanner or a camera would show them: paper, light, lens, noise, JPEG.
+"""Render synthetic scenes as a canvas, scanner or camera would: paper, light, lens, noise, JPEG.
 
-A picture is float32 (side, side), 0..255, while it is made.
+Intermediate pictures are float32 (side, side), 0..255.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ FOLDERS = (Path("/usr/share/backgrounds"), Path("/usr/share/wallpapers"))
 
 
 def load_photos(folders: Sequence[Path] = FOLDERS, most: int = 80) -> list[np.ndarray]:
-    """Photographs without writing, uint8 (height, width), grey: backgrounds, and examples of what is no page.
+    """Load photographs without writing, grey uint8 (height, width), as backgrounds and negative examples.
 
-    Takes scikit-learn's two and what lies in the folders (on Debian: the packages gnome-backgrounds,
+    Uses scikit-learn's two samples and the pictures in the folders (on Debian: the packages gnome-backgrounds,
     mate-backgrounds and lomiri-wallpapers).
     """
     from sklearn.datasets import load_sample_images  # takes a second, and few callers need it
@@ -45,9 +45,9 @@ class Camera:
         self.y, self.x = (np.mgrid[:side, :side] / side - 0.5).astype(np.float32)
 
     def picture(self, scene: Scene) -> tuple[np.ndarray, np.ndarray | None]:
-        """A picture of the scene, uint8 (side, side), and where something covers the page, bool, or None.
+        """A picture of the scene, uint8 (side, side), and a bool mask of what covers the page, or None.
 
-        A scene that turns out to be no paper at all loses its marks.
+        If the picture shows no paper, the scene mostly loses its marks.
         """
         rng = self.rng
         covered = None
@@ -220,7 +220,7 @@ class Camera:
         return out.astype(np.float32), desk
 
     def _through_lens(self, image: np.ndarray, signal: float) -> np.ndarray:
-        """Blur and noise; noise stays below what a stroke of that signal can bear."""
+        """Add blur, and noise weak enough for strokes of that signal."""
         rng = self.rng
         if rng.random() < 0.6:
             image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.4)))
@@ -248,7 +248,7 @@ class Camera:
         return self._as_jpeg(out) if rng.random() < 0.3 else out
 
     def _enlarged_from(self, image: np.ndarray, side: int) -> np.ndarray:
-        """The picture as it was taken with few pixels, and often kept as JPEG, before it was enlarged."""
+        """Simulate a low-resolution picture, often saved as JPEG, that was enlarged afterwards."""
         rng = self.rng
         down = cv2.INTER_AREA if rng.random() < 0.6 else cv2.INTER_NEAREST
         small = np.clip(cv2.resize(image, (side, side), interpolation=down), 0, 255).astype(np.uint8)

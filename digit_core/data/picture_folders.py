@@ -84,7 +84,7 @@ def _in_zip(path: Path) -> Iterator[tuple[np.ndarray, int]]:
 
 
 def _digit_of(member: zipfile.ZipInfo) -> int | None:
-    """The digit in whose folder a member is a picture."""
+    """The digit whose folder holds this picture."""
     *folders, name = PurePosixPath(member.filename).parts or ("",)
     digit = next((folder for folder in reversed(folders) if folder in DIGITS), None)
     is_digit = digit is not None and not member.is_dir() and _is_picture(name) and "__MACOSX" not in folders

@@ -1,6 +1,6 @@
-"""A tile of a made-up page: its ink, which mark each inked pixel belongs to, printed lines, what shows through.
+"""A tile of a synthetic page: its ink, the mark that each ink pixel belongs to, printed lines, show-through.
 
-`composition` fills it, `photography` makes a picture of it, and `page_targets` what the network should answer.
+`composition` fills it, `photography` renders it, and `page_targets` makes the training targets.
 """
 
 import itertools
@@ -32,7 +32,7 @@ class Mark:
 
 
 def _tilted(mark: Mark, matrix: np.ndarray) -> Mark:
-    """The mark through a homography (3, 3): its box ends where the middles of its sides come to lie."""
+    """Transform a mark by a homography (3, 3); the midpoints of its sides define the new box."""
     (x, y), half = mark.centre, np.array([mark.width, mark.height]) / 2
     middles = np.array([[x - half[0], y], [x + half[0], y], [x, y - half[1]], [x, y + half[1]]])
     left, right, top, bottom = cv2.perspectiveTransform(middles[np.newaxis], matrix)[0]
@@ -124,8 +124,8 @@ class Scene:
             ]
 
     def tilt(self, corners: np.ndarray) -> None:
-        """See everything as a camera does that is held at an angle: the tile's corners, clockwise from the first
-        pixel, come to lie at these pixels, (4, 2)."""
+        """Apply the perspective of a camera held at an angle: move the tile's corners, clockwise from the first
+        pixel, to these pixels, (4, 2)."""
         before = np.array([[0, 0], [TILE, 0], [TILE, TILE], [0, TILE]], np.float32)
         matrix = cv2.getPerspectiveTransform(before, corners.astype(np.float32))
         self.ink, self.lines = (cv2.warpPerspective(array, matrix, (TILE, TILE)) for array in (self.ink, self.lines))
@@ -133,7 +133,7 @@ class Scene:
         self.marks = [_tilted(mark, matrix) for mark in self.marks]
 
     def enlarged(self, times: int) -> "Scene":
-        """The scene at so many times its size; what shows through stays as small as it is, and covers everything."""
+        """Enlarge the scene `times` times; the show-through keeps its scale and is tiled to cover it."""
         side = TILE * times
 
         def grown(array: np.ndarray, interpolation: int) -> np.ndarray:

@@ -52,7 +52,7 @@ def draw(page: np.ndarray, marks: Sequence[Extent], height: float, rng: np.rando
 
 
 def _frame(around: Extent, rng: np.random.Generator) -> list[np.ndarray]:
-    """The sides of a frame, of which a picture's edge may have cut some off; an upright never stands alone, as a 1."""
+    """The sides of a frame, some of them possibly cropped; never a single vertical side, which looks like a 1."""
     left, top, right, bottom = around
     sides = {
         "top": [(left, top), (right, top)],

@@ -19,15 +19,15 @@ LENGTHS = (0.36, 0.12, 0.12, 0.11, 0.09, 0.07, 0.07, 0.06)  # fraction of the li
 HEIGHT = 64  # pixels of a digit while a line is made
 PENS = (0.02, 0.3)  # width over a digit's height
 GAPS = ((-0.28, 0.06), (-0.05, 0.5), (0.4, 1.5))  # between marks, over their height: touching, usual, wide
-OFTEN = (0.5, 0.4, 0.1)  # fraction of the lines with such gaps
-OTHERS = (0.0, 0.08, 0.5, 1.0)  # fraction of a line's marks that are no digits
-SO_MANY = (0.4, 0.25, 0.3, 0.05)  # fraction of the lines with so many of these
-PLAIN = 0.4  # fraction of the hands that leave MNIST's digits as they are
-SIGNS = 0.08  # fraction of the lines with points or minus signs, which count as nothing
-SLASHES = 0.08  # fraction of the lines with slashes between digits, which are no digits
-TEXTS = 0.1  # fraction of the lines that are a word in a font's letters, which are no digits whatever they look like
-SURROUNDED = 0.12  # fraction of the lines with a frame, boxes, an underline or a ring, which count as nothing
-CHUNK = 16  # batches of lines that are made, and sorted by width, at a time
+OFTEN = (0.5, 0.4, 0.1)  # fraction of the lines with each kind of gap
+OTHERS = (0.0, 0.08, 0.5, 1.0)  # fraction of a line's marks that are not digits
+SO_MANY = (0.4, 0.25, 0.3, 0.05)  # fraction of the lines with each value of `OTHERS`
+PLAIN = 0.4  # fraction of the hands that leave MNIST's digits unchanged
+SIGNS = 0.08  # fraction of the lines with points or minus signs, which get no label
+SLASHES = 0.08  # fraction of the lines with slashes between digits, which are labelled `OTHER`
+TEXTS = 0.1  # fraction of the lines that are a word in a font, whose letters are all labelled `OTHER`
+SURROUNDED = 0.12  # fraction of the lines with a frame, boxes, an underline or a ring, which get no label
+CHUNK = 16  # batches of lines that are made and sorted by width together
 
 
 class SyntheticLines:

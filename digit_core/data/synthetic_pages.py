@@ -51,14 +51,14 @@ class SyntheticPages:
         return picture, targets(scene, covered, window, picture)
 
     def page(self) -> tuple[np.ndarray, list[Mark], frozenset[int]]:
-        """A picture, uint8 (TILE, TILE), to measure by: its marks, and the indices of those that nobody need read."""
+        """A picture for evaluation, uint8 (TILE, TILE), its marks, and the indices of those that need not be read."""
         scene = self._composer.compose()
         picture, covered = self._camera.picture(scene)
         return picture, scene.marks, self._doubtful(scene, covered, picture)
 
     def sheet(self) -> tuple[np.ndarray, list[Mark], frozenset[int]]:
-        """The same with large marks on a picture of `SHEET` times as many pixels a side, on whose paper grain, dirt
-        and what shows through are as large as small writing."""
+        """Like `page`, with large marks and `SHEET` times as many pixels per side; grain, dirt and show-through
+        are as large as small writing."""
         scene = self._composer.compose().enlarged(SHEET)
         picture, covered = self._large_camera.picture(scene)
         return picture, scene.marks, self._doubtful(scene, covered, picture)

@@ -50,7 +50,7 @@ def take(queue, workers) -> tuple:
 def _fill(queue, supply: Supply, seed: int, batch: int, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the training, which ends its processes itself
     cv2.setNumThreads(1)
-    queue.cancel_join_thread()  # batches that nobody takes any more do not keep the process
+    queue.cancel_join_thread()  # exit even if batches are left in the queue
     pages = supply(seed)
     made = pages.batch(batch)
     while os.getppid() == parent:

@@ -1,7 +1,7 @@
-"""A model's reading of a data set's test digits, made once and kept: `$DIGIT_HOME/evaluations/`.
+"""Cache of a model's predictions on a data set's test digits, under `$DIGIT_HOME/evaluations/`.
 
-What is kept is known by what went in: the digests of the LiteRT file and of the
-digits. The page and the command line ask here, so they cannot disagree.
+The cache key is derived from the digests of the LiteRT file and of the digits. The page
+and the command line share this cache, so they cannot disagree.
 """
 
 import hashlib
@@ -23,12 +23,12 @@ log = logging.getLogger(__name__)
 
 MOST_KEPT = 200  # files
 
-CHUNK = 250  # digits between two reports of how far it is
-OnProgress = Callable[[float], None]  # told the share that is done, 0..1; what it raises ends the work
+CHUNK = 250  # digits between two progress reports
+OnProgress = Callable[[float], None]  # gets the completed fraction, 0..1; an exception it raises cancels the work
 
 
 def assess(name: str, digits: Split, on_progress: OnProgress = lambda share: None) -> Evaluation:
-    """How the model of that name reads these digits; from the store if it has read them before.
+    """Evaluate a model on these digits, using cached predictions if there are any.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.
@@ -43,7 +43,7 @@ def assess(name: str, digits: Split, on_progress: OnProgress = lambda share: Non
 
 
 def is_kept(name: str, digits: Split) -> bool:
-    """Whether `assess` would answer at once."""
+    """Whether the predictions for `assess` are cached."""
     return os.path.exists(_file(name, digits.digest()))
 
 
@@ -62,7 +62,7 @@ def folder() -> Path:
 
 
 def key(name: str, *parts: str) -> str:
-    """A short name for what a result depends on: the model's files, and whatever else."""
+    """The cache key of a result: depends on the model's LiteRT file and on `parts`."""
     file = model_store.find(name).card["files"]["model.tflite"]["sha256"]
     return hashlib.sha256("\n".join([file, *parts]).encode()).hexdigest()[:32]
 
@@ -77,13 +77,13 @@ def _load(file: Path) -> np.ndarray | None:
             return kept["probabilities"]
     except FileNotFoundError:
         return None
-    except Exception:  # numpy, zipfile and zlib raise whatever they like over damaged files: it is made anew
-        log.warning("%s is damaged and made anew", file, exc_info=True)
+    except Exception:  # numpy, zipfile and zlib raise many types for damaged files: recompute
+        log.warning("%s is damaged and will be recomputed", file, exc_info=True)
         return None
 
 
 def _keep(file: Path, probabilities: np.ndarray) -> None:
-    """Written all at once; where nothing can be written the result is not kept, and that is all."""
+    """Write the file atomically; if that fails, only log it and go on without the cache."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with paths.replacing_file(file) as open_file:

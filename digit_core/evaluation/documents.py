@@ -1,4 +1,4 @@
-"""A document in blocks, written as one HTML file that needs nothing else, or as a PDF."""
+"""A document made of blocks, written as one self-contained HTML file or as a PDF."""
 
 import html
 import io
@@ -61,7 +61,7 @@ Block = Heading | Paragraph | Table | Chart | Pictures
 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
-    """The document as HTML; pictures stand within it."""
+    """The document as HTML with embedded pictures."""
     content = "".join(_as_html(block) for block in blocks)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'

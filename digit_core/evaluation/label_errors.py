@@ -1,9 +1,9 @@
-"""Labels that are likely wrong, by confident learning. Numbers only; knows no model and no screen.
+"""Find likely label errors by confident learning. Works on arrays only, without a model or user interface.
 
 Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels (2021). A class's threshold is
-the mean probability of that class among what is labelled so; a digit whose likeliest class, among those that reach
-their threshold, is not its label is a suspect. That is all that is needed here, so the paper's library, which brings
-pandas with it, is not.
+the mean probability of that class among the digits with that label. A digit is a suspect if the likeliest class among
+those that reach their threshold is not its label. That is simple enough to do without the paper's library, which
+depends on pandas.
 """
 
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ class Suspect:
 
     Attributes:
         place: its index.
-        label: what it is labelled.
-        likely: what it likely is.
-        margin: probability of `likely` less that of the label, 0..1; the larger the likelier.
+        label: its label.
+        likely: the digit that it likely is.
+        margin: probability of `likely` minus that of the label, 0..1; the larger, the likelier the label is wrong.
     """
 
     place: int
@@ -33,8 +33,8 @@ def suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspect]:
     """Likely label errors, the likeliest first.
 
     Args:
-        probabilities: float (n, 10), of a network that did not learn from these labels; one that did has learnt some
-            errors by heart, and finds fewer.
+        probabilities: float (n, 10), of a network that was not trained on these labels; one that was has memorised
+            some errors and finds fewer.
         labels: (n,), 0..9.
     """
     if not len(labels):
@@ -50,7 +50,7 @@ def suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspect]:
 
 
 def _thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The mean probability of each class among what is labelled so, (10,); above 1 where nothing is."""
+    """The mean probability of each class among the digits with that label, (10,); above 1 if there are none."""
     return np.array([
         probabilities[labels == value, value].mean() if (labels == value).any() else 2.0
         for value in range(probabilities.shape[1])

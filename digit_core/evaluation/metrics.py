@@ -1,4 +1,4 @@
-"""Predictions and true labels -> what there is to know about them. Pure NumPy; knows no model."""
+"""Evaluation metrics from predictions and true labels. Pure NumPy, independent of any model."""
 
 import math
 from dataclasses import dataclass, field
@@ -34,23 +34,23 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share read right, 0..1."""
+        """Fraction read correctly, 0..1."""
         return 1 - self.errors / self.digits
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Between which accuracies the true one lies, in 95 of 100 cases (`wilson`)."""
+        """95 % confidence interval of the accuracy (`wilson`)."""
         return wilson(self.digits - self.errors, self.digits)
 
     @property
     def top2(self) -> float:
-        """Share of the digits that are among the two likeliest, 0..1."""
+        """Top-2 accuracy: fraction of labels among the two likeliest digits, 0..1."""
         first_two = np.argsort(-self.probabilities, axis=1, kind="stable")[:, :2]
         return float((first_two == self.labels[:, np.newaxis]).any(1).mean())
 
     @property
     def confidence(self) -> np.ndarray:
-        """The probability of what each was read as, (n,)."""
+        """The probability of each prediction, (n,)."""
         return self.probabilities.max(1)
 
     @property
@@ -61,24 +61,24 @@ class Evaluation:
 
     @property
     def recall(self) -> np.ndarray:
-        """Of each digit's pictures, the share read as it, float (10,); NaN where there are none."""
+        """Fraction of each digit's pictures that are read as it, float (10,); NaN if there are none."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(1))
 
     @property
     def precision(self) -> np.ndarray:
-        """Of what was read as each digit, the share that is it, float (10,); NaN where there is none."""
+        """Fraction of the readings as each digit that are correct, float (10,); NaN if there are none."""
         return _ratio(self.confusion.diagonal(), self.confusion.sum(0))
 
     @property
     def f1(self) -> np.ndarray:
-        """The harmonic mean of precision and recall of each digit, float (10,); NaN where it is neither."""
+        """Harmonic mean of precision and recall per digit, float (10,); NaN if it is neither a label nor predicted."""
         return _ratio(2 * self.confusion.diagonal(), self.confusion.sum(0) + self.confusion.sum(1))
 
     def coverage(self) -> tuple[np.ndarray, np.ndarray]:
-        """What is gained by leaving the least sure unread (El-Yaniv, Wiener 2010).
+        """Risk-coverage curve: the error rate if the least confident are left unread (El-Yaniv, Wiener 2010).
 
         Returns:
-            The share left unread, 0 up to below 1, and the share misread among the rest, both (n,).
+            The fraction left unread, 0 up to below 1, and the fraction misread among the rest, both (n,).
         """
         order = np.argsort(-self.confidence, kind="stable")
         wrong = np.cumsum(self.predictions[order] != self.labels[order])
@@ -86,11 +86,11 @@ class Evaluation:
         return (1 - read / self.digits)[::-1], (wrong / read)[::-1]
 
     def reliability(self, bins: int = 10) -> list[dict]:
-        """Of the digits in each band of confidence, what was said of them and what was true.
+        """Mean confidence and accuracy of the digits in each confidence bin.
 
         Returns:
-            For every band that holds any, {"confidence": mean, "accuracy": share right, "interval": its 95 %
-            interval (`wilson`), "digits": how many}, from the least confident band to the most.
+            For every non-empty bin, {"confidence": mean, "accuracy": fraction right, "interval": its 95 %
+            interval (`wilson`), "digits": count}, from the least confident bin to the most.
         """
         confidence, right = self.probabilities.max(1), self.predictions == self.labels
         band = np.minimum((confidence * bins).astype(int), bins - 1)
@@ -106,7 +106,7 @@ class Evaluation:
 
     @property
     def calibration_error(self) -> float:
-        """Expected calibration error, 0..1: how far confidence and accuracy lie apart, over 15 bands.
+        """Expected calibration error, 0..1: mean gap between confidence and accuracy over 15 bins.
 
         Naeini, Cooper, Hauskrecht: Obtaining Well Calibrated Probabilities Using Bayesian Binning (2015).
         """
@@ -132,7 +132,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Evaluation:
         labels: (n,), whole numbers 0..9.
 
     Raises:
-        ValueError: the shapes do not fit each other, or there is nothing to compare.
+        ValueError: the shapes do not match, or there is nothing to compare.
     """
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.shape != (len(labels), CLASSES) or not len(labels):
@@ -145,7 +145,7 @@ def evaluate(probabilities: np.ndarray, labels: np.ndarray) -> Evaluation:
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson: Probable Inference, 1927), within 0..1.
+    """The 95 % Wilson score interval of a proportion (Wilson: Probable Inference, 1927), within 0..1.
 
     Raises:
         ValueError: `of` is 0.
@@ -164,9 +164,9 @@ class Comparison:
     """Two models on the same digits.
 
     Attributes:
-        only_first: indices of the digits that the first alone reads right; `only_second` likewise.
-        both_wrong: indices that neither reads right.
-        p_value: how likely such a difference is between models that err equally often (McNemar's exact test).
+        only_first, only_second: indices of the digits that only this model reads correctly.
+        both_wrong: indices that both misread.
+        p_value: of McNemar's exact test, with equal error rates as the null hypothesis.
     """
 
     only_first: np.ndarray
@@ -176,7 +176,7 @@ class Comparison:
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Who is right where the other is wrong.
+    """Find the digits that only one of two models reads correctly.
 
     McNemar: Note on the Sampling Error of the Difference between Correlated Proportions (1947), in its exact form.
 

@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file that needs nothing else: numbers, charts, misread digits."""
+"""An evaluation as one self-contained HTML file: numbers, charts, misread digits."""
 
 import datetime
 import html
@@ -18,7 +18,7 @@ from digit_core.reading import overlay
 MOST_MISREAD = 200  # digits shown
 PER_DIGIT = ("digit", "pictures", "recall", "precision", "F1")
 MOST_POINTS = 300  # of a line
-MOST_UNREAD = 0.05  # share left unread, where its axis ends
+MOST_UNREAD = 0.05  # upper end of the axis: fraction left unread
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -73,7 +73,7 @@ def build(model: str, data: str, digits: Split, result: Evaluation, curves: Sequ
 
 
 def headline(result: Evaluation) -> list[tuple[str, str]]:
-    """The figures that say most, each with its name."""
+    """The most important figures, each with its name."""
     low, high = result.interval
     return [
         ("Read right", f"{result.accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"),
@@ -85,7 +85,7 @@ def headline(result: Evaluation) -> list[tuple[str, str]]:
 
 
 def per_digit(result: Evaluation) -> list[tuple[str, ...]]:
-    """A row a digit; the columns are `PER_DIGIT`."""
+    """One row per digit; the columns are `PER_DIGIT`."""
     counts = result.confusion.sum(1)
     return [
         (str(d), f"{counts[d]:,}", *(_share(shares[d]) for shares in (result.recall, result.precision, result.f1)))
@@ -117,8 +117,8 @@ def reliability(result: Evaluation) -> str:
         [band["confidence"] for band in bands],
         [band["accuracy"] for band in bands],
         Axis("confidence", **share),
-        Axis("share read right", **share),
-        f"What was said against what was true: {said}",
+        Axis("accuracy", **share),
+        f"Accuracy against confidence: {said}",
         [band["interval"] for band in bands],
         joined=False,
         sizes=[3 + 6 * (band["digits"] / largest) ** 0.5 for band in bands],

@@ -1,8 +1,8 @@
-"""Accuracy under growing distortion: how far digits may be turned, moved, worn, before they are misread.
+"""Accuracy under increasing distortion: how far digits can be rotated, shifted or degraded before they are misread.
 
-Nine distortions of our own, each from none to much, and the corruptions of MNIST-C (Mu, Gilmer:
-MNIST-C: A Robustness Benchmark for Computer Vision, 2019) where its files are at hand. The digits go
-to the network as they are, without the reader's own straightening: this is about the network.
+Nine distortions of our own, each at several strengths, and the corruptions of MNIST-C (Mu, Gilmer:
+MNIST-C: A Robustness Benchmark for Computer Vision, 2019) if its files are available. The network gets
+the digits without the reader's straightening, because this measures the network alone.
 """
 
 import json
@@ -36,8 +36,8 @@ class Curve:
     Attributes:
         name: for people, e.g. "rotation".
         unit: of the amounts, e.g. "degrees".
-        amounts: from none to much.
-        accuracies: 0..1, one an amount.
+        amounts: the strengths that are measured.
+        accuracies: 0..1, one per amount.
         intervals: the 95 % interval of each (`metrics.wilson`).
     """
 
@@ -49,28 +49,28 @@ class Curve:
 
 
 def turned(images: np.ndarray, degrees: float, rng: np.random.Generator) -> np.ndarray:
-    """Turned to the left or right, each way as often."""
+    """Rotate each digit left or right, with equal probability."""
     return _warped(images, [_about_centre(np.deg2rad(degrees * side)) for side in _sides(len(images), rng)])
 
 
 def moved(images: np.ndarray, pixels: float, rng: np.random.Generator) -> np.ndarray:
-    """Moved by so much in a random direction; what leaves the picture is lost."""
+    """Shift by `pixels` in a random direction; what leaves the picture is lost."""
     angles = rng.uniform(0, 2 * np.pi, len(images))
     return _warped(images, [np.array([[1, 0, pixels * np.cos(a)], [0, 1, pixels * np.sin(a)]]) for a in angles])
 
 
 def scaled(images: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    """Made larger or smaller by so much about the centre."""
+    """Scale by `factor` about the centre."""
     return _warped(images, [_linear(np.eye(2) * factor)] * len(images))
 
 
 def sheared(images: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """Slanted: pixels to the side for each pixel up."""
+    """Shear by `amount` pixels sideways per pixel of height."""
     return _warped(images, [_linear(np.array([[1, amount * s], [0, 1]])) for s in _sides(len(images), rng)])
 
 
 def noisy(images: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """Normal noise added, its deviation a share of full ink."""
+    """Add Gaussian noise; its standard deviation is a fraction of full ink."""
     return np.clip(images + rng.normal(0, 255 * share, images.shape), 0, 255).astype(np.uint8)
 
 
@@ -80,12 +80,12 @@ def blurred(images: np.ndarray, sigma: float, rng: np.random.Generator) -> np.nd
 
 
 def paler(images: np.ndarray, factor: float, rng: np.random.Generator) -> np.ndarray:
-    """Ink of a share of its strength."""
+    """Multiply the ink by `factor`."""
     return np.round(images * factor).astype(np.uint8)
 
 
 def hidden(images: np.ndarray, side: float, rng: np.random.Generator) -> np.ndarray:
-    """A square of so many pixels a side, somewhere on the inner 20x20, is paper."""
+    """Blank a square of `side` pixels per side, at a random place on the inner 20x20."""
     covered = images.copy()
     for image in covered:
         top, left = rng.integers(4, 25 - int(side), 2) if side else (0, 0)
@@ -94,7 +94,7 @@ def hidden(images: np.ndarray, side: float, rng: np.random.Generator) -> np.ndar
 
 
 def penned(images: np.ndarray, amount: float, rng: np.random.Generator) -> np.ndarray:
-    """A pen thicker (above 0) or thinner (below) by so many pixels on each side of the stroke."""
+    """Thicken (above 0) or thin (below 0) strokes by `amount` pixels on each side."""
     if not amount:
         return images
     large = [cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) for image in images]
@@ -119,7 +119,7 @@ DISTORTIONS: dict[str, tuple[Distortion, str, tuple[float, ...]]] = {  # -> how,
 
 
 def measure(name: str, digits: Split, on_progress: OnProgress = lambda share: None) -> list[Curve]:
-    """The curves of the model of that name on at most 1,000 of the digits; kept as by `cache.assess`.
+    """Measure a model's curves on at most 1,000 of the digits; cached as by `cache.assess`.
 
     Raises:
         ModelError: there is no such model, or its files are damaged.
@@ -152,7 +152,7 @@ def examples(name: str, digits: Split) -> np.ndarray:
 
 
 def is_kept(name: str, digits: Split) -> bool:
-    """Whether `measure` would answer at once."""
+    """Whether the result of `measure` is cached."""
     return os.path.exists(_file(name, digits))
 
 
@@ -169,13 +169,13 @@ def sample_of(digits: Split) -> Split:
 
 
 def mnist_c_folder() -> Path | None:
-    """Where MNIST-C lies, unpacked: `mnist_c` in `$DIGIT_DATA_DIR` or `$DIGIT_HOME/data`."""
+    """Folder of the unpacked MNIST-C: `mnist_c` in `$DIGIT_DATA_DIR` or `$DIGIT_HOME/data`."""
     roots = [paths.data_dir(), paths.home() / "data"]
     return next((root / "mnist_c" for root in roots if root and os.path.isdir(root / "mnist_c")), None)
 
 
 def _mnist_c(recognizer: Recognizer, folder: Path) -> list[Curve]:
-    """One point a corruption: MNIST-C knows no degrees of them."""
+    """One point per corruption: MNIST-C has no severity levels."""
     curves = []
     for place in sorted(path for path in folder.iterdir() if path.is_dir()):
         try:
@@ -238,7 +238,7 @@ def _load(file: Path) -> list[Curve] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError):
-        log.warning("%s is damaged and made anew", file, exc_info=True)
+        log.warning("%s is damaged and will be recomputed", file, exc_info=True)
         return None
 
 

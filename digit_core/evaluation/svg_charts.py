@@ -1,6 +1,6 @@
-"""Charts as SVG text for a page that is kept: small, and drawn by any browser without a script.
+"""Charts as SVG text for saved pages: small, and rendered by any browser without a script.
 
-Where people may point and click, `digit_core.charts` draws with Plotly, whose library alone takes 4.5 MB.
+Interactive charts are drawn by `digit_core.charts` with Plotly, whose library alone takes 4.5 MB.
 """
 
 import html
@@ -17,7 +17,7 @@ CELL = 40  # pixels of a side in the matrix
 
 @dataclass(frozen=True)
 class Axis:
-    """What an axis shows: its title, from where to where, at which values it is marked, and how these are written."""
+    """An axis: its title, range, tick positions and tick formatter."""
 
     title: str
     low: float
@@ -40,10 +40,10 @@ def curve(
     """Points (x, y), joined by a line or not.
 
     Args:
-        said: the chart for those who cannot see it.
-        intervals: of each y, drawn as whiskers.
-        sizes: pixels of each point's radius; none for a line alone.
-        diagonal: a dotted line on which x and y agree.
+        said: text alternative for the chart.
+        intervals: of each y, drawn as error bars.
+        sizes: radius of each point in pixels; empty for a line without points.
+        diagonal: whether to draw a dotted line where x equals y.
     """
 
     def at(a: float, b: float) -> tuple[float, float]:

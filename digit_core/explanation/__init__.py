@@ -1,1 +1,1 @@
-"""Why a network answered so: which ink speaks for which digit."""
+"""Explain a network's answer: which ink is evidence for which digit."""

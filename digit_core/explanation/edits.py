@@ -1,4 +1,4 @@
-"""Changes to a digit, as sliders make them, and how far each may go before the answer tips over."""
+"""Edits to a digit, as the sliders make them, and how far each can go before the answer changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,8 +8,8 @@ import numpy as np
 
 SIDE = 28
 NOISE_SEED = 4
-TRIED = 13  # settings of each slider, before those in between
-UPSAMPLED = 4  # times larger is the digit while its pen is changed, so that fractions of a pixel count
+TRIED = 13  # settings of each slider in the coarse search
+UPSAMPLED = 4  # upsampling factor while the pen is changed, so that fractions of a pixel count
 
 Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
 
@@ -34,7 +34,7 @@ class Edit:
     down: float = 0.0
 
 
-LIMITS = {  # of each slider: least, most, step
+LIMITS = {  # per slider: minimum, maximum, step
     "turn": (-90.0, 90.0, 1.0),
     "slant": (-1.0, 1.0, 0.02),
     "pen": (-2.0, 3.0, 0.25),
@@ -46,7 +46,7 @@ LIMITS = {  # of each slider: least, most, step
 
 @dataclass(frozen=True)
 class Tip:
-    """The smallest amount of one change at which something else is read, and what; `name` is a field of `Edit`."""
+    """The smallest amount of one edit that changes the answer, and the new answer; `name` is a field of `Edit`."""
 
     name: str
     amount: float
@@ -54,7 +54,7 @@ class Tip:
 
 
 def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
-    """A digit, uint8 (28, 28), with an edit made to it; the same edit gives the same noise."""
+    """Apply an edit to a digit, uint8 (28, 28); the same edit gives the same noise."""
     done = _penned(image, edit.pen)
     angle = np.deg2rad(edit.turn)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -71,12 +71,12 @@ def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
 
 
 def tips(classify: Classify, image: np.ndarray, edit: Edit) -> list[Tip]:
-    """For each change, the rest staying as it is, the least amount in each direction at which the answer is another,
-    to a step of its slider: some settings are tried, then all between the last that changes nothing and the first that
-    does.
+    """For each edit and direction, the smallest amount that changes the answer while the other edits stay as they are.
+    A coarse search over some settings comes first, then a fine one, to one slider step, between the last setting that
+    keeps the answer and the first that changes it.
 
     Args:
-        edit: what is done already; the answer to that is the one that tips.
+        edit: the current edit; its answer is the reference.
     """
     answer = int(classify(apply(image, edit)[np.newaxis]).argmax())
     settings = {field.name: _settings(field.name) for field in fields(Edit)}
@@ -97,7 +97,7 @@ def tips(classify: Classify, image: np.ndarray, edit: Edit) -> list[Tip]:
 def _nearest(
     classify: Classify, image: np.ndarray, edit: Edit, answer: int, amounts: Mapping[str, Sequence[float]]
 ) -> list[Tip]:
-    """Of the amounts tried of each change, the nearest in each direction at which the answer is another."""
+    """For each edit and direction, the nearest of the given amounts that changes the answer."""
     tries = [(name, float(amount)) for name, own in amounts.items() for amount in own]
     answers = classify(np.stack([apply(image, replace(edit, **{name: amount})) for name, amount in tries])).argmax(1)
     found: dict[tuple[str, bool], Tip] = {}
@@ -115,7 +115,7 @@ def _settings(name: str) -> np.ndarray:
 
 
 def _penned(image: np.ndarray, pixels: float) -> np.ndarray:
-    """Strokes grown by so many pixels, half on each side, or thinned."""
+    """Thicken strokes by `pixels`, half on each side, or thin them below 0."""
     reach = round(abs(pixels) / 2 * UPSAMPLED)
     if not reach:
         return image

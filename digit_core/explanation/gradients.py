@@ -1,7 +1,7 @@
-"""Grad-CAM: where the last maps of a network speak for a digit.
+"""Grad-CAM: where a network's last feature maps are evidence for a digit.
 
 R. R. Selvaraju et al.: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, 2017.
-The gradient is worked out layer by layer, from the ten sums before the softmax down to the last maps.
+The gradient is backpropagated layer by layer, from the ten logits to the last feature maps.
 """
 
 import cv2
@@ -13,10 +13,10 @@ SIDE = 28
 
 
 def gradients(network: Network, values: Values) -> np.ndarray:
-    """How much each sum before the softmax changes with each value of the last maps.
+    """The gradient of each logit with respect to each value of the last feature maps.
 
     Args:
-        values: what `network.run` answers.
+        values: the result of `network.run`.
 
     Returns:
         float32 (10, height, width, maps).
@@ -31,19 +31,19 @@ def gradients(network: Network, values: Values) -> np.ndarray:
 
 
 def grad_cam(network: Network, values: Values) -> np.ndarray:
-    """For each digit a map of what speaks for it (above 0) and against it, float32 (10, height, width), as coarse
-    as the last maps; Selvaraju et al. keep what is above 0."""
+    """A map per digit of the evidence for it (above 0) and against it, float32 (10, height, width), at the resolution
+    of the last maps; Selvaraju et al. keep only values above 0."""
     weights = gradients(network, values).mean((1, 2))  # (10, maps)
     return np.einsum("dc,hwc->dhw", weights, values[network.last_maps()])
 
 
 def enlarged(cam: np.ndarray) -> np.ndarray:
-    """A coarse map on the digit's own pixels, float32 (28, 28)."""
+    """A coarse map upsampled to the digit's pixels, float32 (28, 28)."""
     return cv2.resize(cam, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
 
 
 def _before(layer: Layer, slope: np.ndarray, values: Values) -> np.ndarray:
-    """The gradient with respect to what a layer reads, given that with respect to what it answers."""
+    """The gradient with respect to a layer's input, given the one with respect to its output."""
     read, answered = values[layer.inputs[0]], values[layer.name]
     if layer.kind == "Dropout":
         return slope
@@ -56,10 +56,10 @@ def _before(layer: Layer, slope: np.ndarray, values: Values) -> np.ndarray:
     if layer.kind == "GlobalMaxPooling2D":
         strongest = read == answered
         return slope[:, np.newaxis, np.newaxis] * (strongest / strongest.sum((0, 1)))
-    raise ValueError(f"{layer.kind} does not stand behind the last maps.")
+    raise ValueError(f"{layer.kind} is not supported after the last maps.")
 
 
-SLOPES = {  # of an activation, from what it answers
+SLOPES = {  # derivative of an activation, from its output
     "linear": np.ones_like,
     "relu": lambda answered: (answered > 0).astype(np.float32),
     "tanh": lambda answered: 1 - answered**2,

@@ -1,8 +1,8 @@
-"""Digits that a network finds alike: the nearest training digits in feature space, and a map of the test digits.
+"""Digits that are similar to a network: nearest training digits in feature space, and a map of the test digits.
 
-Feature space is what the network's last layer reads. The index of a model is made once, in some seconds, and kept
+Feature space is the input of the network's last layer. A model's index is built once, in a few seconds, and cached
 under `$DIGIT_HOME/neighbours/`. The map is t-SNE after PCA (L. van der Maaten, G. Hinton: Visualizing Data using
-t-SNE, 2008); a digit that is not on it is put among the test digits that are nearest to it.
+t-SNE, 2008); other digits are placed among their nearest test digits.
 """
 
 import hashlib
@@ -21,11 +21,11 @@ from digit_core.models.store import ModelError, StoredModel
 
 log = logging.getLogger(__name__)
 
-LOOKED_UP, MAPPED = 300, 150  # digits of each kind among which is searched, and on the map
-COMPONENTS = 30  # of the features, for t-SNE
-PLACED_BY = 5  # nearest digits that say where a digit is on the map
+LOOKED_UP, MAPPED = 300, 150  # digits per class in the index, and on the map
+COMPONENTS = 30  # principal components of the features, for t-SNE
+PLACED_BY = 5  # nearest digits that determine a digit's place on the map
 SEED = 2026
-MOST_KEPT = 60  # files; of each model two
+MOST_KEPT = 60  # files; two per model
 LARGEST_FILE = 40_000_000  # bytes of a kept index, unpacked
 
 OnProgress = Callable[[float], None]  # 0..1
@@ -36,9 +36,9 @@ class Index:
     """Digits and their places in feature space.
 
     Attributes:
-        images: uint8 (n, 28, 28), of the training part; `labels` (n,) and `features` float32 (n, k) are theirs.
-        map_images: uint8 (m, 28, 28), of the test part; likewise `map_labels` and `map_features`.
-        points: float32 (m, 2), where these are on the map.
+        images: uint8 (n, 28, 28), of the training part, with `labels` (n,) and `features` float32 (n, k).
+        map_images: uint8 (m, 28, 28), of the test part, with `map_labels` and `map_features`.
+        points: float32 (m, 2), the positions of `map_images` on the map.
     """
 
     images: np.ndarray
@@ -50,8 +50,7 @@ class Index:
     points: np.ndarray
 
     def nearest(self, feature: np.ndarray, count: int = 8) -> tuple[np.ndarray, np.ndarray]:
-        """The places of the nearest training digits, and their distances as fractions of the usual one between two
-        training digits."""
+        """The indices of the nearest training digits, and their distances as fractions of `usual_distance`."""
         distances = np.linalg.norm(self.features - feature, axis=1)
         order = np.argsort(distances)[:count]
         return order, distances[order] / self.usual_distance()
@@ -62,7 +61,7 @@ class Index:
         return float(np.linalg.norm(self.features - np.roll(self.features, step, 0), axis=1).mean()) or 1.0
 
     def place(self, feature: np.ndarray) -> np.ndarray:
-        """Where a digit is on the map, float (2,): between the nearest digits, nearer to the nearer."""
+        """A digit's position on the map, float (2,): the mean of its nearest digits, weighted by inverse distance."""
         distances = np.linalg.norm(self.map_features - feature, axis=1)
         order = np.argsort(distances)[:PLACED_BY]
         weights = 1 / np.maximum(distances[order], 1e-6)
@@ -91,7 +90,7 @@ def make(network: Network, dataset: Dataset, on_progress: OnProgress = lambda fr
 
 
 def _some(split: Split, most: int, rng: np.random.Generator) -> Split:
-    """So many digits of each kind, where there are that many."""
+    """Up to `most` random digits of each class."""
     chosen = []
     for digit in range(10):
         places = np.flatnonzero(split.labels == digit)
@@ -111,8 +110,7 @@ def _t_sne(features: np.ndarray) -> np.ndarray:
 
 
 def kept(model: StoredModel, data: str) -> Index | None:
-    """The index that was made for a model with digits of the data set of that name; None where there is none that
-    can be read."""
+    """Load the cached index of a model and data set; None if there is none or it cannot be read."""
     file = file_of(model, data)
     try:
         arrays = records.read_arrays(file, LARGEST_FILE)
@@ -125,11 +123,11 @@ def kept(model: StoredModel, data: str) -> Index | None:
 
 
 def keep(model: StoredModel, data: str, on_progress: OnProgress = lambda fraction: None) -> Path:
-    """Make the index of a model, and keep it.
+    """Build and cache the index of a model.
 
     Raises:
         ModelError: the model cannot be read, or the index cannot be written.
-        DatasetError: the data set cannot be had.
+        DatasetError: the data set is not available.
     """
     index = make(network_of(model), datasets.load(data), on_progress)
     file = file_of(model, data)
@@ -151,7 +149,7 @@ def file_of(model: StoredModel, data: str) -> Path:
 
 
 def _checked(index: Index) -> Index:
-    """Raises ValueError where the arrays cannot be, or do not belong together."""
+    """Return the index. Raises ValueError if its arrays are invalid or inconsistent."""
     known, shown, width = len(index.labels), len(index.map_labels), index.features.shape[-1:]
     shapes = {
         "images": (known, 28, 28), "labels": (known,), "features": (known, *width),
@@ -160,11 +158,11 @@ def _checked(index: Index) -> Index:
     if not known or not shown or any(getattr(index, name).shape != shape for name, shape in shapes.items()):
         raise ValueError("its arrays do not belong together")
     if index.images.dtype != np.uint8 or index.map_images.dtype != np.uint8:
-        raise ValueError("its pictures are none")
+        raise ValueError("its pictures are not uint8")
     for labels in (index.labels, index.map_labels):
         if labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 9:
-            raise ValueError("its labels are no digits")
+            raise ValueError("its labels are not digits")
     for numbers in (index.features, index.map_features, index.points):
         if numbers.dtype != np.float32 or not np.isfinite(numbers).all():
-            raise ValueError("its places are no numbers")
+            raise ValueError("its features or points are not finite float32")
     return index

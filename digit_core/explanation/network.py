@@ -1,11 +1,11 @@
-"""A network read from its Keras file and run in NumPy, so that every number on the way to an answer can be looked at.
+"""A network read from its Keras file and run in NumPy, so that every intermediate value can be inspected.
 
     network = network_of(store.find("inkling"))
     values = network.run(digit)       # the output of each layer, by its name
     values["stem1_relu"]              # float32 (28, 28, 32)
 
-A `.keras` file is a zip of `config.json`, the layers and how they are joined, and `model.weights.h5`, their weights.
-NumPy and h5py only; TensorFlow is not loaded. It knows the kinds of layers that `training.architectures` uses.
+A `.keras` file is a zip of `config.json`, the layers and their connections, and `model.weights.h5`, their weights.
+Uses NumPy and h5py only; TensorFlow is not loaded. Supports the layer types that `training.architectures` uses.
 """
 
 import io
@@ -22,8 +22,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from digit_core.models.store import ModelError, StoredModel
 
-# The matrices of a digit are small. On a busy machine several threads wait for each other, thirty times longer than one
-# thread works.
+# A digit's matrices are small: on a busy machine, several BLAS threads wait for each other thirty times longer than
+# one thread needs for the work.
 threadpoolctl.threadpool_limits(limits=1, user_api="blas")
 
 Values = dict[str, np.ndarray]
@@ -34,19 +34,19 @@ ACTIVATIONS = {
     "tanh": np.tanh,
     "softmax": lambda x: np.exp(x - x.max()) / np.exp(x - x.max()).sum(),
 }
-USUAL = {  # settings of layers; nothing else can be run here
+USUAL = {  # the only supported layer settings
     "dilation_rate": [1, 1],
     "groups": 1,
     "pool_size": [2, 2],
     "data_format": "channels_last",
 }
 STRIDES = {"Conv2D": [1, 1], "MaxPooling2D": [2, 2], "AveragePooling2D": [2, 2]}
-SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # in the file of weights
+SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # names in the weights file
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer: its name, Keras' name of its kind, the layers it reads, its weights in Keras' order, its settings."""
+    """One layer: its name, Keras class name, input layers, weights in Keras' order, and config."""
 
     name: str
     kind: str
@@ -60,7 +60,7 @@ class Layer:
 
     @property
     def kernel(self) -> np.ndarray:
-        """Of a convolution float32 (height, width, maps read, maps made), of a dense layer (inputs, outputs)."""
+        """The kernel, float32: (height, width, input maps, output maps) or, if dense, (inputs, outputs)."""
         return self.weights[0]
 
     @property
@@ -68,7 +68,7 @@ class Layer:
         return self.weights[1] if len(self.weights) > 1 else np.zeros(self.kernel.shape[-1], np.float32)
 
     def scale_and_shift(self) -> tuple[np.ndarray, np.ndarray]:
-        """What batch normalisation multiplies each map by, and then adds, once trained."""
+        """The factor and offset that batch normalisation applies to each map at inference."""
         gamma, beta, mean, variance = self.weights
         scale = gamma / np.sqrt(variance + self.config["epsilon"])
         return scale, beta - mean * scale
@@ -84,11 +84,11 @@ class Network:
         return next(layer for layer in self.layers if layer.name == name)
 
     def run(self, digit: np.ndarray) -> Values:
-        """What each layer answers to a digit, uint8 (28, 28), white on black.
+        """The output of each layer for a digit, uint8 (28, 28), white on black.
 
         Returns:
-            float32 by layer: (height, width, maps), or (units,) from where the maps end. "logits" are the ten sums
-            before the softmax.
+            float32 by layer name: (height, width, maps), or (units,) after the last maps. "logits" are the ten
+            inputs of the softmax.
         """
         values: Values = {self.layers[0].name: digit[..., np.newaxis].astype(np.float32) / 255}
         for layer in self.layers[1:]:
@@ -103,16 +103,16 @@ class Network:
         return self.run(digit)[self.layers[-1].name]
 
     def features(self, digit: np.ndarray) -> np.ndarray:
-        """What the last layer reads of a digit: its place in feature space."""
+        """The feature vector of a digit: the input of the last layer."""
         return self.run(digit)[self.layers[-1].inputs[0]]
 
     def last_maps(self) -> str:
-        """The last layer whose answer is maps."""
+        """The name of the last layer whose output is feature maps."""
         head = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}
         return next(layer.inputs[0] for layer in self.layers if layer.kind in head)
 
     def shuffled(self, seed: int) -> "Network":
-        """The same network with each kernel's weights in random order: it has forgotten all that it learnt."""
+        """A copy of the network with each kernel's weights shuffled, so that nothing it learned remains."""
         rng = np.random.default_rng(seed)
 
         def forget(layer: Layer) -> Layer:
@@ -123,7 +123,7 @@ class Network:
         return Network(tuple(map(forget, self.layers)))
 
     def untrained(self, seed: int) -> "Network":
-        """The same layers as they are before any training: kernels after Glorot and Bengio (2010), no bias."""
+        """A copy of the network before training: kernels initialised after Glorot and Bengio (2010), zero biases."""
         rng = np.random.default_rng(seed)
 
         def begin(layer: Layer) -> Layer:
@@ -143,7 +143,7 @@ def network_of(model: StoredModel) -> Network:
     """The network of a stored model.
 
     Raises:
-        ModelError: its file is missing, not the one that was saved, or holds layers that are not known here.
+        ModelError: its file is missing, is not the one that was saved, or holds unsupported layers.
     """
     return read(model.keras_bytes())
 
@@ -152,7 +152,7 @@ def read(content: bytes) -> Network:
     """The network in a `.keras` file.
 
     Raises:
-        ModelError: it is no such file, or holds layers that are not known here.
+        ModelError: it is not a `.keras` file, or holds unsupported layers.
     """
     import h5py
 
@@ -201,7 +201,7 @@ def _sources(node) -> Iterator[str]:
 
 
 def patches(maps: np.ndarray, size: int, padding: str) -> np.ndarray:
-    """What a kernel of `size` x `size` sees at each place of maps (h, w, c): (rows, columns, size, size, c)."""
+    """The patch under a `size` x `size` kernel at each position of maps (h, w, c): (rows, columns, size, size, c)."""
     if padding == "same":
         before = (size - 1) // 2
         around = (before, size - 1 - before)
@@ -227,7 +227,7 @@ def _normalise(layer: Layer, maps: np.ndarray) -> np.ndarray:
 
 
 def _fours(maps: np.ndarray) -> np.ndarray:
-    """Each 2 x 2 places of maps (h, w, c): (h // 2, 2, w // 2, 2, c)."""
+    """The 2 x 2 blocks of maps (h, w, c): (h // 2, 2, w // 2, 2, c)."""
     rows, columns, count = maps.shape[0] // 2, maps.shape[1] // 2, maps.shape[2]
     return maps[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2, count)
 

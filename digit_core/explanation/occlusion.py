@@ -1,10 +1,10 @@
-"""Which ink speaks for a digit: the picture is read again with ink taken away, patch by patch and at random.
+"""Which ink is evidence for a digit: the picture is read again with ink removed, patch by patch and at random.
 
 M. D. Zeiler, R. Fergus: Visualizing and Understanding Convolutional Networks, 2014, section 4.2; V. Petsiuk, A. Das,
 K. Saenko: RISE, 2018, whose random masks serve here for a ridge regression (M. Ribeiro, S. Singh, C. Guestrin: "Why
-Should I Trust You?", 2016). Patches tell what the answer hangs on, masks what a few strokes do together. Neither needs
-a gradient, and so they work with every network that reads digits. `python benchmarks/explanations.py --settings` prints
-what each is worth, and what other sizes are, on validation digits.
+Should I Trust You?", 2016). Patches show which ink the answer depends on, masks how several strokes act together.
+Neither needs gradients, so both work with every network that reads digits.
+`python benchmarks/explanations.py --settings` prints the quality of both, and of other sizes, on validation digits.
 """
 
 import functools
@@ -17,22 +17,22 @@ import numpy as np
 SIDE = 28
 SEED = 2026
 INKED = 40  # grey levels from which a pixel is ink
-LEAST = 1e-7  # probability of anything
-FOR, AGAINST = (76, 125, 224), (224, 123, 31)  # RGB: blue and orange are told apart by everyone
+LEAST = 1e-7  # lower bound of a probability before its logarithm is taken
+FOR, AGAINST = (76, 125, 224), (224, 123, 31)  # RGB: blue and orange, distinguishable for colour-blind people
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How ink is taken away.
+    """How ink is removed.
 
     Attributes:
-        patch, step: pixels of a patch's side, and from one to the next.
-        masks: how many random masks there are.
-        cells: of a mask's side; each keeps its ink or loses it.
+        patch, step: side of a patch, and distance from one to the next, in pixels.
+        masks: number of random masks.
+        cells: cells per side of a mask; each keeps its ink or loses it.
         kept: fraction of the cells that keep it.
-        ridge: how far the regression on the masks is held back.
-        balance: how much of the map the masks make, 0..1; the patches make the rest.
+        ridge: strength of the ridge penalty in the regression on the masks.
+        balance: weight of the masks in the map, 0..1; the patches have the rest.
     """
 
     patch: int = 9
@@ -50,13 +50,13 @@ Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> pro
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for each digit.
+    """The evidence for each digit.
 
     Attributes:
         maps: float (10, 28, 28), -1..1: how much each pixel's ink raises the score of each digit over the other
-            nine's; below 0 it speaks against it; 0 where there is no ink.
+            nine's; below 0 is evidence against it; 0 where there is no ink.
         probabilities: (10,), of the whole picture.
-        without: int (28, 28): what is read without the patch round a pixel; -1 where there is no ink.
+        without: int (28, 28): the answer without the patch around a pixel; -1 where there is no ink.
     """
 
     maps: np.ndarray
@@ -64,7 +64,7 @@ class Evidence:
     without: np.ndarray
 
     def between(self, digit: int, other: int) -> np.ndarray:
-        """What speaks for one digit rather than another, float (28, 28)."""
+        """The evidence for one digit over another, float (28, 28)."""
         return self.maps[digit] - self.maps[other]
 
 
@@ -94,12 +94,12 @@ def explain(classify: Classify, image: np.ndarray, settings: Settings = SETTINGS
 
 
 def _scaled(maps: np.ndarray) -> np.ndarray:
-    """The same maps, -1..1."""
+    """The maps, scaled to -1..1."""
     return maps / max(float(np.abs(maps).max()), 1e-9)
 
 
 def by_patches(corners: Sequence[tuple[int, int]], patch: int, scores: np.ndarray) -> np.ndarray:
-    """What is lost, on average, without the patches that cover a pixel, float (10, 28, 28).
+    """The mean drop in score when the patches that cover a pixel are removed, float (10, 28, 28).
 
     Args:
         corners: of the patches: top, left.
@@ -115,15 +115,14 @@ def by_patches(corners: Sequence[tuple[int, int]], patch: int, scores: np.ndarra
 
 
 def by_masks(masks: np.ndarray, scores: np.ndarray, inked: np.ndarray, ridge: float) -> np.ndarray:
-    """By how much scores rise with what the masks keep of a pixel, float (10, 28, 28): the weights of a ridge
-    regression, as M. Ribeiro, S. Singh, C. Guestrin: "Why Should I Trust You?", 2016.
+    """How much scores rise if the masks keep a pixel, float (10, 28, 28): the weights of a ridge regression, as in
+    M. Ribeiro, S. Singh, C. Guestrin: "Why Should I Trust You?", 2016.
 
     Args:
         masks: (n, 28, 28), 0..1.
         scores: (n, 10).
         inked: bool (28, 28); other pixels get no weight.
-        ridge: more than 0: how far the weights are held back, in variances of a mask that is spread over all inked
-            pixels.
+        ridge: strength of the penalty, more than 0, in variances of a mask that is spread over all inked pixels.
     """
     kept, gained = masks[:, inked].astype(float), scores - scores.mean(0)
     kept -= kept.mean(0)
@@ -148,7 +147,7 @@ def _masks(settings: Settings) -> np.ndarray:
 
 
 def _without(corners: Sequence[tuple[int, int]], patch: int, answers: np.ndarray, inked: np.ndarray) -> np.ndarray:
-    """What is read without the patch whose middle is nearest to each inked pixel, int (28, 28); -1 elsewhere."""
+    """The answer without the patch whose centre is nearest to each inked pixel, int (28, 28); -1 elsewhere."""
     without, nearest = np.full((SIDE, SIDE), -1), np.full((SIDE, SIDE), np.inf)
     rows, columns = np.indices((SIDE, SIDE))
     for (y, x), answer in zip(corners, answers, strict=True):
@@ -159,7 +158,7 @@ def _without(corners: Sequence[tuple[int, int]], patch: int, answers: np.ndarray
 
 
 def place(evidence: np.ndarray) -> str:
-    """Where on the ink the most of what is above 0 lies, in words: "at the top right"."""
+    """Where on the ink most of the positive evidence lies, in words: "at the top right"."""
     known = np.argwhere(evidence != 0)
     if not len(known):
         return "nowhere"

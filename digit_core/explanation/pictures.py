@@ -1,4 +1,4 @@
-"""Maps and kernels as pictures: blue above 0, orange below, on paper. Knows no screen."""
+"""Maps and kernels as pictures: blue above 0, orange below, on a paper colour. Independent of the user interface."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ def coloured(values: np.ndarray, most: float) -> np.ndarray:
 
 
 def strongest(maps: np.ndarray) -> float:
-    """The value that gets the full colour in all maps: nearly the largest, so that one hot pixel does not pale all."""
+    """The value shown in full colour in all maps: a high quantile, so that one outlier does not fade the rest."""
     return float(np.quantile(np.abs(maps), 0.998)) or float(np.abs(maps).max()) or 1.0
 
 
 def columns_of(count: int) -> int:
-    """How many maps stand in a row: as many as divide them evenly, from 4 to 16."""
+    """Number of maps per row, at most 16; divides them evenly where possible."""
     return next((columns for columns in (16, 12, 10, 8, 6) if count % columns == 0 and count > columns), min(count, 16))
 
 

@@ -1,9 +1,9 @@
-"""How good an explanation is, by the field's own tests.
+"""How good an explanation is, by standard tests.
 
-Deletion and insertion (V. Petsiuk, A. Das, K. Saenko: RISE, 2018): ink is taken away, or put in, in the order of a
-map; if the map is right, the answer's probability falls at once, or rises at once. Here only inked pixels count, and a
-random order of the same pixels is what a map must beat. The sanity check (J. Adebayo et al., 2018): the map of a
-network whose weights were shuffled must look otherwise.
+Deletion and insertion (V. Petsiuk, A. Das, K. Saenko: RISE, 2018): ink is removed or inserted in the order of a map;
+with a good map, the answer's probability falls or rises quickly. Here only inked pixels count, and the baseline is a
+random order of the same pixels. Sanity check (J. Adebayo et al., 2018): a network with shuffled weights must give a
+different map.
 """
 
 import hashlib
@@ -26,24 +26,24 @@ from digit_core.reading.recognizer import Recognizer
 
 log = logging.getLogger(__name__)
 
-STEPS = 20  # in which the ink goes or comes
+STEPS = 20  # in which ink is removed or inserted
 SEED = 2026
 MEASURED_ON = 500  # test digits
-SHUFFLED_EVERY = 10  # one of so many is also explained by the shuffled network, which takes long
-WAY = 2  # one more whenever maps are made in another way
+SHUFFLED_EVERY = 10  # one in this many digits is also explained with the shuffled network, which is slow
+WAY = 2  # version of how maps are computed; increment it with every change
 
 Explain = Callable[[np.ndarray], np.ndarray]  # a digit uint8 (28, 28) -> maps float (10, 28, 28)
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What the tests say of one kind of map.
+    """The test results of one kind of map.
 
     Attributes:
-        deletion: mean area under the curve of the answer's probability while its ink is taken away, 0..1; less is
+        deletion: mean area under the curve of the answer's probability while its ink is removed, 0..1; lower is
             better.
-        insertion: the same while the ink is put in; more is better.
-        shuffled: correlation of its maps with those of the shuffled network; None where there is no such network.
+        insertion: the same while the ink is inserted; higher is better.
+        shuffled: correlation of its maps with those of the shuffled network; None if there is no such network.
         runner_up: correlation of the winner's maps with the runner-up's.
     """
 
@@ -54,7 +54,7 @@ class Quality:
 
 
 def methods(network: Network, classify: Classify) -> dict[str, Explain]:
-    """The maps that are shown, by name; `classify` must be that network."""
+    """The kinds of map that are shown, by name; `classify` must run the same network."""
 
     def cam(digit: np.ndarray) -> np.ndarray:
         return np.stack([gradients.enlarged(own) for own in gradients.grad_cam(network, network.run(digit))])
@@ -68,9 +68,9 @@ def measure(
     digits: np.ndarray,
     on_progress: Callable[[float], None] = lambda fraction: None,
 ) -> dict[str, Quality]:
-    """The tests of each kind of map, and of the "random order", on digits uint8 (n, 28, 28).
+    """Test each kind of map, and the baseline "random order", on digits uint8 (n, 28, 28).
 
-    `on_progress` is told the fraction that is done.
+    `on_progress` gets the completed fraction.
     """
     rng = np.random.default_rng(SEED)
     shuffled = network.shuffled(SEED)
@@ -99,8 +99,8 @@ def measure(
 
 
 def kept(model: StoredModel, data: str) -> dict[str, Quality] | None:
-    """What was measured of a model's maps on test digits of the data set of that name, or what its card says, which
-    was measured on MNIST's; None where there is nothing."""
+    """Load the test results of a model's maps on a data set, or those in its card, measured on MNIST; None if there
+    are none."""
     try:
         return _read(records.read_json(_file(model, data)))
     except FileNotFoundError:
@@ -112,11 +112,11 @@ def kept(model: StoredModel, data: str) -> dict[str, Quality] | None:
 
 
 def keep(model: StoredModel, data: str, on_progress: Callable[[float], None] = lambda fraction: None) -> None:
-    """Measure a model's maps, and keep what was found.
+    """Measure a model's maps and store the results.
 
     Raises:
         ModelError: the model cannot be read, or the figures cannot be written.
-        DatasetError: the data set cannot be had.
+        DatasetError: the data set is not available.
     """
     digits = datasets.load(data).test.images
     some = digits[np.random.default_rng(SEED).permutation(len(digits))[:MEASURED_ON]]
@@ -151,7 +151,7 @@ def _quality(own: dict) -> Quality:
 
 
 def _way() -> str:
-    """Of one way to make maps: figures of another are measured anew."""
+    """Fingerprint of the method: results of another one are measured again."""
     return hashlib.sha256(f"{WAY} {occlusion.SETTINGS}".encode()).hexdigest()[:8]
 
 
@@ -163,8 +163,8 @@ def area_under(classify: Classify, digit: np.ndarray, order: np.ndarray, winner:
     """The areas under the curves of deletion and insertion, each 0..1.
 
     Args:
-        order: float (28, 28); the ink where it is largest goes or comes first.
-        winner: whose probability is followed.
+        order: float (28, 28); the ink where it is largest is removed or inserted first.
+        winner: the digit whose probability is tracked.
     """
     places = np.argwhere(digit >= INKED)
     places = places[np.argsort(-order[tuple(places.T)], kind="stable")]

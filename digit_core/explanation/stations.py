@@ -1,7 +1,7 @@
-"""The walk from digit to answer: which outputs of a network are shown, and the very sum behind one value of them.
+"""The path from digit to answer: which outputs of a network are shown, and the exact sum behind one of their values.
 
-A station is a convolution or a pooling with what follows it until the next: normalisation, the addition of a
-residual step, the activation.
+A station is a convolution or pooling layer with the layers that follow it until the next station: normalisation,
+residual addition and activation.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ FOLLOWS = ("BatchNormalization", "Add", "ReLU")
 
 @dataclass(frozen=True)
 class Station:
-    """Layers that are shown as one; `maps` is the name of the last, whose answer is shown."""
+    """Layers that are shown as one; `maps` is the name of the last, whose output is shown."""
 
     layers: tuple[Layer, ...]
 
@@ -58,11 +58,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Sum:
-    """How one value of a station comes about.
+    """How one value of a station is computed.
 
     Attributes:
-        patch: float32 (height, width, maps), what is looked at of the maps before.
-        kernel: likewise, what each is multiplied by; None where the patch is pooled.
+        patch: float32 (height, width, maps), the patch of the input maps.
+        kernel: of the same shape, the factors of the patch; None if the patch is pooled.
         steps: from the products' sum to the value.
     """
 
@@ -79,12 +79,12 @@ class Sum:
         return self.patch if self.kernel is None else self.patch * self.kernel
 
     def strongest(self) -> np.ndarray:
-        """The maps before, float (maps,) by what each adds; the largest, whatever its sign, is what decides most."""
+        """The contribution of each input map, float (maps,); the one of largest magnitude matters most."""
         return self.products.sum((0, 1))
 
 
 def stations(network: Network) -> list[Station]:
-    """Those of a network, in order, up to its last maps."""
+    """The stations of a network, in order, up to its last maps."""
     readers: dict[str, list[Layer]] = {}
     for layer in network.layers:
         for name in layer.inputs:
@@ -125,7 +125,7 @@ def explain(station: Station, values: Values, row: int, column: int, channel: in
 def _steps(
     station: Station, values: Values, place: tuple[int, int, int], patch: np.ndarray, kernel: np.ndarray | None
 ) -> Iterator[Step]:
-    """Worked out from the patch, step by step; only what a residual step adds is taken from the values."""
+    """Compute the value from the patch, step by step; only the residual input is taken from `values`."""
     first, channel = station.layers[0], place[2]
     if kernel is None:
         largest = first.kind == "MaxPooling2D"

@@ -1,1 +1,1 @@
-"""What people said of readings, right or wrong, in a database; and what there is to learn from it."""
+"""People's corrections of readings, stored in a database, and training data made from them."""

@@ -1,10 +1,10 @@
-"""What people said of marks: right, or what it really is. Saved, listed, changed, deleted.
+"""Save, list, change and delete corrections of marks: confirmed as right, or what they really are.
 
     corrections.save([corrections.of(digit, 7, reading.text, model="inkling", session=tag, picture=picture)])
     images, labels = corrections.digits()
 
-A correction holds nothing about a person but a random tag of the session. Those that the model strongly disagrees
-with are held until somebody has looked at them, for they may be wrong, or meant to harm.
+A correction holds nothing about a person but a random session tag. Corrections that the model strongly contradicts
+are held for review, because they may be wrong or malicious.
 """
 
 import hashlib
@@ -24,18 +24,18 @@ from digit_core.feedback.database import FeedbackError
 from digit_core.feedback.tables import NAME_LENGTH, SESSION_LENGTH, TEXT_LENGTH, corrections
 from digit_core.pictures import normalization
 
-IMPORTED = "imported"  # the session and model of what came from a file
-NO_DIGIT, TWO_DIGITS = -1, -2  # what a mark may be beside 0..9
+IMPORTED = "imported"  # the session and model of corrections from a file
+NO_DIGIT, TWO_DIGITS = -1, -2  # what a mark may be besides 0..9
 
-MOST = 50_000  # corrections in all
-MOST_A_SESSION = 200  # in `HOUR`
-MOST_OF_ALL = 3000  # likewise, of all sessions together: a session costs nothing
+MOST = 50_000  # corrections in total
+MOST_A_SESSION = 200  # per `HOUR`
+MOST_OF_ALL = 3000  # per `HOUR`, over all sessions, since anyone can open new ones
 HOUR = 3600  # seconds
 MOST_AT_ONCE = 100
-MOST_VARIABLES = 500  # of one query
-HELD_BELOW = 0.01  # the probability that the model gives the truth, below which a correction waits for a look
-AROUND = 1.9  # sides of a mark's box that are kept of a picture
-PICTURE_SIDE = 96  # pixels of it
+MOST_VARIABLES = 500  # per query
+HELD_BELOW = 0.01  # a correction is held for review if the model gives its truth a lower probability
+AROUND = 1.9  # side of the saved crop, relative to the larger side of the mark's box
+PICTURE_SIDE = 96  # maximum side of the crop in pixels
 LARGEST_PICTURE = 60_000  # bytes
 
 
@@ -50,11 +50,11 @@ class Correction:
         text: the whole reading.
         probability: that the model gave the truth, 0..1.
         confidence: in what it read, 0..1.
-        picture: the mark and a little round it, PNG, or b"".
+        picture: a crop around the mark, PNG, or b"".
         session: a random tag.
         created: seconds since 1970.
-        held: waits for a look.
-        id: makes it one of a kind.
+        held: waits for review.
+        id: unique identifier.
     """
 
     value: int
@@ -93,12 +93,12 @@ def of(
     picture: np.ndarray | None = None,
     probabilities: np.ndarray | None = None,
 ) -> Correction:
-    """What somebody says of a mark; the same mark of the same session is the same correction.
+    """Make a correction of a mark; the same mark in the same session is the same correction.
 
     Args:
         text: the whole reading.
-        probabilities: of the ten digits, by a model that is to be believed where the one that read is not.
-        picture: where the mark was read, uint8 (height, width) or (height, width, 3).
+        probabilities: of the ten digits, by a trusted model, if the one that read the mark is not trusted.
+        picture: the picture that was read, uint8 (height, width) or (height, width, 3).
     """
     believed = digit.probabilities if probabilities is None else probabilities
     given = float(believed[truth]) * digit.acceptance if truth >= 0 else 1 - digit.acceptance
@@ -123,7 +123,7 @@ def imported(image: np.ndarray, truth: int, probabilities: np.ndarray, name: str
     Args:
         image: uint8 (28, 28).
         truth: its label, 0..9.
-        probabilities: (10,), by a model that is to be believed.
+        probabilities: (10,), by a trusted model.
         name: its id.
     """
     value, given = int(probabilities.argmax()), float(probabilities[truth])
@@ -141,11 +141,11 @@ def imported(image: np.ndarray, truth: int, probabilities: np.ndarray, name: str
 
 
 def save(some: Sequence[Correction], is_limited: bool = True) -> int:
-    """Save corrections; those that are there already are not saved twice, but say what was said last. Returns how many
-    were new. Two marks of the same pixels are one correction.
+    """Save corrections and return how many are new. An existing correction is updated to the latest truth, not saved
+    twice. Two marks with the same pixels are one correction.
 
     Args:
-        is_limited: whether they come from a visitor, who may save so many at once and an hour.
+        is_limited: whether they come from a visitor, who is limited per call and per hour.
 
     Raises:
         FeedbackError: there are too many, or the database cannot be written.
@@ -170,7 +170,7 @@ def save(some: Sequence[Correction], is_limited: bool = True) -> int:
             recent = and_(corrections.c.session == session, corrections.c.created > time.time() - HOUR)
             count = connection.scalar(select(func.count()).select_from(corrections).where(recent))
             if count + sum(c.session == session for c in new) > MOST_A_SESSION:
-                raise FeedbackError("These are many corrections for one hour. Please go on later.")
+                raise FeedbackError("That is the limit of corrections for one hour. Please continue later.")
         if new:
             connection.execute(insert(corrections), [_row(correction) for correction in new])
     return len(new)
@@ -180,8 +180,8 @@ def listed(offset: int = 0, count: int = 50, *, held: bool | None = None, wrong:
     """Corrections, those that the model contradicts most first.
 
     Args:
-        held: only those that are, or are not.
-        wrong: only those that were read wrong.
+        held: only those that are held (True) or are not (False); None for both.
+        wrong: only those that were misread.
     """
     query = select(corrections).where(*_only(held, wrong))
     query = query.order_by(corrections.c.held.desc(), corrections.c.probability, corrections.c.id)
@@ -197,7 +197,7 @@ def number(*, held: bool | None = None, wrong: bool = False) -> int:
 
 
 def change(ids: Sequence[str], truth: int) -> None:
-    """Say what marks really are; they wait for a look no longer."""
+    """Set what marks really are, and release them from review."""
     if truth not in range(TWO_DIGITS, 10):
         raise ValueError(truth)
     with database.writing() as connection:
@@ -206,7 +206,7 @@ def change(ids: Sequence[str], truth: int) -> None:
 
 
 def approve(ids: Sequence[str]) -> None:
-    """Let corrections teach that were held."""
+    """Release held corrections for training."""
     with database.writing() as connection:
         for some in _some(ids):
             connection.execute(update(corrections).where(some).values(held=False))
@@ -220,7 +220,7 @@ def remove(ids: Sequence[str]) -> None:
 
 
 def remove_session(session: str, ids: Sequence[str]) -> None:
-    """Take back what a session has saved."""
+    """Delete corrections that this session saved."""
     with database.writing() as connection:
         connection.execute(delete(corrections).where(corrections.c.id.in_(ids), corrections.c.session == session))
 
@@ -239,17 +239,17 @@ def everything() -> Iterator[Correction]:
 
 
 def lessons() -> list[tuple[str, int]]:
-    """The ids and truths of what `digits` gives, without their pictures."""
+    """The ids and truths of the corrections that `digits` returns, without the images."""
     query = select(corrections.c.id, corrections.c.truth).where(corrections.c.truth >= 0, corrections.c.held.is_(False))
     with database.reading() as connection:
         return list(connection.execute(query.order_by(corrections.c.id)).tuples().all())
 
 
 def digits(session: str | None = None) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """What there is to learn from: images uint8 (n, 28, 28), labels uint8 (n,), and their ids; nothing that is held.
+    """The training data: images uint8 (n, 28, 28), labels uint8 (n,), and their ids, without held corrections.
 
     Args:
-        session: only what this one has saved.
+        session: only the corrections of this session.
     """
     query = select(corrections.c.id, corrections.c.image, corrections.c.truth)
     query = query.where(corrections.c.truth >= 0, corrections.c.held.is_(False)).order_by(corrections.c.id)
@@ -269,7 +269,7 @@ def known_digits() -> set[tuple[bytes, int]]:
 
 
 def alike(kinds: Iterable[tuple[int, int]]) -> list[str]:
-    """The ids of all corrections that were read as a pair's first, and are said to be its second."""
+    """The ids of all corrections whose (value, truth) is one of `kinds`."""
     either = or_(*(and_(corrections.c.value == value, corrections.c.truth == truth) for value, truth in kinds))
     with database.reading() as connection:
         return list(connection.scalars(select(corrections.c.id).where(either)))
@@ -285,7 +285,7 @@ def agreement() -> list[dict[str, Any]]:
 
 
 def _known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Which of these ids are there, and what was said of each."""
+    """Those of these ids that exist, with their saved truth."""
     found: dict[str, int] = {}
     for some in _some(ids):
         found |= dict(connection.execute(select(corrections.c.id, corrections.c.truth).where(some)).tuples().all())
@@ -293,7 +293,7 @@ def _known(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 
 
 def _some(ids: Sequence[str]) -> Iterator[ColumnElement[bool]]:
-    """Conditions that name these corrections, a few hundred each."""
+    """WHERE conditions that select these corrections, in batches of `MOST_VARIABLES`."""
     for start in range(0, len(ids), MOST_VARIABLES):
         yield corrections.c.id.in_(ids[start : start + MOST_VARIABLES])
 
@@ -321,7 +321,7 @@ def _image(content: bytes) -> np.ndarray:
 
 
 def _close_up(picture: np.ndarray, box: tuple[int, int, int, int]) -> bytes:
-    """The mark and a little round it, as PNG; b"" where the box lies outside."""
+    """A crop around the mark, as PNG; b"" if the box lies outside the picture."""
     x, y, width, height = box
     reach = AROUND * max(width, height) / 2
     left, top = max(round(x + width / 2 - reach), 0), max(round(y + height / 2 - reach), 0)

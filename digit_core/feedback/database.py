@@ -1,8 +1,8 @@
 """The database of corrections: SQLite under `$DIGIT_HOME`, or what `$DIGIT_DATABASE_URL` names.
 
-Many sessions, several servers and a training may use it at once. SQLite writes ahead (WAL), and whoever writes takes
-the lock when the transaction begins, so that nobody is turned away in its midst. Tables are made and migrated when it
-is first opened.
+Many sessions, several servers and a training may use it at once. SQLite runs in WAL mode, and a writer takes the lock
+when its transaction begins, so that no transaction fails halfway for lack of it. Tables are created and migrated when
+the database is first opened.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ from digit_core import paths
 log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PATIENCE = 30  # seconds that one waits for the lock
-MIGRATION_LOCK = 7_315_202  # a number of our own, by which PostgreSQL knows who migrates
-ORDINARY = "postgresql://"  # SQLAlchemy takes this for psycopg2; psycopg 3 is what is maintained
+PATIENCE = 30  # seconds to wait for the lock
+MIGRATION_LOCK = 7_315_202  # our key of the PostgreSQL advisory lock for migrations
+ORDINARY = "postgresql://"  # SQLAlchemy takes this for psycopg2; psycopg 3 is the maintained driver
 
 
 class FeedbackError(Exception):
@@ -35,7 +35,7 @@ class FeedbackError(Exception):
 
 
 def url() -> str:
-    """Where corrections are kept, as SQLAlchemy writes it."""
+    """The URL of the database, in SQLAlchemy's form."""
     given = os.environ.get("DIGIT_DATABASE_URL", "").strip()
     if given.startswith(ORDINARY):
         return given.replace(ORDINARY, "postgresql+psycopg://", 1)
@@ -43,7 +43,7 @@ def url() -> str:
 
 
 def is_there() -> bool:
-    """Whether anything may have been saved: else nobody need open a database."""
+    """Whether anything may have been saved; if not, there is no need to open a database."""
     return bool(os.environ.get("DIGIT_DATABASE_URL", "").strip()) or _file().exists()
 
 
@@ -53,7 +53,7 @@ def _file() -> Path:
 
 @contextlib.contextmanager
 def reading() -> Iterator[Connection]:
-    """A connection to read by.
+    """Open a connection for reading.
 
     Raises:
         FeedbackError: the database cannot be reached or read.
@@ -64,7 +64,7 @@ def reading() -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def writing() -> Iterator[Connection]:
-    """A connection to write by: all that is done in the block is kept, or none of it.
+    """Open a connection for writing; the block is one transaction.
 
     Raises:
         FeedbackError: the database cannot be reached or written.
@@ -86,7 +86,7 @@ _opening = threading.Lock()
 
 
 def _engine(address: str) -> Engine:
-    """The engine of a database, opened once, by one thread: neither SQLAlchemy's imports nor Alembic bear several."""
+    """The engine of a database, opened once, by one thread: SQLAlchemy's imports and Alembic are not thread-safe."""
     with _opening:
         return _opened(address)
 
@@ -108,7 +108,7 @@ def _opened(address: str) -> Engine:
 def _prepare_sqlite(connection, _) -> None:
     connection.isolation_level = None  # we begin transactions ourselves
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")  # what was tapped is kept, even if the power fails
+    connection.execute("PRAGMA synchronous = FULL")  # saved corrections survive a power failure
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -117,7 +117,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _migrate(engine: Engine, is_sqlite: bool) -> None:
-    """Bring the tables to their newest form; one process at a time."""
+    """Migrate the tables to the latest schema; one process at a time."""
     config = Config(attributes={"connection": None})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     lock = FileLock(paths.home() / ".corrections.lock", timeout=PATIENCE) if is_sqlite else contextlib.nullcontext()

@@ -1,6 +1,6 @@
-"""Corrections as files: a zip of pictures with a table, or arrays; and digits from files as corrections.
+"""Export corrections as a zip of pictures with a table, or as arrays; import digits from files as corrections.
 
-Files from outside are read by `data.file_formats`, which checks whatever it reads.
+Files from outside are read by `data.file_formats`, which validates them.
 """
 
 import csv
@@ -28,7 +28,7 @@ MOST_KEPT = 20  # files to train on; a training that is resumed needs its own
 
 
 def to_zip() -> bytes:
-    """A folder of pictures for each digit, `no digit` and `two digits`, and `corrections.csv`, which tells the rest."""
+    """A folder of pictures for each digit, `no digit` and `two digits`, and `corrections.csv` with the rest."""
     table, packed = io.StringIO(), io.BytesIO()
     rows = csv.writer(table)
     rows.writerow(COLUMNS)
@@ -52,7 +52,7 @@ def to_npz() -> bytes:
 
 
 def kept_file() -> Path:
-    """The corrections that may teach, as a file to train on, under `$DIGIT_HOME`; its name follows from what it holds.
+    """Write the corrections that may be used for training to a file under `$DIGIT_HOME`, named after its content.
 
     Raises:
         FeedbackError: there are none, or they cannot be read or written.
@@ -75,11 +75,11 @@ def kept_file() -> Path:
 def from_file(path: Path, classify: Callable[[np.ndarray], np.ndarray]) -> int:
     """Save the digits of a file that `file_formats` knows as corrections; returns how many are new.
 
-    Digits that are there already, with the same truth, are not saved again; those whose label the model strongly
-    contradicts wait for a look. Nothing is saved if anything is wrong with the file.
+    Digits that exist already with the same truth are not saved again; those whose label the model strongly
+    contradicts are held for review. Nothing is saved if anything is wrong with the file.
 
     Args:
-        classify: images uint8 (n, 28, 28) -> probabilities (n, 10), by a model that is to be believed.
+        classify: images uint8 (n, 28, 28) -> probabilities (n, 10), by a trusted model.
 
     Raises:
         FeedbackError: it is malformed or too large, or there is no room.

@@ -1,4 +1,4 @@
-"""Corrections as digits to learn from: some are kept apart, so that what was gained can be measured."""
+"""Corrections as training data: some are held out to measure the improvement."""
 
 import hashlib
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from digit_core.data.datasets import Split
 from digit_core.feedback import corrections
 from digit_core.feedback.database import FeedbackError
 
-FEWEST = 5  # corrections from which there is something to learn
-KEPT_APART = 4  # of so many, about one is kept apart
+FEWEST = 5  # minimum number of corrections to train on
+KEPT_APART = 4  # about one in this many is held out
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """What there is to learn, and what is kept apart to measure by; the latter may be empty."""
+    """Digits to train on, and held-out digits to measure with; the latter may be empty."""
 
     train: Split
     apart: Split
 
 
 def lessons(session: str | None = None) -> Lessons:
-    """The corrections, split; which are kept apart follows from each one's id, so that it stays apart when others come.
+    """Split the corrections. Each one's id decides whether it is held out, so that it stays so when others are added.
 
     Args:
-        session: only what this one has saved.
+        session: only the corrections of this session.
 
     Raises:
         FeedbackError: there are too few, or they cannot be read.
@@ -35,6 +35,6 @@ def lessons(session: str | None = None) -> Lessons:
         raise FeedbackError(f"There are {len(ids)} corrections to learn from. At least {FEWEST} are needed.")
     apart = np.array([hashlib.sha256(name.encode()).digest()[0] % KEPT_APART == 0 for name in ids])
     for value in np.unique(labels[apart]):
-        if not (labels[~apart] == value).any():  # something of each digit is learnt
+        if not (labels[~apart] == value).any():  # train on at least one example of each digit
             apart[np.flatnonzero(labels == value)[0]] = False
     return Lessons(Split(images[~apart], labels[~apart]), Split(images[apart], labels[apart]))

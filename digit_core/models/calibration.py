@@ -1,8 +1,8 @@
-"""Make probabilities honest: temperature scaling, and logistic regression. Pure NumPy; knows no model.
+"""Calibrate probabilities: temperature scaling and logistic regression. Pure NumPy; runs no model.
 
-Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks (2017). A network that
-was trained with smoothed labels says too little of itself, one trained long too much; one
-number by which its logits are divided mends most of both and changes no answer.
+Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks (2017). A network
+trained with label smoothing is underconfident, one trained too long overconfident; dividing
+its logits by one number corrects most of both and changes no prediction.
 """
 
 import math
@@ -10,12 +10,12 @@ import math
 import numpy as np
 
 COLDEST, HOTTEST = 0.1, 10.0
-NEWTON_STEPS, RIDGE = 30, 1e-4  # of logistic regression; the ridge keeps it finite where all can be told apart
+NEWTON_STEPS, RIDGE = 30, 1e-4  # of logistic regression; the ridge keeps weights finite on separable data
 STEPS = 60  # of the search; each leaves 0.618 of the interval
 
 
 def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature at which the probabilities would have the lowest cross-entropy, 0.1 to 10.
+    """The temperature, 0.1 to 10, that minimises the cross-entropy of the probabilities.
 
     Args:
         probabilities: float (n, 10), each row summing to 1, on digits that did not train the network.
@@ -33,7 +33,7 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def fit_logistic(evidence: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> list[float]:
-    """Weights with which a logistic regression tells what is true from evidence, the constant last.
+    """Fit a logistic regression of `truth` on `evidence`; return its weights, the constant last.
 
     Fitted by Newton's method (iteratively reweighted least squares; Nelder, Wedderburn 1972).
 
@@ -59,7 +59,7 @@ def log_odds(probability: np.ndarray | float) -> np.ndarray:
 
 
 def _lowest(function, low: float, high: float) -> float:
-    """Where a function with one valley is lowest: golden-section search (Kiefer 1953)."""
+    """Minimum of a unimodal function, by golden-section search (Kiefer 1953)."""
     golden = (math.sqrt(5) - 1) / 2
     for _ in range(STEPS):
         left, right = high - golden * (high - low), low + golden * (high - low)

@@ -29,7 +29,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def write(card: dict[str, Any], folder: Path) -> None:
-    """Write it all at once or not at all."""
+    """Write the card atomically."""
     with paths.replacing_file(folder / "card.json") as file:
         file.write((json.dumps(card, indent=2) + "\n").encode())
 
@@ -42,7 +42,7 @@ def write_new(folder: Path, name: str, about: dict[str, Any]) -> None:
 
 
 def _check(card: dict) -> None:
-    """Touch all that the program relies on; what is missing or of another type raises an error."""
+    """Access all that the program relies on; a missing value or a wrong type raises an error."""
     if not {"model.tflite"} <= set(card["files"]) <= set(FILES):
         raise ValueError("a LiteRT file is needed")
     for file in card["files"].values():
@@ -71,7 +71,7 @@ def _check(card: dict) -> None:
 
 
 def fingerprint(content: bytes) -> dict[str, Any]:
-    """What a card says of a file."""
+    """A card's entry for a file."""
     return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

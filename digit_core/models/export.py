@@ -1,7 +1,7 @@
-"""A Keras model in the forms in which others run it; each is run once before it is handed out.
+"""Export a Keras model to other formats; each export is verified before it is handed out.
 
-What is written is first written beside its place, run on digits, compared with the
-Keras model, and only then renamed: a file that answers otherwise is never left behind.
+An export is first written to a temporary path, run on digits, compared with the
+Keras model, and only then renamed: one that disagrees is never left behind.
 Loads TensorFlow when it writes.
 """
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     import keras
 
 VERIFIED_ON = 1000  # digits
-LEAST_AGREEMENT = 0.9995  # with the same numbers; below it the export is broken
-LEAST_ROUNDED = 0.99  # with numbers rounded to whole ones
+LEAST_AGREEMENT = 0.9995  # at equal precision; below it the export is broken
+LEAST_ROUNDED = 0.99  # after quantisation to int8
 CHUNK = 250  # digits run at once
 STEPS = ("Starting TensorFlow", "Writing the file", "Checking its answers")  # of an export, for people
 
 
 class ExportError(Exception):
-    """A model cannot be exported so; the text says why, in words for people."""
+    """A model cannot be exported; the message tells users why."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Verification:
 
     Attributes:
         digits: how many.
-        agreement: share of them for which both name the same digit, 0..1.
+        agreement: fraction of them with the same predicted digit, 0..1.
         largest_difference: between any two probabilities, 0..1.
         bytes: size of the file, or of the folder's files together.
     """
@@ -56,14 +56,14 @@ def export(
 
     Args:
         form: a name in `FORMATS`.
-        out: the file to write, or for "saved_model" the folder; what is there is replaced.
+        out: the file to write, or for "saved_model" the folder; an existing one is replaced.
         digits: uint8 (n, 28, 28), white on black, normalised as MNIST. The first 1,000 verify; all
-            serve "litert-int8" to learn the range of every value in the network.
-        on_step: told of each of the `STEPS` that begins, the first one apart: that is the caller's.
+            calibrate the value ranges of "litert-int8".
+        on_step: called as each of the `STEPS` begins, except the first, which is the caller's.
 
     Raises:
-        ExportError: there is no such form, a package is missing, `out` cannot be written, or what was
-            written does not answer as the model does.
+        ExportError: there is no such form, a package is missing, `out` cannot be written, or the
+            export's predictions differ from the model's.
     """
     if form not in FORMATS:
         raise ExportError(f"There is no export format called {form!r}: {', '.join(FORMATS)}.")
@@ -87,7 +87,7 @@ def _convert(form: str, write: Callable, model: "keras.Model", out: Path, digits
         write(model, out, digits)
     except (ExportError, OSError):
         raise
-    except Exception as error:  # the converters raise whatever they like
+    except Exception as error:  # converters can raise any exception
         raise ExportError(f"The model cannot be written as {form}: {error}") from error
 
 
@@ -97,7 +97,7 @@ def litert(model: "keras.Model") -> bytes:
 
 
 def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
-    """The same with 8-bit whole numbers throughout, input and output too (scale and zero point in the file).
+    """The same with 8-bit integers throughout, including input and output (scale and zero point in the file).
 
     Post-training quantisation after Jacob et al.: Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference (2018); `digits` are the representative set.
@@ -113,7 +113,7 @@ def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
 
 
 def _converter(model: "keras.Model"):
-    """From a frozen function: `from_keras_model` prints a page on stdout, and unfrozen weights stay behind."""
+    """Convert a frozen function: `from_keras_model` floods stdout, and unfrozen weights are left out."""
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
@@ -133,7 +133,7 @@ def _write_litert_int8(model, out: Path, digits: np.ndarray) -> None:
 
 def _write_onnx(model, out: Path, digits: np.ndarray) -> None:
     _need("onnx", "tf2onnx", "onnxruntime")
-    model(normalization.batch(digits[:1]))  # Keras wants it called once
+    model(normalization.batch(digits[:1]))  # Keras requires one call first
     model.export(out, format="onnx", verbose=False)
 
 
@@ -188,8 +188,7 @@ def _verify(model, written: Path, run: Callable, digits: np.ndarray, least: floa
     """Run both on the same digits.
 
     Raises:
-        ExportError: fewer than `least` of the digits are named alike, as when a file was written that
-            answers nonsense; or it cannot be run.
+        ExportError: predictions agree on less than `least` of the digits, or the export cannot be run.
     """
     batch = normalization.batch(digits)
     expected = np.concatenate([np.asarray(model(chunk, training=False)) for chunk in _chunks(batch)])
@@ -197,10 +196,10 @@ def _verify(model, written: Path, run: Callable, digits: np.ndarray, least: floa
         answered = np.concatenate([run(written, chunk) for chunk in _chunks(batch)])
     except ExportError:
         raise
-    except Exception as error:  # runtimes raise whatever they like over a file that they do not take
+    except Exception as error:  # a runtime can raise any exception for a file it rejects
         raise ExportError(f"What was written cannot be run: {error}; it was not kept.") from error
     if not (np.isfinite(expected).all() and np.isfinite(answered).all()):
-        raise ExportError("The model or its export answers with what is no number; it was not kept.")
+        raise ExportError("The model or its export returns NaN or infinity; it was not kept.")
     agreement = float((expected.argmax(1) == answered.argmax(1)).mean())
     if agreement < least:
         raise ExportError(f"The export answers otherwise than the model (agreement {agreement:.2%}); it was not kept.")
@@ -208,7 +207,7 @@ def _verify(model, written: Path, run: Callable, digits: np.ndarray, least: floa
 
 
 def _quantised(batch: np.ndarray, entry: dict) -> np.ndarray:
-    """Floats as the input of an int8 network wants them; as they are for a float network."""
+    """Quantise floats for an int8 network's input; unchanged for a float network."""
     scale, zero = entry["quantization"]
     return np.round(batch / scale + zero).clip(-128, 127).astype(np.int8) if scale else batch
 
@@ -238,7 +237,7 @@ def _need(*packages: str) -> None:
 
 @contextlib.contextmanager
 def _replacing(out: Path) -> Iterator[Path]:
-    """Give a path beside `out` to write a file or folder to; when the block ends well it takes `out`'s place."""
+    """Yield a path beside `out` for a file or folder that replaces `out` if the block succeeds."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         scratch = Path(folder) / out.name

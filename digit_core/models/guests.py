@@ -1,8 +1,8 @@
-"""Networks that people bring, looked at before anything runs them: a `.keras` file's layers, a `.tflite` file's ops.
+"""Validate user-supplied networks before anything runs them: a `.keras` file's layers, a `.tflite` file's ops.
 
-A `.keras` file is a zip whose `config.json` names the classes of its layers; those that can hold code, and all that
-are not Keras' own, are refused. A `.tflite` file holds operations that LiteRT knows, and no code; what it does not know
-it does not run. Loads no TensorFlow.
+A `.keras` file is a zip whose `config.json` names the classes of its layers; those that can contain code, and all that
+are not Keras' own, are rejected. A `.tflite` file holds operations and no code; LiteRT does not run unknown operations.
+Loads no TensorFlow.
 """
 
 import io
@@ -19,7 +19,7 @@ from digit_core.models.store import ModelError
 LARGEST = 50_000_000  # bytes of a file
 LARGEST_CONFIG = 2_000_000  # bytes of `config.json`
 MOST_GROUPS = 3000  # of a file of weights
-MOST_LAYERS, MOST_UNITS = 120, 8192  # and units or filters of one
+MOST_LAYERS, MOST_UNITS = 120, 8192  # units or filters per layer
 MOST_UNPACKED = 400_000_000  # bytes
 MOST_PARAMETERS = 20_000_000
 LITERT_MARK = b"TFL3"  # bytes 4 to 8 of such a file
@@ -56,7 +56,7 @@ def check_keras(content: bytes) -> None:
             _check_weights(archive.read("model.weights.h5"))
     except ModelError:
         raise
-    except Exception as error:  # zipfile and json raise whatever they like over damaged files
+    except Exception as error:  # damaged files can raise any exception
         raise ModelError("This is no network of Keras 3 (a .keras file).") from error
     if not isinstance(config, dict):
         raise ModelError("This is no network of Keras 3 (a .keras file).")
@@ -71,7 +71,7 @@ def _check_weights(content: bytes) -> None:
     """Raises ModelError if a file of weights points to other files."""
     with h5py.File(io.BytesIO(content)) as file:
         waiting: list[h5py.Group] = [file]
-        seen: set[int] = set()  # addresses of groups: one may hold itself
+        seen: set[int] = set()  # addresses of visited groups: cycles are possible
         while waiting:
             group = waiting.pop()
             if (address := h5py.h5o.get_info(group.id).addr) in seen or len(seen) > MOST_GROUPS:
@@ -89,7 +89,7 @@ def _check_weights(content: bytes) -> None:
 
 
 def _objects(config: Any) -> Iterator[dict]:
-    """Every object of a description, without recursion: nesting has no limit there."""
+    """Every object of a description; iterative, because nesting is unlimited."""
     waiting = [config]
     while waiting:
         value = waiting.pop()
@@ -101,7 +101,7 @@ def _objects(config: Any) -> Iterator[dict]:
 
 
 def _check_object(value: dict) -> None:
-    """Raises ModelError if an object of a description names what is none of Keras' own harmless classes."""
+    """Raises ModelError if an object of a description names a class outside Keras' harmless ones."""
     if any(value.get(name) for name in UNUSED):
         raise ModelError("The network's description holds something that is not allowed here.")
     if any(isinstance(value.get(name), int) and value[name] > MOST_UNITS for name in ("units", "filters")):
@@ -128,7 +128,7 @@ def _check_object(value: dict) -> None:
 def check_litert(content: bytes) -> None:
     """Raises ModelError unless a `.tflite` file is a network that takes digits and gives ten probabilities.
 
-    It is run on noise; call it in a process of its own, for LiteRT itself may fail over a damaged file.
+    The network is run on noise: call this in a separate process, since a damaged file can crash LiteRT.
     """
     if len(content) > LARGEST:
         raise ModelError(f"The file is larger than {LARGEST // 1_000_000} MB.")

@@ -1,9 +1,9 @@
-"""What goes into the line network and what comes out: the contract between its training and its reader.
+"""Input and output format of the line network: the contract between training and inference.
 
 Input: the ink of one drawn line of marks, float32 (1, 32, width, 1), 0..1; widths are multiples of 32.
 
-Output: float32 (1, width / 2, 12), logits of the classes at every second column: ten digits, a mark that is none, and
-nothing new; what is said twice in a row counts once (connectionist temporal classification, Graves et al. 2006).
+Output: float32 (1, width / 2, 12), logits of the classes at every second column: ten digits, other mark, and blank;
+repeated labels are merged (connectionist temporal classification, CTC, Graves et al. 2006).
 """
 
 import cv2
@@ -12,14 +12,14 @@ import numpy as np
 from digit_core.pictures import normalization
 
 OTHER = 10  # class of a mark that is no digit
-NOTHING = 11  # class of a step at which no new mark is seen
+NOTHING = 11  # CTC blank: no new mark at this step
 CLASSES = 12
 HEIGHT = 32  # pixels of the input
 INK_HEIGHT = 28  # of these, pixels of ink
 MARGIN = 6  # pixels of paper to the left and right
 STEP = 2  # pixels along the line from one answer to the next
-WIDEST = 40  # width over height of a line; what is wider is no writing
-BLOCK = 32  # widths are rounded up to whole ones, so that the network is seldom fitted to a new size
+WIDEST = 40  # width over height of a line; anything wider is not writing
+BLOCK = 32  # widths are rounded up to multiples, so that new input sizes are rare
 
 
 def prepare(ink: np.ndarray) -> np.ndarray | None:
@@ -43,7 +43,7 @@ def prepare(ink: np.ndarray) -> np.ndarray | None:
 
 
 def stack(pictures: list[np.ndarray]) -> np.ndarray:
-    """Prepared lines beside each other, float32 (n, 32, width, 1): as wide as the widest in whole blocks."""
+    """Batch prepared lines, float32 (n, 32, width, 1), padded to the widest, rounded up to whole blocks."""
     width = -(-max(picture.shape[1] for picture in pictures) // BLOCK) * BLOCK
     lines = np.zeros((len(pictures), HEIGHT, width, 1), np.float32)
     for line, picture in zip(lines, pictures, strict=True):

@@ -1,7 +1,7 @@
-"""Networks in LiteRT form that many threads may run at once.
+"""LiteRT networks that many threads can run at once.
 
-An interpreter is not thread-safe, so idle ones wait in a pool, and a thread that finds none
-makes one (a millisecond).
+Interpreters are not thread-safe, so idle ones are pooled, and a thread that finds none
+creates one (a millisecond).
 """
 
 import math
@@ -16,7 +16,7 @@ LARGEST_BATCH = 16  # digits at once; more are no faster, and 256 take 50 MB
 
 
 class Network:
-    """Runs a network of digits, whose LiteRT file it is given, on one thread a call."""
+    """Runs a digit classifier, given as a LiteRT file, on one thread per call."""
 
     def __init__(self, content: bytes):
         self._interpreters = Interpreters(content)
@@ -30,23 +30,23 @@ class Network:
 
 
 class Interpreters:
-    """Runs the LiteRT file whose bytes it is given, for inputs whose sizes may differ every time.
+    """Runs a LiteRT file, given as bytes, on inputs of varying shape.
 
-    An interpreter is fitted to a shape, which takes a millisecond, and holds a copy of the weights; those used last
-    are kept.
+    Allocating an interpreter for a shape takes a millisecond, and each holds a copy of the weights; the most
+    recently used ones are cached.
 
     Args:
         content: the file.
-        threads: of each call.
-        most: how many are kept.
-        room: values of the inputs of all that are kept: what each holds grows with its input.
+        threads: per call.
+        most: maximum number of cached interpreters.
+        room: maximum total of their input values, since their memory grows with the input.
     """
 
     def __init__(self, content: bytes, threads: int = 1, most: int = 4, room: int = 1_000_000):
         self._content, self._threads, self._most, self._room = content, threads, most, room
         self._idle: OrderedDict[tuple[int, ...], list] = OrderedDict()
         self._lock = threading.Lock()
-        self._new()  # a file that is no network is told now
+        self._new()  # fail early if the file is not a network
 
     def run(self, batch: np.ndarray) -> list[np.ndarray]:
         """The outputs, each float32 with the batch first, widest first."""
@@ -77,19 +77,19 @@ class Interpreters:
         return interpreter
 
     def _give_back(self, batch: np.ndarray, interpreter) -> None:
-        if batch.size > self._room:  # it would drive out all others
+        if batch.size > self._room:  # it would evict all others
             return
         with self._lock:
             self._idle.setdefault(batch.shape, []).append(interpreter)
             self._idle.move_to_end(batch.shape)
             while not self._fits():
-                shape, others = next(iter(self._idle.items()))  # the one not used for longest
+                shape, others = next(iter(self._idle.items()))  # least recently used
                 others.pop()
                 if not others:
                     del self._idle[shape]
 
     def _fits(self) -> bool:
-        """Whether no more is kept than may be."""
+        """Whether the cache is within its limits."""
         idle = {shape: len(interpreters) for shape, interpreters in self._idle.items()}
         values = sum(count * math.prod(shape) for shape, count in idle.items())
         return sum(idle.values()) <= self._most and values <= self._room

@@ -1,4 +1,4 @@
-"""What goes into the page network and what comes out: the contract between its training and its reader.
+"""Input and output format of the page network: the contract between training and inference.
 
 Input: `pictures.contrast.normalize` of a level of the pyramid, float32 (1, height, width, 1); height and
 width are multiples of 16.

@@ -1,8 +1,8 @@
-"""The networks that find digits, on disk: a folder with `page.tflite`, which reads pages, `mark.tflite`, which looks at
-each mark once more, `line.tflite`, which reads drawn lines, their variables in `weights.npz`, and `card.json`.
+"""The networks that find digits, on disk: a folder with `page.tflite`, which reads pages, `mark.tflite`, which checks
+each mark again, `line.tflite`, which reads drawn lines, their variables in `weights.npz`, and `card.json`.
 
-The shipped one is `models/page/`; one that was trained here, under `$DIGIT_HOME/page/`, takes its place. A file is
-used only if it is, byte for byte, the one its card speaks of.
+The shipped folder is `models/page/`; one trained on this host, `$DIGIT_HOME/page/`, takes precedence. A file is used
+only if it matches the hash in its card.
 """
 
 import datetime
@@ -37,7 +37,7 @@ class PageModel:
         """The LiteRT file; see `page_format` for what goes in and comes out.
 
         Raises:
-            ModelError: it is missing or not the file that the card speaks of.
+            ModelError: it is missing or does not match the card.
         """
         return self._checked(LITERT)
 
@@ -58,7 +58,7 @@ class PageModel:
         return self._checked(LINE)
 
     def weights(self) -> Weights:
-        """The variables of "page", "mark" and "line", float32, in Keras' order: to go on training from.
+        """The variables of "page", "mark" and "line", float32, in Keras' order, to resume training.
 
         Raises:
             ModelError: as `litert_bytes`.
@@ -115,13 +115,13 @@ def read(folder: Path) -> PageModel:
 
 
 def check_target(folder: Path) -> None:
-    """Raises ModelError if a folder holds something else than a page network: `save` would put it in its place."""
+    """Raises ModelError if a folder holds anything but a page network, since `save` would replace it."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / LITERT).is_file():
         raise ModelError(f"{folder} holds something else than a page network: name a folder of its own.")
 
 
 def save(folder: Path, litert: bytes, mark: bytes, line: bytes, weights: Weights, about: dict[str, Any]) -> PageModel:
-    """Write the three networks, all at once or not at all.
+    """Write the three networks atomically.
 
     Args:
         weights: the networks' variables; they are kept as float16.

@@ -1,8 +1,8 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
-Shipped models stand in the project's `models/`, a user's own under
-`$DIGIT_HOME/models/`; a shipped name cannot be taken. Only names are taken from outside, never paths, and a
-file is used only if it is, byte for byte, the one its card speaks of. Listing
+Shipped models are in the project's `models/`, a user's own in
+`$DIGIT_HOME/models/`; shipped names are reserved. Callers pass names, never paths, and a
+file is used only if it matches the hash in its card. Listing
 and loading need no TensorFlow; only `save` does.
 """
 
@@ -32,13 +32,13 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
 class ModelError(Exception):
-    """A model cannot be had; the text says why, in words for people."""
+    """A model is not available; the message tells users why."""
 
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model on disk: its name, its folder, and its card as the program wrote it. `title` is what people call it, if
-    somebody gave its training a name; `owner` the visitor who kept it, "" the host."""
+    """A model on disk: its name, its folder, and its card as the program wrote it. `title` is its display name, if
+    its training was given one; `owner` the visitor who saved it, "" for the host."""
 
     name: str
     folder: Path
@@ -62,7 +62,7 @@ class StoredModel:
 
     @property
     def digest(self) -> str:
-        """What tells this very network from any other: the digest of its Keras file, or of its LiteRT file alone."""
+        """Identifies this network: the digest of its Keras file, or of its LiteRT file if it is the only one."""
         files = self.card["files"]
         return files.get("model.keras", files["model.tflite"])["sha256"]
 
@@ -89,7 +89,7 @@ class StoredModel:
         return self._checked("model.tflite")
 
     def keras_bytes(self) -> bytes:
-        """The Keras file, checked likewise."""
+        """The Keras file, checked the same way."""
         return self._checked("model.keras")
 
     def load_keras(self) -> "keras.Model":
@@ -116,9 +116,9 @@ class StoredModel:
 
 
 def default_name() -> str:
-    """The model that reads where none is named: the one that this host has chosen, else the shipped one.
+    """Name of the default model: the one that this host has chosen, else the shipped one.
 
-    A choice holds for the very network that was chosen: not for another that took its name, nor for a damaged one.
+    The choice applies only to the chosen network, by its digest: not to another of that name, nor to a damaged one.
     """
     try:
         name, _, digest = _choice().read_text()[:200].strip().partition(" ")
@@ -129,7 +129,7 @@ def default_name() -> str:
 
 
 def choose_default(name: str) -> None:
-    """Let a model read where none is named, for everybody on this host.
+    """Make a model the default for everyone on this host.
 
     Raises:
         ModelError: there is no such model, or the choice cannot be written.
@@ -186,10 +186,10 @@ def check_name(name: str) -> None:
 
 
 def check_target(name: str, root: Path | None = None) -> Path:
-    """The folder that `save` would write, once it is sure that it can.
+    """Check that `save` can write a model of that name; return its folder.
 
     Raises:
-        ModelError: the name will not do, or the folder cannot be written.
+        ModelError: the name is invalid or taken, or the folder cannot be written.
     """
     check_name(name)
     if root is None and (paths.SHIPPED_MODELS / name).exists():
@@ -214,8 +214,8 @@ def save(
         root: `$DIGIT_HOME/models` if None.
 
     Raises:
-        ModelError: the name will not do, or the folder cannot be written.
-        ExportError: the LiteRT file answers otherwise than the model.
+        ModelError: the name is not allowed, or the folder cannot be written.
+        ExportError: the LiteRT file disagrees with the model.
     """
     folder = check_target(name, root)
     try:
@@ -246,7 +246,7 @@ def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel
 
 
 def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
-    """Add to a model's card how an export of it compared with it.
+    """Add the verification of an export to the model's card.
 
     Raises:
         ModelError: the card cannot be read or written.
@@ -255,7 +255,7 @@ def record_export(model: StoredModel, form: str, verification: export.Verificati
 
 
 def record(model: StoredModel, name: str, what: dict[str, Any]) -> None:
-    """Put something under a name into a model's card.
+    """Set a field of a model's card.
 
     Raises:
         ModelError: the card cannot be read or written.
@@ -280,16 +280,16 @@ def read(folder: Path) -> StoredModel:
 
 
 def copy(model: StoredModel, name: str, **about: str) -> StoredModel:
-    """Keep a copy of a model under another name in `$DIGIT_HOME/models`, in place of one that is there already.
+    """Copy a model to another name in `$DIGIT_HOME/models`, replacing any model of that name.
 
-    What `about` says, "title" and "owner", is put on its card.
+    `about`, "title" and "owner", is added to its card.
 
     Raises:
-        ModelError: the name will not do, the model is damaged, or the folder cannot be written.
+        ModelError: the name is not allowed, the model is damaged, or the folder cannot be written.
     """
     folder, card = check_target(name), {**model.card, "name": name, **about}
     known = read(folder).card if os.path.isfile(folder / "card.json") else {}
-    if all(known.get(key) == card[key] for key in ("files", *about)):  # its exports are told on its card alone
+    if all(known.get(key) == card[key] for key in ("files", *about)):  # exports are recorded only on its card
         return read(folder)
     try:
         with paths.replacing_folder(folder) as scratch:
@@ -321,7 +321,7 @@ def rename(model: StoredModel, name: str) -> StoredModel:
 
 
 def delete(model: StoredModel) -> None:
-    """Remove one's own model: at once for all who look for it.
+    """Remove a user's own model, atomically for all readers.
 
     Raises:
         ModelError: it comes with Inkling, or its folder cannot be removed.
@@ -342,7 +342,7 @@ def _check_own(model: StoredModel) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> ModelError:
-    """The error for people, who may be visitors: where models lie stands in the log alone."""
+    """The error shown to users, perhaps visitors; only the log names the folder."""
     log.warning("No model can be written to %s", folder, exc_info=error)
     return ModelError(f"The model cannot be written: {error.strerror or 'the folder cannot be used'}.")
 

@@ -1,6 +1,6 @@
-"""Local contrast: light and paper are taken out of a grey picture, as the page network wants it.
+"""Local contrast normalisation: remove light and paper from a grey picture for the page network.
 
-Owns the network's input and how a picture goes on beyond its edge. Knows no model.
+Defines the network's input and the padding beyond a picture's edge. Runs no model.
 """
 
 import cv2
@@ -28,7 +28,7 @@ def normalize(grey: np.ndarray) -> np.ndarray:
 
 
 def extend(grey: np.ndarray, top: int, bottom: int, left: int, right: int) -> np.ndarray:
-    """Add a border of paper: each side goes on with its running median, so that ink at the edge stops there.
+    """Pad with paper: each side is extended by its running median, so that ink at the edge ends there.
 
     Args:
         grey: uint8 (height, width).

@@ -1,6 +1,6 @@
-"""The foreground of a plain picture of one digit, as data sets hold it: ink on paper of one grey, or the reverse.
+"""Extract the ink of a plain picture of one digit, as in data sets: ink on uniform paper, or the reverse.
 
-What people photograph is read by the page network instead; see `reading`.
+Photographs are read by the page network instead; see `reading`.
 """
 
 import cv2

@@ -1,9 +1,9 @@
-"""The bytes of any picture file -> a safe, upright picture. Knows no digit and no model.
+"""Decode the bytes of any picture file to a safe, upright picture. Runs no model.
 
 A *picture* is `uint8`: grey `(height, width)`, RGB `(height, width, 3)` or RGBA
-`(height, width, 4)`, of any polarity. Files come from strangers: their size is read from the header before
-anything is decoded, and whatever goes wrong inside a decoder comes out as an
-`UnreadableImageError` with a sentence for people.
+`(height, width, 4)`, of any polarity. Files are untrusted: their size is read from the header before
+anything is decoded, and every decoder failure is raised as an
+`UnreadableImageError` with a message for users.
 """
 
 import io
@@ -40,12 +40,12 @@ TEXT_PNM = (b"P1", b"P2", b"P3")  # Pillow reads these byte by byte
 TILE_WIDTH, TILE_LENGTH = 322, 323  # TIFF tags
 _decoding = threading.Semaphore(2)  # large pictures decoded at the same time: bounds memory
 
-STRIP = 256  # rows that are converted at a time: all at once would be much memory
+STRIP = 256  # rows converted at a time, to limit memory
 LEAST_CONTRAST = 24  # grey levels between ink and paper; less is a blank sheet
 
 
 class UnreadableImageError(ValueError):
-    """A picture that cannot be read; the text says why, in words for people."""
+    """A picture cannot be read; the message tells users why."""
 
 
 def read_file(path: Path) -> np.ndarray:
@@ -57,7 +57,7 @@ def read_file(path: Path) -> np.ndarray:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnreadableImageError(f"This file is larger than {MAX_BYTES // 1_000_000} MB.")
-        if not path.is_file():  # a pipe or a device would keep us waiting for ever
+        if not path.is_file():  # a pipe or a device could block forever
             raise UnreadableImageError("This is not a file.")
         return decode(path.read_bytes())
     except OSError as error:
@@ -67,8 +67,8 @@ def read_file(path: Path) -> np.ndarray:
 def decode(content: bytes) -> np.ndarray:
     """A picture file's bytes -> grey `(height, width)` or RGB `(height, width, 3)`, uint8, upright.
 
-    Transparency is laid on white (on black if white hides the drawing), 16 bits are
-    stretched to 8, of an animation the first frame is taken, EXIF's rotation is applied.
+    Transparency is composited on white (on black if white hides the drawing), 16 bits are
+    stretched to 8, only an animation's first frame is used, EXIF rotation is applied.
 
     Raises:
         UnreadableImageError: empty, damaged, over 25 megapixels, or in no known format.
@@ -83,7 +83,7 @@ def decode(content: bytes) -> np.ndarray:
             return _to_array(image)
     except UnreadableImageError:
         raise
-    except Exception as error:  # decoders of hostile files, and tags of any type, raise whatever they like
+    except Exception as error:  # hostile files and tags can raise any exception
         raise UnreadableImageError("This picture is damaged: its data cannot be decoded.") from error
 
 
@@ -102,7 +102,7 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _check_cost(image: Image.Image, content: bytes) -> None:
-    """Refuse what would take much memory or time to decode, as far as the header and the markers tell."""
+    """Reject files whose header and markers show that decoding takes too much memory or time."""
     tags = getattr(image, "tag_v2", {})  # of a TIFF, which may hide a huge tile behind a small size
     _check_pixels(*image.size)
     _check_pixels(tags.get(TILE_WIDTH, 0), tags.get(TILE_LENGTH, 0))
@@ -147,7 +147,7 @@ def _to_array(image: Image.Image) -> np.ndarray:
 def _stretch(values: np.ndarray) -> np.ndarray:
     """Deep grey values (16 bits, float) -> uint8, from their own darkest to their brightest.
 
-    A sheet that is nearly of one grey stays so: its faint differences are not blown up.
+    A nearly uniform sheet stays nearly uniform: faint differences are not amplified.
     """
     strips = [values[top : top + STRIP] for top in range(0, len(values), STRIP)]
     ends = [(float(f.min()), float(f.max())) for strip in strips if (f := strip[np.isfinite(strip)]).size]
@@ -161,7 +161,7 @@ def _stretch(values: np.ndarray) -> np.ndarray:
 
 
 def check(picture: np.ndarray) -> np.ndarray:
-    """The picture as an array; a Pillow image of the same form will do.
+    """Return the picture as an array; accepts a Pillow image too.
 
     Raises:
         UnreadableImageError: wrong dtype or shape, no pixels, or too many.
@@ -182,9 +182,9 @@ def check(picture: np.ndarray) -> np.ndarray:
 
 
 def on_paper(picture: np.ndarray) -> np.ndarray:
-    """Lay a picture's transparency on white: RGBA -> RGB, all else as it is.
+    """Composite a picture on white: RGBA -> RGB; others are unchanged.
 
-    White ink on nothing would vanish there; if white hides the drawing, black is laid under it.
+    If white hides the drawing, as with white ink, black is used instead.
     """
     if picture.ndim == 2 or picture.shape[2] == 3:
         return picture

@@ -1,6 +1,6 @@
-"""The ink of one digit -> the 28x28 picture that MNIST would have made of it.
+"""Normalise the ink of one digit to a 28x28 picture as MNIST does.
 
-The procedure is that of MNIST's makers (LeCun, Cortes, Burges: "The original
+The procedure is that of MNIST's authors (LeCun, Cortes, Burges: "The original
 images were size normalized to fit in a 20x20 pixel box while preserving their
 aspect ratio ... centered in a 28x28 image by computing the center of mass"),
 in the details that QMNIST's reconstruction found (Yadav, Bottou, 2019). Ink is
@@ -13,8 +13,8 @@ import numpy as np
 SIDE = 28  # pixels of the finished picture
 BOX = 20  # pixels of the longer side of the ink
 CENTRE = 14.0  # index at which MNIST's centres of mass stand, measured on all 70,000
-FAINT = 0.2  # share of the peak below which a pixel is the soft edge of a stroke, not its extent
-ENLARGED = 80  # longer side, in pixels, below which ink is enlarged before it is averaged down
+FAINT = 0.2  # fraction of the peak below which a pixel is a stroke's soft edge, outside its extent
+ENLARGED = 80  # longer side in pixels below which ink is enlarged before area averaging
 
 
 def normalize(ink: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
-"""How the networks are believed together: a digit's probabilities, and whether it is one at all.
+"""Fuse the networks' outputs: a mark's digit probabilities, and whether it is a digit at all.
 
-The weights are fitted on validation pages by `training.page_calibration` and stand in the page network's card.
-Knows no model.
+The weights are fitted on validation pages by `training.page_calibration` and stored in the page network's card.
+Runs no model.
 """
 
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ from digit_core.models.page_format import OTHER
 from digit_core.reading.line_decoding import Weights
 
 COLUMNS = 8  # of `evidence`
-EVEN = 0.5  # fraction of a drawing's pixels that are of exactly one grey
+EVEN = 0.5  # a drawing has more than this fraction of pixels of one grey
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """What each network counts for in the answer for a mark.
+    """Weights of the networks in the prediction for a mark.
 
     Attributes:
         network, classifier, mark: exponents of their probabilities of the ten digits in the product of all.
         acceptance: weights of the columns of `evidence`, the constant last, in a logistic regression.
-        threshold: the probability of being a digit from which a mark is accepted.
+        threshold: minimum probability of being a digit for a mark to be accepted.
     """
 
     network: float = 1.0
@@ -45,7 +45,7 @@ class Fusion:
         return cls(acceptance=weights, **{name: float(records.number(card[name])) for name in names})
 
     def fused(self, network: np.ndarray, classifier: np.ndarray, mark: np.ndarray) -> np.ndarray:
-        """Probabilities of the ten digits, float32 (n, 10), by all: a weighted product (Hinton 2002).
+        """Fused probabilities of the ten digits, float32 (n, 10): a weighted product (Hinton 2002).
 
         Args:
             network: the page network's, (n, 13).
@@ -58,7 +58,7 @@ class Fusion:
         return (exponentials / exponentials.sum(1, keepdims=True)).astype(np.float32)
 
     def digit_probability(self, evidence: np.ndarray) -> np.ndarray:
-        """The probability that a mark is a digit, whichever, float (n,), by its evidence (n, 8)."""
+        """Probability that each mark is a digit of any class, float (n,), from its evidence (n, 8)."""
         weights = np.asarray(self.acceptance)
         return 1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1])))
 
@@ -68,11 +68,11 @@ class Calibration:
     """Fitted weights for each kind of mark.
 
     Attributes:
-        alone: for a mark that was drawn alone.
-        several: for marks that were drawn beside others, which may be letters of a word.
-        page: for marks on photographs and scans; their grain looks like writing now and then.
-        line: what speaks for a drawn line of marks, where several were detected.
-        line_of_one: the same where one was detected.
+        alone: for a mark drawn alone.
+        several: for marks drawn beside others, which may be letters of a word.
+        page: for marks on photographs and scans, whose grain can look like writing.
+        line: weights for a drawn line with several detections.
+        line_of_one: the same for a line with one detection.
     """
 
     alone: Fusion = field(default_factory=Fusion)
@@ -103,7 +103,7 @@ KINDS = ("alone", "several", "page")  # of marks; the names in `Calibration`
 
 
 def kind_of(is_drawn: bool, marks: int) -> str:
-    """Which of `KINDS` the marks of a picture are, by how many are seen on it."""
+    """Which of `KINDS` a picture's marks are, given how many are seen on it."""
     if not is_drawn:
         return "page"
     return "alone" if marks < 2 else "several"
@@ -112,7 +112,7 @@ def kind_of(is_drawn: bool, marks: int) -> str:
 def evidence(
     heat: np.ndarray, network: np.ndarray, classifier: np.ndarray, mark: np.ndarray, context: np.ndarray
 ) -> np.ndarray:
-    """What tells digits from other marks, float (n, 8).
+    """Evidence that a mark is a digit, float (n, 8).
 
     Columns: the log-odds of the heat, of the page network's probability of a digit, of the classifier's confidence,
     and of the mark network's probability of a digit; then the four of `context.context`.
@@ -122,7 +122,7 @@ def evidence(
 
 
 def is_drawn(grey: np.ndarray) -> bool:
-    """Whether a picture, uint8 (height, width), was drawn on a screen: no camera sees paper of one grey."""
+    """Whether a picture, uint8 (height, width), was drawn on a screen: photographed paper is never uniform."""
     return bool(cv2.calcHist([grey], [0], None, [256], [0, 256]).max() > EVEN * grey.size)
 
 

@@ -1,6 +1,6 @@
-"""What the other marks of a page say of a mark: digits stand among digits, and are written with one pen.
+"""Context features of a mark: digits usually stand among other digits written with the same pen.
 
-The columns go into `acceptance.evidence`, whose weights are fitted on validation pages. Knows no model.
+The columns go into `acceptance.evidence`, whose weights are fitted on validation pages. Runs no model.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from digit_core.models.calibration import log_odds
 from digit_core.models.page_format import OTHER
 from digit_core.reading.page_network import Detection
 
-SUREST = 3.0  # log-odds beyond which one neighbour says no more
-FAMILY = 0.5  # how many neighbours of no opinion each mark starts with
-REACH = 1.5  # heights over which what a neighbour says falls to 1/e
+SUREST = 3.0  # log-odds at which a neighbour's vote is clipped
+FAMILY = 0.5  # pseudo-count of neutral neighbours for each mark
+REACH = 1.5  # mark heights over which a neighbour's weight falls to 1/e
 SAME_LINE = 0.6  # heights between the middles of two marks of one line
-SAME_SIZE = 0.4  # lower over higher from which two marks are of one hand
-FAINTEST = 0.02  # contrast below which all marks are as faint
+SAME_SIZE = 0.4  # minimum height ratio of two neighbouring marks
+FAINTEST = 0.02  # contrasts are clipped to at least this
 
 
 def context(marks: Sequence[Detection], digit: np.ndarray, contrasts: np.ndarray) -> np.ndarray:
-    """What surrounds each mark, float (n, 4).
+    """Context features of each mark, float (n, 4).
 
-    Columns: the mean log-odds that its neighbours in the line are digits; the same of all other marks of the page;
-    the largest fraction of its box that lies within the box of a mark of a higher score; and the logarithm of how
-    much fainter it is than the page's digits: grain, and what shows through from behind, is fainter than writing.
+    Columns: the mean log-odds that its neighbours in the line are digits; the same for all other marks of the page;
+    the largest fraction of its box inside the box of a higher-scoring mark; and the log ratio of its contrast to
+    that of the page's digits, because grain and show-through are fainter than writing.
 
     Args:
-        digit: the probability that each is a digit, (n,), by itself.
+        digit: the probability that each is a digit, (n,), without context.
         contrasts: of the marks, (n,), as `cutouts.cut_out` gives them.
     """
     if not marks:

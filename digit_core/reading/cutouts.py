@@ -1,4 +1,4 @@
-"""Marks cut out of their picture: what belongs to each alone, and what is round it."""
+"""Cut marks out of their picture: each mark's own ink, and its surroundings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from digit_core.reading.mark_network import reach_of, view
 from digit_core.reading.page_network import Detection
 
 INKED = 0.4  # probability from which a pixel is ink
-SHARPER = 3.0  # times the level's resolution at which a mark's ink is cut out
-FAINT = 6  # grey levels between ink and paper below which the network's own ink is taken
+SHARPER = 3.0  # ink is cut out at up to this many times the level's resolution
+FAINT = 6  # grey levels between ink and paper below which the network's mask is used
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,9 @@ class Cutouts:
 
     Attributes:
         inks: its own ink, uint8 (height, width) each.
-        images: the same as a classifier wants it, uint8 (n, 28, 28), all 0 where there is none.
-        contrasts: (n,), 0..1: how much less light comes from ink than from paper, or, light on dark, from paper than
-            from ink.
-        views: the mark with what is round it, as the mark network wants it, uint8 (n, 44, 44, 2).
+        images: the same as classifier input, uint8 (n, 28, 28), all 0 where there is no ink.
+        contrasts: (n,), 0..1: difference between ink and paper relative to the brighter of the two.
+        views: the mark with its surroundings, as input of the mark network, uint8 (n, 44, 44, 2).
     """
 
     inks: list[np.ndarray]
@@ -62,15 +61,15 @@ def neighbours(marks: Sequence[Detection]) -> list[list[Detection]]:
 def view_of(
     mark: Detection, mask: np.ndarray, corner: tuple[int, int], grey: np.ndarray, side: int = SIDE, field: float = FIELD
 ) -> np.ndarray:
-    """A mark and what is round it, uint8 (side, side, 2); `mask` and `corner` are its `own_mask`."""
+    """A mark and its surroundings, uint8 (side, side, 2); `mask` and `corner` are its `own_mask`."""
     scale_x, scale_y = mark.answer.scale
     to_picture = corner[0] * scale_x, corner[1] * scale_y, scale_x, scale_y
     return view(grey, (mark.x, mark.y), reach_of(mark.width, mark.height, field), mask, to_picture, side)
 
 
 def _sharp(mark: Detection, mask: np.ndarray, corner: tuple[int, int], grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """A mark's own ink as sharp as the picture shows it, uint8 (height, width), 0 where there is none, up to `SHARPER`
-    times the resolution of its level; and its contrast, 0..1."""
+    """A mark's own ink, uint8 (height, width), 0 where there is none, at the picture's resolution but at most `SHARPER`
+    times that of its level; and its contrast, 0..1."""
     scale_x, scale_y = mark.answer.scale
     left, top = corner
     height, width = mask.shape
@@ -88,7 +87,7 @@ def _sharp(mark: Detection, mask: np.ndarray, corner: tuple[int, int], grey: np.
 
 
 def _sharpened(mask: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, float]:
-    """Within a soft mask, how much of a pixel is ink: between the grey of the paper round it and that of the ink."""
+    """Ink coverage of each pixel in a soft mask, interpolated between local paper and ink; and the contrast."""
     inked = mask.astype(np.float32) / 255
     ink = np.average(grey, weights=inked**2 + 1e-6)
     is_paper = (cv2.dilate(mask, np.ones((3, 3), np.uint8)) < 255 * INKED / 2).astype(np.float32) + 1e-3

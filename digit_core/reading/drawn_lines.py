@@ -1,6 +1,6 @@
-"""The lines of a drawing read once more, each as a whole: which of the marks that were found are there, and what else.
+"""Reread each line of a drawing as a whole: confirm or reject the detected marks, and add missed ones.
 
-In a drawing ink is known exactly; of a photograph the page network's answer stands.
+Only drawings are reread, because their ink is known exactly; photographs keep the page network's answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ from digit_core.reading.line_network import LineNetwork
 from digit_core.reading.settings import ReadingSettings
 
 INKED = 40  # grey levels from the paper's from which a pixel is ink
-ROUND = 0.1  # heights round a mark's box that count as within it
-MOST = 24  # marks of a line that the line network is asked about
-TALL = 64  # pixels to which marks are made smaller
-LARGEST = 4_000_000  # pixels of a picture that is looked at
+ROUND = 0.1  # heights round a mark's box that count as inside
+MOST = 24  # marks; longer lines skip the line network
+TALL = 64  # pixels to which taller marks are scaled down
+LARGEST = 4_000_000  # pixels; larger pictures are skipped
 MOST_COMPONENTS = 5000  # of a picture: bounds time and memory
 
 
@@ -71,7 +71,7 @@ class DrawnLine:
 
 @dataclass(frozen=True)
 class TextLine:
-    """Marks from left to right, and their ink where it can be told from what is round it, else None."""
+    """Marks from left to right, and their ink if it can be separated from its surroundings, else None."""
 
     marks: list[Candidate]
     drawn: DrawnLine | None
@@ -96,11 +96,11 @@ def decided(
     classify: Callable[[np.ndarray], np.ndarray],
     keeps_classes: bool = False,
 ) -> list[Candidate]:
-    """The marks that are there, each with what both networks say of it; points and minus signs as they came.
+    """The marks that both networks together decide on, with fused probabilities; signs pass through unchanged.
 
     Args:
         lines: the `text_lines` of the candidates.
-        weights: what speaks for a line of several detections; `alone` the same where there is one.
+        weights: for lines with several detections; `alone` is for lines with one.
         classify: images uint8 (n, 28, 28) -> probabilities (n, 10), for marks that were not detected.
         keeps_classes: whether the probabilities of the ten digits stay as they are.
     """
@@ -126,9 +126,9 @@ def decided(
 
 
 def pooled(one: float, other: float) -> float:
-    """What two probabilities of the same say together: the mean of their log-odds, as a probability.
+    """Combine two probabilities of one event: the mean of their log-odds, as a probability.
 
-    (A logarithmic opinion pool, Genest and Zidek 1986. The line network alone refuses more digits that stand alone.)
+    A logarithmic opinion pool (Genest and Zidek 1986). By itself, the line network rejects more isolated digits.
     """
     return float(1 / (1 + np.exp(-(log_odds(one) + log_odds(other)) / 2)))
 
@@ -136,7 +136,7 @@ def pooled(one: float, other: float) -> float:
 def drawn_lines(
     lines: Sequence[Sequence[Candidate]], grey: np.ndarray, settings: ReadingSettings
 ) -> list[DrawnLine | None]:
-    """The ink of each line of marks; None where it cannot be told from what is round it."""
+    """The ink of each line of marks; None if it cannot be separated from its surroundings."""
     heights = [mark.height for line in lines for mark in line]
     scale = max(float(np.median(heights)) / TALL, 1.0) if heights else 1.0
     if grey.size / scale**2 > LARGEST:
@@ -161,8 +161,8 @@ def drawn_lines(
 
 
 def small_pieces(grey: np.ndarray, height: float, settings: ReadingSettings) -> int:
-    """How many pieces of ink in a drawing, uint8 (height, width), are much smaller than its digits of that height in
-    pixels: points and commas, found or not."""
+    """Count the components of a drawing, uint8 (height, width), that are much smaller than digits of `height` pixels:
+    points and commas, detected or not."""
     scale = max(height / TALL, 1.0)
     if grey.size / scale**2 > LARGEST:
         return 0
@@ -172,7 +172,7 @@ def small_pieces(grey: np.ndarray, height: float, settings: ReadingSettings) -> 
 
 
 def _is_writing(line: DrawnLine, marks: Sequence[Candidate], settings: ReadingSettings) -> bool:
-    """Whether enough of a line's ink lies where its marks are; of frames and printed lines it does not."""
+    """Whether enough of a line's ink lies on its marks; for frames and printed lines it does not."""
     within = np.zeros(line.ink.shape, bool)
     for mark in marks:
         if mark.heat < settings.seen:
@@ -186,7 +186,7 @@ def _is_writing(line: DrawnLine, marks: Sequence[Candidate], settings: ReadingSe
 
 
 def _ink(grey: np.ndarray, scale: float) -> np.ndarray:
-    """How far each pixel is from the paper's grey, the farthest 255, uint8, at one `scale`-th of the size."""
+    """Each pixel's difference from the paper's grey, uint8, maximum 255, at 1 / `scale` of the size."""
     paper = int(cv2.calcHist([grey], [0], None, [256], [0, 256]).argmax())
     ink = cv2.absdiff(grey, np.full_like(grey, paper))
     if scale > 1:
@@ -196,7 +196,7 @@ def _ink(grey: np.ndarray, scale: float) -> np.ndarray:
 
 
 def _lines_of(boxes: np.ndarray, lines: Sequence[Sequence[Candidate]]) -> np.ndarray:
-    """For each component, by its box (n, 4), the line on whose marks it lies most, else the one beside it, else -1."""
+    """For each component box (n, 4), the line whose marks it overlaps most, else a line beside it, else -1."""
     marks = np.array([mark.box for line in lines for mark in line])
     starts = np.cumsum([0, *(len(line) for line in lines[:-1])])
     low, high = np.maximum(boxes[:, np.newaxis, :2], marks[:, :2]), np.minimum(boxes[:, np.newaxis, 2:], marks[:, 2:])
@@ -215,7 +215,7 @@ def _unseen(
     classify: Callable[[np.ndarray], np.ndarray],
     keeps_classes: bool,
 ) -> Candidate | None:
-    """The mark that only the line network saw: the ink half-way to its neighbours, or None if there is none."""
+    """Build a mark only the line network saw from the ink halfway to its neighbours; None without ink."""
     width = line.ink.shape[1]
     before = decoded[number - 1].place if number else -decoded[number].place
     after = decoded[number + 1].place if number + 1 < len(decoded) else 2 - decoded[number].place

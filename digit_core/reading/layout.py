@@ -1,4 +1,4 @@
-"""Detections -> one for each mark, and text lines in reading order. Knows no model."""
+"""Non-maximum suppression, and text lines in reading order. Runs no model."""
 
 from collections.abc import Sequence
 
@@ -7,14 +7,14 @@ import numpy as np
 from digit_core.reading.page_network import Detection
 from digit_core.reading.settings import ReadingSettings
 
-MOST_MARKS = 500  # of a page: bounds what a hostile picture costs
-OTHER_SIZE = 1.45  # times higher from which two detections of a level may be part and whole
+MOST_MARKS = 500  # per page; bounds the cost of a hostile picture
+OTHER_SIZE = 1.45  # height ratio above which two detections of a level may be part and whole
 
 
 def suppressed(detections: Sequence[Detection], settings: ReadingSettings) -> list[Detection]:
-    """Non-maximum suppression over all levels: of detections that are one mark, or part and whole, the best stays.
+    """Non-maximum suppression over all levels: keep the best of several detections of a mark or of its parts.
 
-    Pages hold at most `MOST_MARKS`; what comes after the best of them is left out.
+    Keeps at most `MOST_MARKS` detections, those with the highest scores.
     """
     ordered = sorted(detections, key=lambda d: -d.score)
     if not ordered:
@@ -52,7 +52,7 @@ def _widened(boxes: np.ndarray, narrow: float) -> np.ndarray:
 
 
 def _areas(own: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The areas that a box (4,) shares with others (k, 4), of the smaller one, and that they cover together."""
+    """Areas of the intersection, the smaller box and the union of a box (4,) with each of `others` (k, 4)."""
     width = np.minimum(own[2], others[:, 2]) - np.maximum(own[0], others[:, 0])
     height = np.minimum(own[3], others[:, 3]) - np.maximum(own[1], others[:, 1])
     both = np.maximum(width, 0) * np.maximum(height, 0)
@@ -80,8 +80,8 @@ def lines(marks: Sequence[Detection], settings: ReadingSettings) -> list[list[De
 def with_signs(
     found: Sequence[Sequence[Detection]], signs: Sequence[Detection], settings: ReadingSettings
 ) -> tuple[list[list[Detection]], int]:
-    """Text lines with the points and minus signs that lie on them, one at most between two marks; and how many signs
-    are no part of them: those that lie on no line, and those beside a clearer one."""
+    """Text lines with their points and minus signs, at most one between two marks; and the number of signs left out:
+    those on no line, and those next to a clearer one."""
     lines, strays = [list(line) for line in found], 0
     between: dict[tuple[int, int], Detection] = {}
     for sign in signs:
@@ -111,7 +111,7 @@ def _place_of(
 
 
 def _slope(marks: Sequence[Detection]) -> float:
-    """How far lines fall a pixel to the right: the median over neighbours."""
+    """Slope of the lines, pixels down per pixel right: neighbours' median."""
     x, y, height = (np.array([getattr(mark, name) for mark in marks]) for name in ("x", "y", "height"))
     slopes = []
     for place in range(len(marks)):

@@ -1,7 +1,7 @@
-"""Page network and line network decide together which marks a drawn line holds. Knows no model.
+"""Combine page and line network to decide which marks a drawn line holds. Runs no model.
 
-Every likely line of marks is scored by a log-linear model (Berger et al. 1996): what the line network says of it,
-and how it fits what the page network detected. The weights are fitted on made-up validation lines by
+A log-linear model (Berger et al. 1996) scores every likely line of marks by its probability under the line network
+and by its match with the page network's detections. The weights are fitted on synthetic validation lines by
 `training.drawing_calibration`.
 """
 
@@ -15,23 +15,23 @@ from digit_core.models.line_format import OTHER
 from digit_core.reading.line_network import Marks, Steps
 
 BEAMS = 8  # lines that the line network proposes
-UNSURE = 0.03  # probability of a digit from which, up to 1 - this, a detection may be another thing
-MOST_UNSURE = 3  # detections of which every combination is tried
-LEAST = 1e-4  # probability of anything
+UNSURE = 0.03  # detections with a digit probability between this and 1 - this are ambiguous
+MOST_UNSURE = 3  # ambiguous detections; all their combinations are tried
+LEAST = 1e-4  # floor of all probabilities
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Of what speaks for a line of marks.
+    """Weights of a hypothesis's features.
 
     Attributes:
         line: of the line network's log-probability.
         digit: of the log-probabilities that detections are digits, summed.
-        value: of the log-probabilities that these are the very digits, summed.
-        refused: of the log-probabilities that the other detections are no digits, summed.
-        unseen: added for a mark that was not detected.
-        other: added for a detection that is a mark, but no digit.
-        nothing: added for a detection that is no mark of its own.
+        value: of the log-probabilities of these digits' values, summed.
+        refused: of the log-probabilities that the other detections are not digits, summed.
+        unseen: added for each mark that was not detected.
+        other: added for a detection that is a mark but not a digit.
+        nothing: added for a detection that is not a separate mark.
     """
 
     line: float = 1.0
@@ -45,9 +45,9 @@ class Weights:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A line of marks, and the detection that each mark is, or None; and what speaks for it.
+    """A possible line of marks, the detection (or None) matched to each mark, and its features.
 
-    `features` are those whose `Weights` have the same order, (7,).
+    `features`, (7,), are in the order of `Weights`.
     """
 
     marks: Marks
@@ -57,13 +57,13 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Decoded:
-    """One mark of the line that was decided for.
+    """One mark of the chosen line.
 
     Attributes:
-        detection: its index, or None where only the line network saw it.
-        digit: the probability that it is a digit, whichever.
+        detection: its index, or None if only the line network saw it.
+        digit: the probability that it is a digit of any class.
         probabilities: float (10,), of the ten digits.
-        place: where along the ink it is, 0..1.
+        place: position along the ink, 0..1.
     """
 
     detection: int | None
@@ -79,8 +79,8 @@ def hypotheses(
 
     Args:
         digit: the probability that each detection is a digit, (n,), from left to right.
-        classes: and which, (n, 10).
-        more: lines that are also to be considered.
+        classes: digit probabilities, (n, 10).
+        more: further lines to consider.
     """
     proposed = list(dict.fromkeys([*more, *steps.likeliest(BEAMS), *_detected(digit, classes)]))
     logs = steps.log_probability(proposed)
@@ -91,7 +91,7 @@ def hypotheses(
 
 
 def decode(digit: np.ndarray, classes: np.ndarray, steps: Steps, weights: Weights) -> list[Decoded]:
-    """The likeliest line of marks, each with what all hypotheses together say of it; arguments as `hypotheses`."""
+    """The likeliest line of marks, with probabilities summed over all hypotheses; arguments as `hypotheses`."""
     found = hypotheses(digit, classes, steps, weights)
     scores = np.array([h.features for h in found]) @ np.array(astuple(weights))
     shares = np.exp(scores - scores.max())
@@ -113,7 +113,7 @@ def decode(digit: np.ndarray, classes: np.ndarray, steps: Steps, weights: Weight
 
 
 def _detected(digit: np.ndarray, classes: np.ndarray) -> list[Marks]:
-    """The lines that the detections propose: each a digit or nothing, the unsure ones both; and all as they are."""
+    """Lines from the detections: non-digits dropped, ambiguous ones both ways; and one with non-digits kept."""
     unsure = [i for i in np.argsort(np.abs(digit - 0.5)) if UNSURE < digit[i] < 1 - UNSURE][:MOST_UNSURE]
     is_digit = digit >= 0.5
     lines = []
@@ -127,7 +127,7 @@ def _detected(digit: np.ndarray, classes: np.ndarray) -> list[Marks]:
 def _aligned(
     marks: Marks, digit: np.ndarray, classes: np.ndarray, log: float, weights: Weights
 ) -> tuple[tuple[int | None, ...], np.ndarray]:
-    """The detection of each mark under the best alignment of marks and detections, and the features of that."""
+    """The detection of each mark in the best alignment of marks and detections, and its features."""
     yes, no = np.log(np.clip(digit, LEAST, 1)), np.log(np.clip(1 - digit, LEAST, 1))
     values = np.log(np.clip(classes, LEAST, 1))
     best = np.full((len(digit) + 1, len(marks) + 1), -np.inf)

@@ -1,7 +1,7 @@
-"""The line network at work: the ink of a drawn line -> how likely each mark is at each step along it. LiteRT only.
+"""Line network inference: the ink of a drawn line -> class log-probabilities at each step. LiteRT only.
 
-It sees a whole line at once, and so knows better than the page network how many digits touch or overlap.
-`line_decoding` brings both together.
+It sees a whole line at once, so it counts touching or overlapping digits better than the page network.
+`line_decoding` combines the two.
 """
 
 import heapq
@@ -12,16 +12,16 @@ import numpy as np
 from digit_core.models.line_format import MARGIN, NOTHING, STEP, prepare, stack
 from digit_core.models.litert import Interpreters
 
-CERTAIN = np.log(0.999)  # log-probability of nothing from which a step says nothing new
+CERTAIN = np.log(0.999)  # log-probability of NOTHING from which a step counts as blank
 UNLIKELY = np.log(0.002)  # log-probability of a class below which a step does not propose it
-NEVER = -1e9  # logarithm of 0, nearly
+NEVER = -1e9  # stands in for log(0)
 
 Marks = tuple[int, ...]  # of a line, from left to right: 0..9 or `line_format.OTHER`
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What the network says along a line; of neighbouring steps at which surely nothing is, one is kept.
+    """The network's output along a line; each run of near-certain blanks is reduced to one step.
 
     Attributes:
         logs: log-probabilities float64 (steps, 12).
@@ -32,8 +32,8 @@ class Steps:
     places: np.ndarray
 
     def likeliest(self, count: int) -> list[Marks]:
-        """About the likeliest marks, the best first: prefix beam search (Hannun et al. 2014) with `count` beams."""
-        beams: dict[Marks, tuple[float, float]] = {(): (0.0, NEVER)}  # that end with nothing, and with their last mark
+        """The likeliest marks, best first, by prefix beam search (Hannun et al. 2014) with `count` beams."""
+        beams: dict[Marks, tuple[float, float]] = {(): (0.0, NEVER)}  # ending in a blank, and in their last mark
         for step in self.logs.tolist():
             longer: dict[Marks, tuple[float, float]] = {}
             classes = [value for value in range(NOTHING) if step[value] > UNLIKELY]
@@ -60,7 +60,7 @@ class Steps:
         return np.logaddexp(reached[rows, last], np.where(last > 0, reached[rows, last - 1], NEVER))
 
     def places_of(self, marks: Marks) -> list[float]:
-        """Where along the ink each of these marks most likely is, 0..1: the Viterbi path's middle of each."""
+        """Position of each mark along the ink, 0..1: the middle of its segment in the Viterbi path."""
         [extended], count = _extended([marks]), 2 * len(marks) + 1
         may_skip = _may_skip(extended[np.newaxis])[0]
         reached, came = np.full(count, NEVER), np.zeros((len(self.logs), count), int)
@@ -85,7 +85,7 @@ class LineNetwork:
         self._interpreters = Interpreters(litert, most=5)
 
     def __call__(self, ink: np.ndarray) -> Steps | None:
-        """What is on a line of ink, uint8 (height, width); None where it is too long for a line, or empty."""
+        """Read a line of ink, uint8 (height, width); None if it is empty or too long for a line."""
         picture = prepare(ink)
         if picture is None:
             return None
@@ -104,7 +104,7 @@ def _add(beams: dict[Marks, tuple[float, float]], marks: Marks, blank: float, en
 
 
 def _extended(lines: list[Marks]) -> np.ndarray:
-    """The marks with nothing before, between and after them, (n, 2 most + 1); short lines end with nothing."""
+    """The marks with blanks before, between and after them, (n, 2 most + 1), padded with blanks."""
     extended = np.full((len(lines), 2 * max(map(len, lines)) + 1), NOTHING)
     for row, marks in zip(extended, lines, strict=True):
         row[1 : 2 * len(marks) : 2] = marks
@@ -112,7 +112,7 @@ def _extended(lines: list[Marks]) -> np.ndarray:
 
 
 def _may_skip(extended: np.ndarray) -> np.ndarray:
-    """Whether a mark may follow the one before it without nothing between them, bool (n, states)."""
+    """Whether a mark may follow the one before it without a blank in between, bool (n, states)."""
     skips = np.zeros(extended.shape, bool)
     skips[:, 3::2] = extended[:, 3::2] != extended[:, 1:-2:2]
     return skips

@@ -1,7 +1,7 @@
-"""The mark network at work: each detection is looked at once more, by itself and as large as any other. LiteRT only.
+"""Mark network inference: a second look at each detection, scaled to a common size. LiteRT only.
 
-The page network sees thousands of places of a page at once, many of which hold nothing. This one sees the few where
-something was found, with what is round them, and tells better which are digits.
+The page network scans thousands of places at once, many of them empty. This one sees only the detections with their
+surroundings, and decides better which are digits.
 """
 
 import cv2
@@ -10,10 +10,10 @@ import numpy as np
 from digit_core.models.litert import Interpreters
 from digit_core.models.mark_format import CLASSES, FIELD, SIDE, batch
 
-BATCHES = (1, 4, 16)  # marks a call; a network is fitted to each of these sizes once
+BATCHES = (1, 4, 16)  # marks per call; tensors are allocated for these sizes only
 PAPER, INK = 64, 176  # grey levels of a view
-FAINTEST = 8  # grey levels between ink and paper; less is not told from grain
-NEAR = 0.15  # of own ink, from which a pixel counts as none of the paper
+FAINTEST = 8  # minimum grey levels between ink and paper; less is grain
+NEAR = 0.15  # ink coverage from which a pixel does not count as paper
 
 
 class MarkNetwork:
@@ -45,14 +45,14 @@ def view(
     to_picture: tuple[float, float, float, float],
     side: int = SIDE,
 ) -> np.ndarray:
-    """A mark and what is round it, as `mark_format` says, uint8 (side, side, 2).
+    """A mark and its surroundings, as in `mark_format`, uint8 (side, side, 2).
 
     Args:
         grey: the picture, uint8 (height, width).
         centre: of the mark, x and y in pixels of the picture.
-        reach: half a side of what is to be seen, in pixels of the picture.
+        reach: half the side of the view, in pixels of the picture.
         ink: the mark's own, uint8 (height, width).
-        to_picture: x and y of its first pixel in the picture, and pixels of the picture a pixel of it, along x and y.
+        to_picture: x and y of the ink's first pixel in the picture, and picture pixels per ink pixel in x and y.
     """
     scale = 2 * reach / side
     x, y = centre[0] - reach, centre[1] - reach
@@ -63,7 +63,7 @@ def view(
 
 
 def reach_of(width: float, height: float, field: float = FIELD) -> float:
-    """Half a side of what is to be seen of a mark."""
+    """Half the side of a mark's view."""
     return field * max(width, height) / 2
 
 

@@ -1,8 +1,8 @@
-"""Reading in a process of its own while many people draw at once.
+"""Read pictures in a separate process while many people draw at once.
 
-A reading gives up Python's lock some thirty times; beside many busy threads it waits for the lock each time, and takes
-several times as long. So a process is started once several readings go on together. It reads what comes, first come
-first served, and ends when nothing has come for a while. Where it fails, this process reads as before.
+A reading releases Python's global interpreter lock (GIL) about thirty times. Beside many busy threads it waits for the
+GIL each time and takes several times as long. So a process is started when several readings run at once. It reads
+pictures in order and exits when idle for a while. If it fails, this process reads instead.
 """
 
 import contextlib
@@ -29,19 +29,19 @@ from digit_core.reading.result import Reading
 
 log = logging.getLogger(__name__)
 
-MANY = 3  # readings at a time from which the process is started
-IDLE = 60.0  # seconds without a picture after which it ends
-LONGEST = 20.0  # seconds that it may take to start, or to read
-AHEAD = 2  # pictures that it has, and not answered
+MANY = 3  # concurrent readings from which the process is started
+IDLE = 60.0  # seconds without a picture after which it exits
+LONGEST = 20.0  # timeout in seconds for starting or reading
+AHEAD = 2  # pictures sent but not yet answered
 KEPT = 3  # models that it keeps loaded
 
 
 class OffloadError(Exception):
-    """The process cannot read: it is gone, hangs, or raised something."""
+    """The process cannot read: it exited, hangs, or raised an error."""
 
 
 class Offload:
-    """Reads here, or in the process where it runs. Safe to share between threads."""
+    """Reads in the separate process if it runs, else in this one. Thread-safe."""
 
     def __init__(self, idle: float = IDLE, many: int = MANY):
         self._idle, self._many = idle, many
@@ -55,11 +55,11 @@ class Offload:
         return self._is_ready
 
     def read(self, name: str | None, files: str, picture: np.ndarray, here: Callable[[], Reading]) -> Reading:
-        """What a model reads in a picture.
+        """Read a picture with a model.
 
         Args:
             name: of the model; None is the default one.
-            files: another text where the model's files have changed.
+            files: identifies the version of the model's files.
             picture: uint8, as `Recognizer.read` takes it.
             here: reads it in this process.
         """
@@ -87,7 +87,7 @@ class Offload:
                 self._here -= 1
 
     def _feed(self) -> None:
-        """Run the process, and send it one picture after the other: the next one while it reads."""
+        """Run the process and send it pictures in order, the next one while it still reads."""
         ours, theirs = socket.socketpair()
         sent, ahead = queue.SimpleQueue(), threading.BoundedSemaphore(AHEAD)
         with Connection(ours.detach()) as connection:
@@ -112,7 +112,7 @@ class Offload:
             self._end(sent)
 
     def _hear(self, connection: Connection, sent: queue.SimpleQueue, ahead: threading.BoundedSemaphore) -> None:
-        """Take the process's answers, in the order in which the pictures were sent."""
+        """Receive the process's answers, in the order of the pictures sent."""
         try:
             while True:
                 said = _receive(connection)
@@ -122,7 +122,7 @@ class Offload:
                     answer.set_result(said)
                 else:
                     answer.set_exception(OffloadError(said))
-        except (OSError, EOFError, ValueError):  # it is gone, which ends the sending as well
+        except (OSError, EOFError, ValueError):  # the process exited: unblock the sender
             with contextlib.suppress(ValueError):
                 ahead.release()
 
@@ -135,7 +135,7 @@ class Offload:
             answer.set_exception(OffloadError("it has ended"))
 
     def kill(self) -> None:
-        """End the process; the pictures that it has not answered are read here."""
+        """Kill the process; its unanswered pictures are read in this one."""
         process = self.process
         if process:
             process.kill()
@@ -148,12 +148,12 @@ def _started(descriptor: int) -> subprocess.Popen:
         cwd=paths.PROJECT,
         env=paths.environment(),
         pass_fds=[descriptor],
-        start_new_session=True,  # Ctrl+C is not for it: it ends when this process does
+        start_new_session=True,  # shield it from Ctrl+C; it exits with this process
     )
 
 
 def _grey(picture: np.ndarray) -> np.ndarray:
-    """All that a reading needs of a picture without transparency."""
+    """Reduce RGB to grey, which is all that a reading needs."""
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.shape[2:] == (3,) else picture
 
 
@@ -162,23 +162,23 @@ def _send(connection: Connection, what: Any) -> None:
 
 
 def _receive(connection: Connection) -> Any:
-    """What the other end of the pair of sockets sends; nobody else has one, so that it may be unpickled."""
+    """Receive from the other end of the socket pair; unpickling is safe, as nobody else has access."""
     return pickle.loads(zlib.decompress(connection.recv_bytes()))
 
 
 def serve(connection: Connection) -> None:
-    """The process itself: answers each picture with its reading, or with a text that says why there is none."""
+    """Main loop of the process: answer each picture with its reading or with an error message."""
     load = functools.lru_cache(KEPT)(lambda name, files: Recognizer.load(name))
     load(None, "")
     connection.send("ready")
     while True:
         try:
             name, files, picture = _receive(connection)
-        except EOFError:  # whoever asked has ended
+        except EOFError:  # the parent has exited
             return
         try:
             answer = load(name, files).read(picture)
-        except Exception as error:  # whatever it is, the next picture can still be read
+        except Exception as error:  # keep serving: the next picture may be readable
             answer = f"{type(error).__name__}: {error}"
         _send(connection, answer)
 

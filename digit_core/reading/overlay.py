@@ -68,7 +68,7 @@ def _draw_box(shown: np.ndarray, digit: Digit, scale: float, line: int) -> None:
 
 
 def turned(digit: Digit, shape: tuple[int, int], turns: int) -> Digit:
-    """The digit with its box on the picture, (height, width) before, after so many quarter turns to the left."""
+    """The digit with its box after `turns` quarter turns to the left; `shape` is (height, width) before."""
     x, y, wide, high = digit.box
     height, width = shape
     for _ in range(turns % 4):
@@ -77,7 +77,7 @@ def turned(digit: Digit, shape: tuple[int, int], turns: int) -> Digit:
 
 
 def data_url(picture: np.ndarray, kind: str = ".png") -> str:
-    """A picture, uint8 grey or RGB, as a text that a page holds within itself: a ".png" or a ".jpg"."""
+    """Encode a picture, uint8 grey or RGB, as a data URL of `kind` ".png" or ".jpg"."""
     channels = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, content = cv2.imencode(kind, channels)
     name = {".png": "png", ".jpg": "jpeg"}[kind]

@@ -1,4 +1,4 @@
-"""The page network at work: a level of the pyramid -> detections, each with its box, class and ink. LiteRT only."""
+"""Page network inference: a level of the pyramid -> detections with box, class and ink. LiteRT only."""
 
 from dataclasses import dataclass, field
 
@@ -21,14 +21,14 @@ from digit_core.models.page_format import (
 )
 from digit_core.reading.pyramid import Box, Level
 
-KEPT = 10  # interpreters, each for one shape of input
-ROOM = 300_000  # pixels of all these shapes; about 130 bytes of memory each
-EDGE = 1.5  # how fast trust in detections falls that are smaller or larger than a level's marks
+KEPT = 10  # cached interpreters, each for one input shape
+ROOM = 300_000  # total pixels of these inputs; about 130 bytes of memory each
+EDGE = 1.5  # decay rate of the score for detections outside a level's size range
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the network says of a window of a level.
+    """The network's output for a window of a level.
 
     Attributes:
         ink: probabilities uint8 (height, width), 0..255.
@@ -50,8 +50,8 @@ class Detection:
     Attributes:
         heat: the probability that a mark's centre is here, 0..1.
         probabilities: float32 (13,), of the classes in `page_format`.
-        level_size: pixels of its level: the height, or 0.6 of the width if that is more; decides how far a level
-            is to be believed.
+        level_size: pixels of its level: the height, or 0.6 of the width if that is more; determines how reliable
+            the level is.
     """
 
     x: float
@@ -69,12 +69,12 @@ class Detection:
 
     @property
     def digit_probability(self) -> float:
-        """That it is a digit, whichever: of the heat and the classes."""
+        """Probability of a digit of any class, from heat and classes."""
         return float(self.heat * self.probabilities[:OTHER].sum())
 
     @property
     def score(self) -> float:
-        """How likely this detection is right; marks smaller or larger than the level should find count less."""
+        """Confidence in the detection, reduced for marks outside the level's size range."""
         low, high = NATIVE[1] / 2, NATIVE[1]  # every mark has this size on one level
         outside = max(low / self.level_size, self.level_size / high, 1) - 1 if self.label <= OTHER else 0
         return float(self.heat * self.probabilities.max() * np.exp(-EDGE * outside))
@@ -92,7 +92,7 @@ class PageNetwork:
         self._interpreters = Interpreters(content, threads, KEPT, ROOM)
 
     def detect(self, level: Level, box: Box, least_heat: float) -> list[Detection]:
-        """The marks in a part of a level whose heat is at least that."""
+        """Detect marks of at least `least_heat` in a part of a level."""
         return [found for tile in level.tiles(box) for found in self._detect(level, tile, least_heat)]
 
     def _detect(self, level: Level, tile: Box, least_heat: float) -> list[Detection]:
@@ -125,7 +125,7 @@ def _holds(core: Box, x: float, y: float) -> bool:
 
 
 def _peaks(logits: np.ndarray, least_heat: float) -> list[tuple[int, int]]:
-    """Slots (row, column) whose heat is at least that, and the highest within a cell round them."""
+    """Slots (row, column) of at least `least_heat` that are local maxima among 3 x 3 slots."""
     highest = cv2.dilate(logits, np.ones((3, 3), np.uint8))
     least = np.log(least_heat / (1 - least_heat))
     return list(zip(*np.nonzero((logits >= highest) & (logits >= least)), strict=True))

@@ -1,7 +1,7 @@
 """Reading a page with the page network, coarse to fine: a grey picture -> its marks, upright.
 
-A finer level is looked at only where the marks found so far do not explain what is to be seen. Where little of a
-page reads as digits, it is turned, and read the way it reads best.
+A finer level is searched only where the marks found so far do not explain all ink. If few marks of a page read as
+digits, other orientations are tried and the best one is kept.
 """
 
 import functools
@@ -33,7 +33,7 @@ class Page:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether there are more marks than are read."""
+        """Whether the page reached the limit on marks."""
         return len(self.marks) >= layout.MOST_MARKS
 
     @functools.cached_property
@@ -90,7 +90,7 @@ class PageReader:
         return layout.suppressed(found, self.settings)
 
     def _unexplained(self, level: pyramid.Level, found: Sequence[Detection]) -> pyramid.Box | None:
-        """The part of a level in which something is to be seen beside the marks found, or None."""
+        """Bounding box of what the marks found do not explain on a level, or None."""
         uneven = level.uneven(self.settings.evenness).astype(np.uint8)
         scale_x, scale_y = level.scale
         for mark in found:
@@ -109,5 +109,5 @@ class PageReader:
 
 
 def _digits(marks: Sequence[Detection]) -> float:
-    """How many digits there probably are."""
+    """Expected number of digits."""
     return sum(mark.digit_probability for mark in marks if mark.label < OTHER)

@@ -1,4 +1,4 @@
-"""A picture at several sizes, coarse to fine, and where on it there is anything to see. Knows no model."""
+"""Image pyramid, coarse to fine, and its uneven regions. Runs no model."""
 
 import itertools
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from digit_core.pictures import contrast
 
 SIDES = (40, 80, 160, 320, 640, 1280)  # pixels of the levels' longest sides
 MOST_ENLARGED = 3.0  # times that a small picture is enlarged at most
-MARGIN = 32  # pixels round what is looked at: half of the largest mark, and a little
-SMALL = 40  # pixels of a side up to which a level is always looked at as a whole
-TILE = 384  # pixels of a side that the network looks at at once
+MARGIN = 32  # context pixels round a part: half of the largest mark, and a little
+SMALL = 40  # pixels of a side up to which a level is always processed as a whole
+TILE = 384  # maximum pixels of a tile's side
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom in pixels of a level
 
@@ -37,9 +37,9 @@ class Level:
         return cv2.subtract(cv2.dilate(self.grey, around), cv2.erode(self.grey, around)) > evenness
 
     def tiles(self, box: Box) -> list[Box]:
-        """A part of the level in pieces of at most `TILE` pixels a side, which the network looks at one by one.
+        """Split a part of the level into tiles of at most `TILE` pixels a side, processed one by one.
 
-        Small inputs stay in the processor's cache: a level of a megapixel takes a third of the time so.
+        Small inputs fit in the processor's cache: a one-megapixel level takes a third of the time.
         """
         left, top, right, bottom = box
         columns, rows = (
@@ -54,7 +54,7 @@ class Level:
     def window(self, box: Box) -> tuple[np.ndarray, tuple[int, int]]:
         """The network's input for a part of the level, and where its first pixel lies (x, y).
 
-        The part keeps the picture round it for `MARGIN` pixels; beyond the picture's edge, paper goes on.
+        The input includes `MARGIN` pixels of context; beyond the picture's edge it is padded with paper.
 
         Returns:
             float32 (height, width), multiples of 16; and the offset.

@@ -1,9 +1,9 @@
 """`Recognizer`: a picture -> a `Reading`. Runs on LiteRT and never loads TensorFlow.
 
-The page network says where marks are; the mark network looks at each once more, and says which are digits; the
-classifier reads each mark's own ink, cut out and normalised as MNIST's digits were; in a drawing the line network
-says how many digits stand in a line. What all say is fused. A model other than the one that they were calibrated with
-says which digit a mark is by itself; whether it is one, the others say.
+The page network locates marks, and the mark network decides which are digits. The classifier reads each mark's own
+ink, cut out and normalised like MNIST. In drawings, the line network determines how many digits a line holds. Their
+outputs are fused. A classifier that was not part of the calibration decides alone which digit a mark is; the
+calibrated networks still decide whether it is one.
 """
 
 import functools
@@ -35,15 +35,15 @@ from digit_core.reading.settings import ReadingSettings
 
 SIGNS = {POINT: ".", MINUS: "-"}
 
-MOST_LOOKED = 600  # marks of a picture that are looked at one by one: bounds time
+MOST_LOOKED = 600  # marks per picture for the mark network: bounds time
 SMALL = 1_000_000  # pixels of a picture that takes little memory and time
-_small = threading.Lock()  # one at a time: of several, each waits longer for Python's lock than reading takes
+_small = threading.Lock()  # one at a time: concurrent readings wait for the GIL longer than they compute
 _large = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))  # bounds memory
 
 
 @dataclass(frozen=True)
 class _Mark:
-    """A candidate as it is read: a digit that is accepted or not, or a sign."""
+    """A classified candidate: an accepted or rejected digit, or a sign."""
 
     candidate: Candidate
     accepted: bool
@@ -80,10 +80,10 @@ class Recognizer:
     Args:
         litert: the classifier's LiteRT file.
         page: reads pages.
-        marks: looks at each mark once more.
-        lines: reads drawn lines; without it the page network alone says what is in a drawing.
-        calibration: how these are believed.
-        fitted: the classifier that the calibration was fitted with, if that is another one.
+        marks: checks each mark again.
+        lines: reads drawn lines; None skips this step.
+        calibration: weights of these networks.
+        fitted: the classifier that the calibration was fitted with, if different.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Recognizer:
         try:
             other = None if model.name == fitted else _network(model_store.find(fitted).litert_bytes())
             return cls(model.litert_bytes(), reader, mark_network, line_network, calibration, other, model.name)
-        except (ValueError, RuntimeError) as error:  # the file is the one of the card, and yet no network
+        except (ValueError, RuntimeError) as error:  # the file matches the card but is not a network
             raise ModelError(f"The model {model.name!r} is damaged: its file holds no network.") from error
 
     def classify(self, digits: np.ndarray) -> np.ndarray:
@@ -166,8 +166,8 @@ class Recognizer:
             )
 
     def _unread_pieces(self, lines: Sequence[Sequence[_Mark]], grey: np.ndarray) -> int:
-        """How many small pieces of ink beside a drawing's digits are not read as signs; 0 if there are so many that it
-        is dirt. The page network misses the broad points of a broad pen."""
+        """Count the small pieces of ink in a drawing that are not read as signs; 0 if there are so many that they are
+        dirt. The page network misses points drawn with a broad pen."""
         marks = [mark for line in lines for mark in line]
         heights = [mark.candidate.height for mark in marks if mark.accepted]
         if not heights:
@@ -177,7 +177,7 @@ class Recognizer:
         return max(unread, 0) if unread <= len(heights) else 0
 
     def candidates(self, page: Page, grey: np.ndarray, drawn: bool) -> list[Candidate]:
-        """All that may be a mark on a page, read from `grey`, uint8 (height, width), with what every network says.
+        """Candidate marks of a page, read from `grey`, uint8 (height, width), with the networks' outputs.
 
         Args:
             drawn: whether it is a drawing, whose lines the line network reads as well.
@@ -212,7 +212,7 @@ class Recognizer:
         return fusion.fused(network, classes, look) if self._is_fitted else self.classify(cut.images), digit
 
     def _looks(self, heat: np.ndarray, network: np.ndarray, cut: Cutouts) -> np.ndarray:
-        """What the mark network says, (n, 11); of marks beyond `MOST_LOOKED`, what the page network says of them."""
+        """The mark network's probabilities, (n, 11); for marks beyond `MOST_LOOKED`, the page network's."""
         looks = network[:, : OTHER + 1] / network[:, : OTHER + 1].sum(1, keepdims=True)
         clearest = np.argsort(-heat, kind="stable")[:MOST_LOOKED]
         looks[clearest] = self._look(cut.views[clearest])
@@ -237,12 +237,12 @@ def _network(litert: bytes) -> Network:
 
 @functools.lru_cache(maxsize=2)
 def _networks(page: bytes, mark: bytes, line: bytes) -> tuple[PageNetwork, MarkNetwork, LineNetwork]:
-    """Shared by all recognizers: every model reads with the same ones."""
+    """Cached networks, shared by the recognizers of all models."""
     return PageNetwork(page), MarkNetwork(mark), LineNetwork(line)
 
 
 def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> tuple[list[list[_Mark]], int]:
-    """Marks in reading order, where digits are only what belongs to them; and how many marks are left out of it."""
+    """Marks in reading order, only those beside digits if there are any; and how many are left out."""
     by_candidate = {id(mark.candidate): mark for mark in marks}
     others, signs = ([m.candidate for m in marks if m.is_sign == is_sign] for is_sign in (False, True))
     ordered, strays = layout.with_signs(layout.lines(others, settings), signs, settings)
@@ -255,7 +255,7 @@ def _text_lines(marks: Sequence[_Mark], settings: ReadingSettings) -> tuple[list
 
 
 def _with_meant_signs(line: Sequence[_Mark]) -> list[_Mark]:
-    """A line without the points and minus signs that stand before no digit."""
+    """Remove points not between digits, and minus signs not before a digit."""
 
     def is_kept(place: int) -> bool:
         mark = line[place]
@@ -282,7 +282,7 @@ def _among_digits(line: Sequence[_Mark], settings: ReadingSettings) -> list[_Mar
 
 
 def _turned_back(digit: Digit, page: Page, shape: tuple[int, int]) -> Digit:
-    """The digit with its box on the picture as it came, whose shape is (height, width)."""
+    """Map the digit's box back to the original picture, of shape (height, width)."""
     height, width = shape
     x, y, w, h = digit.box
     boxes = [(x, y, w, h), (width - y - h, x, h, w), (width - x - w, height - y - h, w, h), (y, height - x - w, h, w)]

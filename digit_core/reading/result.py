@@ -15,7 +15,7 @@ class Digit:
         value: the likeliest digit, 0..9.
         confidence: its probability, 0..1.
         trusted: whether the mark is accepted as a digit; else it reads "?".
-        box: (x, y, width, height) in pixels of the picture as it came.
+        box: (x, y, width, height) in pixels of the original picture.
         probabilities: float32 (10,), summing to 1.
         image: what the classifier saw, uint8 (28, 28), white on black.
         ink: the mark's own ink, uint8 (height, width), from which `image` was made.
@@ -38,17 +38,17 @@ class Digit:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a picture says.
+    """The result of reading a picture.
 
     Attributes:
-        lines: the text lines from top to bottom, e.g. ["2026"]; empty for a blank sheet. They hold digits, "?" for a
-            mark that is none but stands among digits, and "." and "-" where a decimal point or comma, or a minus, is
-            seen before a digit.
+        lines: the text lines from top to bottom, e.g. ["2026"]; empty for a blank sheet. They hold digits, "?" for
+            other marks among digits, "." for a decimal point or comma before a digit, and "-" for a minus before a
+            digit.
         digits: the marks in reading order, without points and minus signs.
         ink: the ink that the page network saw, uint8 (height, width), at most 1,000 pixels a side, upright.
         turned: degrees by which the page had to be turned to the left to be upright: 0, 90, 180 or 270.
-        left_out: how many other marks are seen that belong to no number.
-        is_crowded: whether there are more marks than are read.
+        left_out: number of other visible marks that belong to no number.
+        is_crowded: whether the limit on marks was reached.
     """
 
     lines: list[str]

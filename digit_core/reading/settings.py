@@ -5,34 +5,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """What is tuned by hand, on validation writers alone; everything else is learnt.
+    """Constants tuned by hand, on validation writers only; everything else is learnt.
 
     Attributes:
-        least_heat: heat, as a probability, from which a detection is looked at at all.
-        explains: heat from which a digit explains what is to be seen in its box, so that no finer level looks there.
+        least_heat: minimum heat of a detection, as a probability.
+        explains: heat from which a digit explains all ink in its box, so that finer levels skip it.
         explains_other: the same for other marks; several small digits may look like one of these.
-        detailed: pixels high at its level from which a mark need not be seen larger.
-        evenness: grey levels within 3 x 3 pixels up to which a place is even, and not looked at.
+        detailed: height in pixels of its level from which a mark needs no finer level.
+        evenness: range of grey levels within 3 x 3 pixels up to which a place is even and skipped.
         upright: fraction of a page's marks that are digits from which it is not turned.
         fewest: marks below which a page is not turned.
         most: marks above which it is not turned either, since reading it three more times takes too long.
-        turning: seconds of its thread that a picture may have taken for it to be turned once more.
-        gain: times more digits that a turned page must show.
+        turning: thread time in seconds after which no further orientation is tried.
+        gain: factor by which a turned page must show more digits.
         within_level: intersection over union from which two detections of one level are the same mark.
         between_levels: the same for two levels.
         part: fraction of the smaller box within the larger one from which it is a part of that mark.
         narrow: width over height below which a box counts as wider when two levels are compared.
         line_distance: heights between the middles of marks of one text line.
-        seen: heat from which a mark that is no digit is worth a "?".
+        seen: heat from which a non-digit is shown as "?".
         sign: score from which a point or minus is read.
         sign_drawn: the same in a drawing, which has no dirt.
         beside: heights to the next digit up to which a mark stands among digits.
-        off: pixels of its own level by which a detection's box may be off, so that ink there is explained as well.
-        fine: pixels of a level's longer side on which the thinnest pen is seen; if nothing is unexplained there, no
-            finer level is looked at.
-        highest: heights of its marks that a drawn line may have; what is higher hangs on a frame or a drawing.
-        small: fraction of the digits' height below which a piece of ink in a drawing is told as a mark of its own; of
-            746 validation drawings without signs it is told in 2.
+        off: margin of a detection's box, in pixels of its own level, in which ink is explained as well.
+        fine: longer side in pixels of a level that shows the thinnest pen; if all is explained there, finer levels
+            are skipped.
+        highest: maximum height of a drawn line, in mark heights; higher ones are attached to a frame or a drawing.
+        small: fraction of the digits' height below which a piece of ink in a drawing counts as a separate mark;
+            false positives in 2 of 746 validation drawings without signs.
         covered: fraction of a drawn line's ink that must lie where marks were found for the line network to read it.
     """
 

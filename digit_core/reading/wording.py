@@ -86,7 +86,7 @@ def certainty(digit: Digit) -> str:
 
 
 def acceptance_sentence(digit: Digit) -> str:
-    """How surely a mark is a digit at all, whichever."""
+    """State the probability that a mark is a digit."""
     share = digit.acceptance
     shown = "over 99%" if share > 0.99 else "under 1%" if share < 0.01 else f"{share:.0%}"
     return f"The chance that this mark is a digit is {shown}."

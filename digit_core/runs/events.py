@@ -1,7 +1,7 @@
-"""The story of a run as JSON lines: `Recorder` writes it while training, `Story` reads what was added.
+"""The events of a run as JSON lines: `Recorder` writes them while training, `Story` reads new ones.
 
-Batches come by the thousand, so a few a second are kept; epochs, and glimpses at the watched digits,
-all are. Several may read while one writes: a line counts once its end is there.
+There are thousands of batches, so only a few per second are recorded; every epoch and every glimpse at the
+watched digits is. Several readers may follow one writer: a line counts once its newline is written.
 """
 
 import dataclasses
@@ -21,15 +21,15 @@ from digit_core.training.events import BatchEnd, EpochEnd, Event, Glimpse, Start
 
 FILE = "events.jsonl"
 WATCHED_FILE = "watched.npy"
-EVERY = 0.25  # seconds between the batches that are kept
-LATER, EVERY_LATER = 180, 1.0  # the same from so many seconds on: long runs would fill disks and screens
+EVERY = 0.25  # seconds between recorded batches
+LATER, EVERY_LATER = 180, 1.0  # from LATER seconds on, one per EVERY_LATER: long runs would fill disks and screens
 
 
 class Recorder:
-    """Writes events to a run's folder; for one thread."""
+    """Writes events to a run's folder; not thread-safe."""
 
     def __init__(self, folder: Path, epochs_done: int = 0):
-        """`epochs_done`: what came after them is forgotten, for the run goes on from there."""
+        """`epochs_done`: later events are discarded, because the run resumes from there."""
         self._folder = folder
         _keep_epochs(folder / FILE, epochs_done)
         self._file = open(folder / FILE, "a", buffering=1)  # noqa: SIM115  a line at a time, until closed
@@ -38,7 +38,7 @@ class Recorder:
         self._last = -EVERY_LATER
 
     def __call__(self, event: Event) -> None:
-        """Raises OSError where the disk is full or gone."""
+        """Record an event. Raises OSError if the disk is full or gone."""
         if isinstance(event, BatchEnd):
             now = time.monotonic() - self._began
             if event.step < event.steps and now - self._last < (EVERY if now < LATER else EVERY_LATER):
@@ -56,16 +56,16 @@ class Recorder:
 
 @dataclass
 class Story:
-    """What a run has told so far; `update` reads on. Safe to share between threads.
+    """The events of a run so far; `update` reads new ones. Safe to share between threads.
 
     Attributes:
-        batches: of each that was kept, (epochs as a decimal number, loss, accuracy): means over its epoch so far.
-        epochs: one `EpochEnd` each.
+        batches: (epochs as a decimal number, loss, accuracy) of each recorded batch: means over its epoch so far.
+        epochs: one `EpochEnd` per epoch.
         last: the last batch, or None.
-        glimpse: float (labels, 10) or None: what the network last made of the watched digits.
-        labels: what these are.
-        digits: how many each part holds, or None before the start.
-        version: grows with every change.
+        glimpse: float (labels, 10) or None: the network's latest probabilities for the watched digits.
+        labels: the labels of the watched digits.
+        digits: number of digits in each part, or None before the start.
+        version: increases with every change.
     """
 
     folder: Path
@@ -90,13 +90,13 @@ class Story:
         return self
 
     def curve(self) -> np.ndarray:
-        """What the network reached between one kept batch and the next, float (n, 3): epochs, loss, accuracy.
+        """Means between consecutive recorded batches, float (n, 3): epochs, loss, accuracy.
 
-        Keras tells means over the epoch so far, from which these follow.
+        Derived from the running means over the epoch that Keras reports.
         """
         told = np.array(self.batches).reshape(-1, 3)
         epoch = np.ceil(told[:, 0] - 1e-9) - 1
-        so_far = told[:, :1] - epoch[:, None]  # the share of the epoch that each mean is over
+        so_far = told[:, :1] - epoch[:, None]  # the fraction of the epoch that each mean covers
         totals = so_far * told[:, 1:]
         first = np.diff(epoch, prepend=-1) != 0
         before = np.where(first[:, None], 0, np.roll(totals, 1, axis=0))
@@ -108,7 +108,7 @@ class Story:
         try:
             with open(self.folder / FILE, "rb") as file:
                 inode, offset = os.fstat(file.fileno()).st_ino, self._place[1]
-                if inode != self._place[0]:  # written anew: the run went on from a checkpoint
+                if inode != self._place[0]:  # rewritten: the run was resumed from a checkpoint
                     self._forget()
                     offset = 0
                 file.seek(offset)
@@ -163,7 +163,7 @@ def _short(value: Any) -> Any:
 
 
 def _keep_epochs(path: Path, epochs: int) -> None:
-    """Write the file anew with the first `epochs` epochs alone."""
+    """Rewrite the file without the events after the first `epochs` epochs."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:

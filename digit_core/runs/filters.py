@@ -1,4 +1,4 @@
-"""How the first layer's filters form: some moments of a training, evenly spread, in a run's `filters.npy`."""
+"""Snapshots of the first layer's filters, evenly spread over a training, in a run's `filters.npy`."""
 
 from pathlib import Path
 
@@ -7,28 +7,28 @@ import numpy as np
 from digit_core import paths, records
 
 FILE = "filters.npy"
-MOST = 8  # moments that are kept
-SHOWN = 16  # filters of which they are kept
-LARGEST = 11  # pixels of a filter's side
+MOST = 8  # snapshots
+SHOWN = 16  # filters per snapshot
+LARGEST = 11  # pixels per side of a filter
 LARGEST_FILE = 100_000  # bytes
 
 
 class FilterLog:
-    """Keeps moments while training; for one thread. The first one stays, and so does the newest."""
+    """Keeps snapshots while training, always including the first and the newest; not thread-safe."""
 
     def __init__(self, folder: Path):
         self._path = folder / FILE
         earlier = read(folder)
         self._moments = [] if earlier is None else list(earlier)
-        self._every = self._since = 1  # of how many moments one is kept
+        self._every = self._since = 1  # keep one of this many snapshots
 
     def add(self, filters: np.ndarray) -> None:
-        """A moment: the filters as they are now, float32 (side, side, n). Raises OSError where the disk is full."""
+        """Add the current filters, float32 (side, side, n), as a snapshot. Raises OSError if the disk is full."""
         own = np.asarray(filters, np.float32)[..., :SHOWN]
         if self._moments and self._moments[0].shape != own.shape:
             self._moments = []
         if self._since < self._every and len(self._moments) > 1:
-            self._moments[-1] = own  # the newest takes the place of the one before
+            self._moments[-1] = own  # replace the previous newest
             self._since += 1
         else:
             self._moments.append(own)
@@ -41,7 +41,7 @@ class FilterLog:
 
 
 def read(folder: Path) -> np.ndarray | None:
-    """The moments, float32 (m, side, side, n), or None where there are none that can be read."""
+    """The snapshots, float32 (m, side, side, n), or None if there are none or they cannot be read."""
     try:
         found = records.read_arrays(folder / FILE, LARGEST_FILE).get("")
     except (OSError, ValueError):

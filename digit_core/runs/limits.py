@@ -1,7 +1,7 @@
-"""What a host allows its visitors, read from the environment at every call.
+"""What a host allows its visitors, read from environment variables at every call.
 
-A value that cannot be is passed over, with a line in the log: a typing mistake must not
-take the app down, and never allows more than the default does.
+An invalid value is logged and replaced by a safe one: a typo must not take the app down,
+and never allows more than the default does.
 """
 
 import logging
@@ -15,19 +15,19 @@ NO, YES = {"false", "no", "off", "0"}, {"true", "yes", "on", "1"}
 
 @dataclass(frozen=True)
 class Limits:
-    """What visitors may do: train, within these bounds, and correct.
+    """What visitors may do: train within these limits, and correct readings.
 
     Attributes:
-        training: whether there are trainings (`DIGIT_ALLOW_TRAINING`).
+        training: whether training is allowed (`DIGIT_ALLOW_TRAINING`).
         feedback: whether visitors are asked if an answer is right (`DIGIT_ALLOW_FEEDBACK`).
-        at_once: runs side by side (`DIGIT_RUNS_AT_ONCE`).
-        epochs: most of one run (`DIGIT_MOST_EPOCHS`).
-        minutes: longest of one run (`DIGIT_MOST_MINUTES`).
-        runs: kept; the oldest ones without a star go first (`DIGIT_MOST_RUNS`).
-        public: whether others than the host's owner reach it; a run then belongs to who started it (`DIGIT_PUBLIC`).
-        runs_each, stars_each: of one visitor of a public host (`DIGIT_RUNS_EACH`, `DIGIT_STARS_EACH`).
-        upload: megabytes of digits that a visitor may bring (`DIGIT_LARGEST_UPLOAD`); the server takes no more
-            than 10 of any file (`.streamlit/config.toml`).
+        at_once: maximum number of runs training at once (`DIGIT_RUNS_AT_ONCE`).
+        epochs: maximum epochs per run (`DIGIT_MOST_EPOCHS`).
+        minutes: maximum minutes per run (`DIGIT_MOST_MINUTES`).
+        runs: maximum number of stored runs; the oldest without a star are deleted first (`DIGIT_MOST_RUNS`).
+        public: whether others can reach the host; each run then belongs to the visitor who started it (`DIGIT_PUBLIC`).
+        runs_each, stars_each: maximum per visitor of a public host (`DIGIT_RUNS_EACH`, `DIGIT_STARS_EACH`).
+        upload: maximum megabytes of digits that a visitor may upload (`DIGIT_LARGEST_UPLOAD`); the server accepts
+            at most 10 per file (`.streamlit/config.toml`).
     """
 
     training: bool = True
@@ -60,7 +60,7 @@ def limits() -> Limits:
 
 
 def _flag(name: str, default: bool, careful: bool) -> bool:
-    """Yes or no; a word that is neither is taken as the careful one."""
+    """Parse a yes/no variable; any other word counts as `careful`."""
     text = os.environ.get(name, "").strip().lower()
     if not text:
         return default

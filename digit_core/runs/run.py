@@ -1,4 +1,4 @@
-"""A training run as it was when it was looked at, and what can be wrong with one."""
+"""Snapshot of a training run, and the errors of operations on runs."""
 
 import datetime
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class RunError(Exception):
 
 
 class BusyError(RunError):
-    """As many runs as are allowed are training already; `run` is one of them."""
+    """The maximum number of runs is already training; `run` is one of them."""
 
     def __init__(self, text: str, run: "Run"):
         super().__init__(text)
@@ -28,12 +28,12 @@ class BusyError(RunError):
 
 @dataclass(frozen=True)
 class Run:
-    """A run as it was when it was looked at.
+    """Snapshot of a run.
 
     Attributes:
-        state: one of `STATES`; "interrupted" where the worker is gone and did not say why.
-        message: a sentence about it, where there is one.
-        created: when it was started first, with its time zone.
+        state: one of `STATES`; "interrupted" if the worker is gone and reported no reason.
+        message: a sentence about the state, or "".
+        created: time of the first start, with time zone.
         owner: the visitor who started it, "" for the host.
         status: what the worker wrote last: "epoch", "seconds", "best_validation_accuracy", and
             at the end "result" (`worker`); each may be missing.
@@ -74,6 +74,6 @@ class Run:
         return f"{self.settings.architecture}-{self.id}".replace("_", "-")
 
     def check_owner(self, who: str | None) -> None:
-        """Raises RunError where a visitor would change somebody else's run; `who` is None for the host itself."""
+        """Raise RunError if a visitor tries to change somebody else's run; `who` is None for the host itself."""
         if who is not None and (not who or self.owner != who):
             raise RunError("Somebody else started this run. You can watch it, compare it, and use its network.")

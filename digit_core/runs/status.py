@@ -1,4 +1,4 @@
-"""What a run's worker tells by files: its status, its lock, its log."""
+"""The files through which a run's worker reports: status, lock and log."""
 
 import json
 import os
@@ -12,13 +12,13 @@ import filelock
 from digit_core import paths, records
 
 STATUS_NUMBERS = ("launched", "step", "seconds", "epoch", "best_validation_accuracy")
-WORKER_STARTS = 60  # seconds in which a worker must have taken its lock, on a busy machine too
+WORKER_STARTS = 60  # seconds within which a worker must take its lock, even on a busy machine
 FRAME = re.compile(r"\s|Traceback \(most recent|(During|The above).* exception")  # begins a traceback's lines
 FOLDERS = re.compile(r"(?<![\w/$.])/(?:[^\s/'\":]+/)+")  # of an absolute path
 
 
 def read_status(folder: Path) -> dict[str, Any]:
-    """What the worker wrote last; empty where it has not written yet."""
+    """The last status that the worker wrote; empty if there is none yet."""
     try:
         status = records.read_json(folder / "status.json")
     except (OSError, ValueError):
@@ -38,7 +38,7 @@ def write_status(folder: Path, status: dict[str, Any]) -> None:
 
 
 def is_alive(folder: Path) -> bool:
-    """Whether a worker holds the run's lock; asked three times, for another asker holds it for a moment."""
+    """Whether a worker holds the run's lock. Tries three times, because other callers hold it briefly to check."""
     for wait in (0.01, 0.01, 0):
         try:
             with lock_of(folder).acquire(timeout=0):
@@ -61,19 +61,19 @@ def lock_of(folder: Path) -> filelock.FileLock:
 
 
 def write(path: Path, content: dict[str, Any]) -> None:
-    """All at once or not at all."""
+    """Write a JSON file atomically."""
     with paths.replacing_file(path) as file:
         file.write(json.dumps(content).encode())
 
 
 def log_tail(folder: Path, lines: int) -> str:
-    """The last lines of what the worker printed, without where in the program it was and where files lie."""
+    """The last lines of the worker's output, without traceback frames and folder paths."""
     told = [line for line in raw_tail(folder, 200).splitlines() if not FRAME.match(line)]
     return FOLDERS.sub("", "\n".join(told[-lines:]))
 
 
 def raw_tail(folder: Path, lines: int = 12) -> str:
-    """The last lines of what the worker printed; of a progress bar its last state."""
+    """The last lines of the worker's output; progress bars are reduced to their last state."""
     try:
         with open(folder / "log.txt", "rb") as file:
             file.seek(max(os.fstat(file.fileno()).st_size - 16_000, 0))

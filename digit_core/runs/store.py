@@ -1,21 +1,21 @@
-"""Training runs on disk: what is known of each, and how one is started, stopped, kept.
+"""Training runs on disk: list, start, stop, resume and delete them.
 
-A run is a folder `$DIGIT_HOME/runs/ID/` and a process of its own (`worker`) that writes to it:
+A run is a folder `$DIGIT_HOME/runs/ID/` and a separate process (`worker`) that writes to it:
 
-    about.json        settings, title, star; who started it writes them
-    status.json       how far it is, and what it reached; the worker writes it
-    events.jsonl      what the training told, a JSON object a line (`runs.events`)
+    about.json        settings, title, star, owner; written by the process that starts the run
+    status.json       progress and result; written by the worker
+    events.jsonl      training events, one JSON object per line (`runs.events`)
     watched.npy       the digits to watch, uint8 (n, 28, 28)
-    filters.npy       the first layer's filters at some moments, float32 (m, side, side, n)
-    checkpoint.npz    the state after the last whole epoch, until the run has ended
+    filters.npy       snapshots of the first layer's filters, float32 (m, side, side, n)
+    checkpoint.npz    the state after the last complete epoch, until the run has finished
     model/            the model with its card
-    tensorboard/      the same curves for `tensorboard --logdir`; log.txt is what the worker printed
-    own.*             the digits that somebody brought to train on
-    lock, stop        held while the worker lives; there when it is to stop
+    tensorboard/      the same curves for `tensorboard --logdir`; log.txt is the worker's output
+    own.*             uploaded digits to train on
+    lock, stop        held while the worker runs; exists if it should stop
 
-On a public host a run belongs to the visitor who started it: `who` is that visitor's name, a digest that says nothing
-else, or None for the host itself, which may change every run. A run is alive while its worker holds the lock, which the
-system frees however the worker ends: a process number in a file may by now be another process's.
+On a public host a run belongs to the visitor who started it. `who` identifies that visitor by an opaque digest, or is
+None for the host itself, which may change every run. A run is alive while its worker holds the lock. The system
+releases the lock however the worker ends, whereas a stored process ID may since have been reused.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ from digit_core.training.settings import TrainingSettings
 log = logging.getLogger(__name__)
 
 ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}")
-LONGEST_TITLE, DAYS = 60, 7  # characters; and for how long a public host keeps everybody's runs
+LONGEST_TITLE, DAYS = 60, 7  # characters; days for which a public host keeps every visitor's runs
 MODEL = "model"  # name of the folder in a run's folder
 
 
@@ -76,7 +76,7 @@ def list_runs() -> list[Run]:
     for name in names:
         try:
             found.append(_read(folder_of_all() / name))
-        except RunError as error:  # one that is being deleted, or damaged, hides only itself
+        except RunError as error:  # skip a run that is damaged or being deleted
             records.warn_once(f"{error} ({error.__cause__!r})")
     return found
 
@@ -84,16 +84,16 @@ def list_runs() -> list[Run]:
 def start(
     settings: TrainingSettings, title: str = "", data: tuple[str, bytes] | None = None, who: str | None = None
 ) -> Run:
-    """Begin a run in a process of its own.
+    """Start a run in a separate process.
 
     Args:
-        title: what people call it; its settings in words if empty.
-        data: name and content of a file of digits to train on, kept with the run; `settings.data`
+        title: display name; if empty, one is made from the settings.
+        data: name and content of a file of digits to train on, stored with the run; `settings.data`
             is then ignored.
 
     Raises:
-        BusyError: enough runs are training.
-        RunError: training is not allowed here, the settings go beyond the limits, the visitor or the server keeps
+        BusyError: the maximum number of runs is already training.
+        RunError: training is not allowed here, the settings exceed the limits, the visitor or the server has
             too many runs, or nothing can be written.
     """
     allowed = limits()
@@ -120,10 +120,10 @@ def start(
 
 
 def resume(run: Run, who: str | None = None) -> Run:
-    """Let a run go on from its last whole epoch.
+    """Resume a run from its last complete epoch.
 
     Raises:
-        BusyError, RunError: as for `start`; or the run has come to its end.
+        BusyError, RunError: as for `start`, or the run is already finished.
     """
     allowed = limits()
     _check(run.settings, allowed)
@@ -144,11 +144,11 @@ def resume(run: Run, who: str | None = None) -> Run:
 
 
 def stop(run: Run, who: str | None = None) -> None:
-    """Ask a run to end after its current step and to keep what it learnt.
+    """Ask a run to stop after its current step and to save its model.
 
     Raises:
-        RunError: training is not allowed here, the run is somebody else's, or nothing can be written; so it is for
-            all that follows.
+        RunError: training is not allowed here, the run is somebody else's, or nothing can be written; the same holds
+            for the functions below.
     """
     _check_allowed()
     run.check_owner(who)
@@ -167,7 +167,7 @@ def rename(run: Run, title: str, who: str | None = None) -> None:
 
 
 def star(run: Run, starred: bool, who: str | None = None) -> None:
-    """Mark a run as one to keep, or no longer."""
+    """Star a run to keep it, or remove its star."""
     most = limits().stars_each
     if who is not None and starred and sum(r.starred for r in list_runs() if r.owner == who and r.id != run.id) >= most:
         raise RunError(f"You may keep {most} runs with a star on this server. Unstar one first.")
@@ -196,8 +196,8 @@ def model(run: Run) -> StoredModel | None:
 
 
 def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel:
-    """Put a run's model among the stored ones, where it outlives the run; one of an earlier state is replaced, but not
-    what somebody else has kept. `who` keeps it is a visitor, or None for the host; `title` is what people call it.
+    """Copy a run's model to the stored models, so that it outlives the run. An earlier copy is replaced, unless
+    somebody else kept it. `who` is the visitor who keeps it, or None for the host; `title` is its display name.
 
     Raises:
         RunError: the run has no model.
@@ -205,7 +205,7 @@ def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel
     """
     found = model(run)
     if not found:
-        raise RunError("This run has left no model.")
+        raise RunError("This run has no model.")
     with contextlib.suppress(ModelError):
         if who is not None and (kept := model_store.find(run.model_name)).owner != who:
             return kept
@@ -213,7 +213,7 @@ def keep_model(run: Run, title: str = "", who: str | None = None) -> StoredModel
 
 
 def log_tail(run: Run, lines: int = 12) -> str:
-    """The last lines of what the worker printed, without where in the program it was and where files lie."""
+    """The last lines of the worker's output, without traceback frames and folder paths."""
     return status_files.log_tail(run.folder, lines)
 
 
@@ -227,7 +227,7 @@ def _read(folder: Path) -> Run:
         raise RunError(f"The run {folder.name} cannot be read.") from error
     status = read_status(folder)
     if status.get("state") in RUNNING and not is_launching(status) and not is_alive(folder):
-        status = read_status(folder)  # again: it may have ended in between, and then says so
+        status = read_status(folder)  # read again: it may have ended in between and reported that
         if status.get("state") in RUNNING:
             status |= {"state": "interrupted", "message": "The training stopped unexpectedly. Its log may show why."}
     state = status.get("state") if status.get("state") in STATES else "interrupted"
@@ -248,7 +248,7 @@ def _title(text: str) -> str:
 
 
 def _check(settings: TrainingSettings, allowed: Limits) -> None:
-    """Raises RunError where this host does not allow such a training."""
+    """Raise RunError if this host does not allow a training with these settings."""
     _check_allowed()
     if settings.epochs > allowed.epochs:
         raise RunError(f"At most {allowed.epochs} epochs are allowed on this server.")
@@ -260,10 +260,10 @@ def _check_allowed() -> None:
 
 
 def _make_room_for(who: str, allowed: Limits) -> None:
-    """Remove a visitor's oldest runs as far as there are too many, and what nobody has needed for long.
+    """Delete a visitor's oldest runs beyond the limit, and old runs of all visitors if the server has too many.
 
     Raises:
-        RunError: the visitor, or the server, keeps as many as are allowed, and none of them may go.
+        RunError: the visitor or the server has the maximum number of runs, and none of them may be deleted.
     """
     own = [run for run in list_runs() if run.owner == who]
     _drop(own, len(own) + 1 - allowed.runs_each)
@@ -276,7 +276,7 @@ def _make_room_for(who: str, allowed: Limits) -> None:
 
 
 def _check_room(allowed: Limits) -> None:
-    """Raises BusyError where enough runs are training."""
+    """Raise BusyError if the maximum number of runs is already training."""
     running = [run for run in list_runs() if run.is_running]
     if len(running) >= allowed.at_once:
         raise BusyError("Another training is running. It has to finish first.", running[0])
@@ -284,7 +284,7 @@ def _check_room(allowed: Limits) -> None:
 
 @contextlib.contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Nobody else on this machine starts a run meanwhile."""
+    """Hold a lock that keeps other processes on this machine from starting a run."""
     with _told_if_unwritable():
         folder_of_all().mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder_of_all() / ".starting")
@@ -318,21 +318,21 @@ def _launch(folder: Path) -> None:
             **command,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # what ends the server or its terminal does not end the training
+            start_new_session=True,  # the training survives the end of the server or its terminal
         )
     until = time.monotonic() + WORKER_STARTS
     while worker.poll() is None and not is_alive(folder) and time.monotonic() < until:
         time.sleep(0.05)
     if worker.poll() is not None and read_status(folder).get("launched"):
         log.error("The worker of %s ended at once:\n%s", folder.name, status_files.raw_tail(folder))
-        write_status(folder, {"state": "failed", "message": "The training could not be started. Its log tells why."})
+        write_status(folder, {"state": "failed", "message": "The training could not be started. Its log shows why."})
 
 
 def _drop(among: Sequence[Run], count: int) -> None:
-    """Remove so many runs, the oldest without a star first, of those given newest first."""
+    """Delete up to `count` of these runs (newest first): the oldest without a star that are not training."""
     loose = [run for run in among if not run.starred and not run.is_running]
     for run in loose[max(len(loose) - max(count, 0), 0) :]:
-        with contextlib.suppress(RunError):  # it is logged; the run that is started is what counts
+        with contextlib.suppress(RunError):  # already logged; it must not prevent the new run
             _remove(run)
 
 

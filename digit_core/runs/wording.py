@@ -15,12 +15,12 @@ DATA = {"mnist": "MNIST", "builtin": "the built-in set"}
 
 
 def title(run: Run, zone: datetime.tzinfo | None = None) -> str:
-    """Its name, or where it has none its network and the time it was started, in that time zone or the machine's."""
+    """A run's title; without one, its network and start time, in `zone` or the machine's time zone."""
     return run.title or f"{NETWORKS[run.settings.architecture]}, {run.created.astimezone(zone):%d %b %H:%M}"
 
 
 def settings(chosen: TrainingSettings, digits: str | None = None) -> str:
-    """The settings that matter most, in one line; `digits` names what is trained on."""
+    """The most important settings in one line; `digits` names the training data."""
     epochs = "1 epoch" if chosen.epochs == 1 else f"{chosen.epochs} epochs"
     said = [
         f"{NETWORKS[chosen.architecture]} on {digits or data(chosen)}, {epochs}, batches of {chosen.batch_size}, "
@@ -42,14 +42,14 @@ def data(chosen: TrainingSettings) -> str:
 
 
 def data_set(name: str) -> str:
-    """A data set's name for people; of several that are joined by "+", all of them."""
+    """Display name of a data set, or of several joined by "+"."""
     parts = [part.rpartition("*")[2] for part in name.split("+")]
     known = [DATA.get(part) or (OWN if "/" in part else Path(part).name.removesuffix(".jsonl.gz")) for part in parts]
     return " and ".join(filter(None, (", ".join(known[:-1]), known[-1])))
 
 
 def state(run: Run, last: BatchEnd | None, digits: dict[str, int] | None) -> str:
-    """How it stands, in one or two sentences."""
+    """The progress of a run, in one or two sentences."""
     if run.state == "starting":
         return run.message or "Starting."
     if run.state == "training":
@@ -74,21 +74,21 @@ def _training(last: BatchEnd | None, digits: dict[str, int] | None) -> str:
 
 
 def first_steps(run: Run, digits: dict[str, int] | None) -> tuple[tuple[str, ...], int]:
-    """What happens before a run's first batch, and the place of what happens now."""
+    """The steps before a run's first batch, and the index of the current one."""
     if run.state == "starting":
         return FIRST_STEPS, min(int(run.status.get("step", 0)), 1)
     return FIRST_STEPS, 2 if digits is None else 3
 
 
 def share(last: BatchEnd | None) -> float:
-    """How much of the training is done, 0..1."""
+    """Completed fraction of the training, 0..1."""
     if last is None:
         return 0.0
     return min((last.epoch - 1 + last.step / last.steps) / last.epochs, 1.0)
 
 
 def duration(seconds: float) -> str:
-    """Rounded as people would."""
+    """Format a duration in s, min or h."""
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     if seconds < 5400:
@@ -97,7 +97,7 @@ def duration(seconds: float) -> str:
 
 
 def curve(epochs: Sequence[EpochEnd], quantity: str) -> str:
-    """The curves for those who cannot see them."""
+    """Text alternative for the curves."""
     if not epochs:
         return f"Training {quantity} over the epochs; no epoch has ended yet."
     first, last = epochs[0], epochs[-1]

@@ -1,7 +1,7 @@
-"""The process of a run: `python -m digit_core train --run ID`. Trains, and writes what `runs` reads.
+"""The worker process of a run, `python -m digit_core train --run ID`: trains, and writes what `runs` reads.
 
-It holds the run's lock as long as it lives, and says in the end what came of it: whatever
-happens, people find a sentence in `status.json` and the cause in `log.txt`.
+It holds the run's lock until it exits. However it ends, `status.json` holds a sentence for
+people and `log.txt` the cause.
 """
 
 import datetime
@@ -35,19 +35,19 @@ from digit_core.training.events import BatchEnd, EpochEnd, Event, TrainingError
 
 log = logging.getLogger(__name__)
 
-NICENESS = 10  # whoever draws a digit meanwhile comes first
+NICENESS = 10  # reading a drawn digit has priority
 LEAST_MEMORY = 900_000_000  # bytes; TensorFlow alone takes 630 million
 LEAST_DISK = 100_000_000  # bytes for checkpoints, model and log
-RESERVE = 65_536  # bytes that are given up to say that the disk is full
-LOOK_EVERY = 0.2  # seconds between looks at whether it is to stop
+RESERVE = 65_536  # bytes freed to write the status when the disk is full
+LOOK_EVERY = 0.2  # seconds between checks for a stop request
 
 
 class _NoRoomError(Exception):
-    """This machine has too little of something; the text says of what."""
+    """This machine lacks memory or disk space; the text says which."""
 
 
 def work(run_id: str) -> int:
-    """Train the run of that ID to its end, from its last checkpoint if there is one. Gives the exit status."""
+    """Train the run with this ID, resuming from its checkpoint if there is one. Returns the exit status."""
     run = runs.find(run_id)
     try:
         lock = lock_of(run.folder).acquire(timeout=5)
@@ -60,7 +60,7 @@ def work(run_id: str) -> int:
 
 
 class _Work:
-    """One life of a worker."""
+    """One execution of a worker."""
 
     def __init__(self, run: runs.Run):
         self.run, self.folder = run, run.folder
@@ -76,7 +76,7 @@ class _Work:
     def do(self) -> int:
         try:
             done = self.status.get("epoch", 0)
-            going_on = f" Going on after epoch {done} of {self.run.settings.epochs}." if done else ""
+            going_on = f" Resuming after epoch {done} of {self.run.settings.epochs}." if done else ""
             self.say("starting", f"Starting TensorFlow, which takes some seconds.{going_on}")
             _make_way()
             _check_room(self.folder)
@@ -93,9 +93,9 @@ class _Work:
         except OSError as error:
             traceback.print_exc()
             return self.fail(_why_unwritable(error))
-        except Exception:  # whatever it was, people must not wait for a run that is gone
+        except Exception:  # report any error: nobody should wait for a run that has ended
             traceback.print_exc()
-            return self.fail("Something went wrong. The log tells what.")
+            return self.fail("Something went wrong. The log shows the cause.")
         return 0
 
     def train(self):
@@ -124,7 +124,7 @@ class _Work:
             board.close()
 
     def store(self, trained) -> None:
-        """Keep the model, and say what was reached."""
+        """Save the model and report the result."""
         from digit_core.training import training
 
         stopped = trained.stopped
@@ -169,7 +169,7 @@ class _Work:
 
     def fail(self, message: str) -> int:
         try:
-            self.reserve.unlink(missing_ok=True)  # on a full disk the last words need room
+            self.reserve.unlink(missing_ok=True)  # the final status needs room on a full disk
             self.say("failed", message)
         except OSError:  # once the lock is gone the run counts as interrupted
             traceback.print_exc()
@@ -179,11 +179,11 @@ class _Work:
         self.asked = True
 
 
-KEPT = ("epoch", "best_validation_accuracy", "seconds", "result")  # of the status, when a run goes on
+KEPT = ("epoch", "best_validation_accuracy", "seconds", "result")  # status entries carried over when a run is resumed
 
 
 def _make_way() -> None:
-    """Leave a core's worth of air to the app: lower priority, one thread fewer than there are cores."""
+    """Leave CPU time to the app: lower priority, one thread fewer than there are cores."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
     threads = str(max((os.cpu_count() or 1) - 1, 1))
@@ -193,7 +193,7 @@ def _make_way() -> None:
 
 
 def _check_room(folder: Path) -> None:
-    """Raises _NoRoomError before anything is begun that could not be ended."""
+    """Raise _NoRoomError early if memory or disk space is too low to finish."""
     if psutil.virtual_memory().available < LEAST_MEMORY:
         raise _NoRoomError("This machine has too little free memory to train. Close something, and try again.")
     if shutil.disk_usage(folder).free < LEAST_DISK:
@@ -202,12 +202,12 @@ def _check_room(folder: Path) -> None:
 
 def _why_unwritable(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk of this machine is full. Delete old runs, and let this one go on from its last whole epoch."
+        return "The disk of this machine is full. Delete old runs, then resume this one from its last complete epoch."
     return f"The training could not write its files: {error.strerror or 'their folder cannot be used'}."
 
 
 def _known_errors() -> tuple[type[Exception], ...]:
-    """The errors whose text is a sentence for people; TensorFlow's own come once it is loaded."""
+    """The errors whose text is meant for people; DistributionError only once its module is loaded."""
     known = [_NoRoomError, DatasetError, ModelError, CheckpointError, ExportError, TrainingError, runs.RunError]
     if distribution := sys.modules.get("digit_core.training.distribution"):
         known.append(distribution.DistributionError)

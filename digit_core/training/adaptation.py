@@ -1,13 +1,13 @@
-"""Teach a trained network one's own hand from a few corrections, held to what it read before.
+"""Fine-tune a trained network to a user's handwriting from a few corrections, without forgetting.
 
     adapted = adapt(start, own, datasets.load("mnist"))
 
-Each step sees corrections, distorted anew, beside MNIST's digits, half of them distorted. The corrections are learnt
-by their labels; on MNIST's digits the network is to answer as it did before (Li, Hoiem: Learning without Forgetting,
-2016). After each step the weights are drawn back towards where they began (L2-SP; Li, Grandvalet, Davoine: Explicit
-Inductive Bias for Transfer Learning, 2018). Normalisation keeps its statistics. Of the way from the old
-weights to the new ones, the longest part is kept that costs nothing on MNIST's validation digits (Wortsman et al.:
-Robust Fine-Tuning, 2022).
+Each step trains on newly distorted corrections and on MNIST digits, half of them distorted. The corrections are learnt
+from their labels; on MNIST digits the network must answer as before (Li, Hoiem: Learning without Forgetting, 2016).
+After each step the weights are pulled back towards their initial values (L2-SP; Li, Grandvalet, Davoine: Explicit
+Inductive Bias for Transfer Learning, 2018). Normalisation keeps its statistics. Finally, old and new weights are
+interpolated, as far towards the new ones as costs nothing on MNIST's validation digits (Wortsman et al.: Robust
+Fine-Tuning, 2022).
 """
 
 import time
@@ -32,15 +32,15 @@ CHOOSING = 5000  # MNIST validation digits by which that part is chosen
 
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """What decides an adaptation.
+    """Settings of an adaptation.
 
     Attributes:
-        steps: of the optimizer.
-        own, usual: corrections and MNIST digits a step.
-        learning_rate: of Adam, falling to 0 along a cosine.
-        hold: fraction of the way back to the old weights that each step goes, times the learning rate.
-        faithful: weight of answering as before on MNIST's digits.
-        loss_allowed: fraction of MNIST's validation digits that may be lost.
+        steps: optimizer steps.
+        own, usual: corrections and MNIST digits per step.
+        learning_rate: of Adam, with cosine decay to 0.
+        hold: decay per step towards the old weights, as a multiple of the learning rate.
+        faithful: loss weight of answering as before on MNIST digits.
+        loss_allowed: largest drop in accuracy on MNIST's validation digits, a fraction.
         augmentation: a name in `augmentation.DISTORTIONS`, for the corrections.
         variety: the same for half of MNIST's digits.
     """
@@ -59,14 +59,14 @@ class AdaptationSettings:
 
 @dataclass(frozen=True)
 class Adapted:
-    """An adapted network, and how it reads beside the old one.
+    """An adapted network and how it compares with the old one.
 
     Attributes:
-        way: the part of the way to the new weights that was gone, 0..1.
-        before, after: on the corrections kept apart, or on those it learnt from if these are too few to keep any.
-        base_before, base_after: on the usual data set's validation digits.
-        kept_apart: whether `before` and `after` are of corrections that it did not learn from.
-        seconds: that it took.
+        way: interpolation factor from the old to the new weights, 0..1.
+        before, after: on the held-out corrections, or on the training ones if there are too few to hold any out.
+        base_before, base_after: on the base data set's validation digits.
+        kept_apart: whether `before` and `after` are on held-out corrections.
+        seconds: duration.
     """
 
     model: keras.Model
@@ -184,7 +184,7 @@ def _learn(model, own: Split, usual: Split, faithful: np.ndarray, settings, on_s
 
 
 def _varied(digits: Split, settings: AdaptationSettings) -> Split:
-    """Every second digit distorted: other people's digits differ from the usual ones, and are to be read as before."""
+    """Distort every second digit: others' digits differ from MNIST's, and must be read as before."""
     rng, images = np.random.default_rng(settings.seed), digits.images.copy()
     distortion = augmentation.DISTORTIONS[settings.variety]
     images[::2] = augmentation.distort(images[::2], digits.labels[::2], distortion, rng)
@@ -192,13 +192,13 @@ def _varied(digits: Split, settings: AdaptationSettings) -> Split:
 
 
 def _balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Places of corrections, each of the digits that there are as often."""
+    """Sample indices of corrections, all digits present equally often."""
     groups = [np.flatnonzero(labels == value) for value in np.unique(labels)]
     return np.array([rng.choice(groups[rng.integers(len(groups))]) for _ in range(count)])
 
 
 def _gone(model, old, new, validation: Split, settings) -> tuple[float, Evaluation, Evaluation]:
-    """The longest part of the way that costs next to nothing, and what is read before and after."""
+    """The largest interpolation factor within `loss_allowed`, and the results before and after."""
     model.set_weights(old)
     before = _evaluated(model, validation)
     for way in PARTS_OF_THE_WAY:

@@ -1,9 +1,9 @@
-"""The networks: each one function, each one entry in `ARCHITECTURES`.
+"""The network architectures: one function and one entry in `ARCHITECTURES` each.
 
-Every network takes a batch `float32 (n, 28, 28, 1)` in 0..1 and answers ten
-probabilities a digit, `float32 (n, 10)`. Augmentation stays outside, so that
-what is exported is what reads. `dropout` is the share of the activations that are dropped
-while training, before dense layers.
+Every network takes a batch `float32 (n, 28, 28, 1)` in 0..1 and returns ten
+probabilities per digit, `float32 (n, 10)`. Augmentation is separate, so that the
+exported network is the one that reads. `dropout` is the fraction of activations dropped
+before dense layers during training.
 """
 
 import keras
@@ -50,8 +50,8 @@ def build_simple_cnn(dropout: float = DROPOUT["simple_cnn"]) -> keras.Model:
 def build_resnet(dropout: float = DROPOUT["resnet"]) -> keras.Model:
     """A small residual network after He, Zhang, Ren, Sun: Deep Residual Learning (2015); it learns fastest.
 
-    Maps are pooled before they are normalised, which leaves a quarter of the work to do; the
-    strongest answer of each map counts, wherever it stands.
+    Feature maps are pooled before normalisation, which then costs a quarter; global max pooling
+    keeps the strongest response of each map.
     """
     digit = x = _input()
     x = layers.MaxPooling2D(2, name="pool1")(_filter(x, 16, "stem", size=5))  # (n, 14, 14, 16)

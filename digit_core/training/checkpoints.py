@@ -1,8 +1,8 @@
-"""A training's state in one file, from which it goes on as if nothing had happened.
+"""Checkpoints: the full state of a training in one file, to resume exactly where it stopped.
 
-One NPZ archive of plain arrays and one text in JSON; nothing is ever unpickled. It is
-written beside its place and renamed, so that whatever happens there is a whole
-checkpoint or the one before.
+An NPZ archive of plain arrays and one JSON text; nothing is ever unpickled. Files are
+written under a temporary name and renamed, so that a crash leaves the previous checkpoint
+intact.
 """
 
 import json
@@ -16,7 +16,7 @@ from digit_core import paths
 
 
 class CheckpointError(Exception):
-    """A checkpoint cannot be written, read or used; the text says why, in words for people."""
+    """A checkpoint cannot be written, read or used; the message tells the user why."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def load(path: Path) -> Checkpoint:
 
 
 def remove(path: Path) -> None:
-    """Remove a checkpoint that is no longer needed, and what killed writers left beside it; it need not be there.
+    """Remove a checkpoint, if it exists, and temporary files left by killed writers.
 
     Raises:
         CheckpointError: it cannot be removed.

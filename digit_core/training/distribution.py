@@ -1,11 +1,11 @@
-"""Training on more than one device: which strategy, and what `fit` needs for it.
+"""Training on several devices: the strategy, and what `fit` needs for it.
 
-Several GPUs on this machine are used by themselves. Several machines are named by
-TensorFlow's own environment variable `TF_CONFIG`, the same on each but for its own index:
+All GPUs of this machine are used automatically. Several machines are configured by
+TensorFlow's environment variable `TF_CONFIG`, identical on each except for the index:
 
     {"cluster": {"worker": ["10.0.0.1:2222", "10.0.0.2:2222"]}, "task": {"type": "worker", "index": 0}}
 
-All go through the same steps, each with its share of every batch, and hold equal weights.
+All run the same steps, each on its part of every batch, and keep identical weights.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledE
 
 
 class DistributionError(Exception):
-    """Training on several machines cannot go on; the text says why, in words for people."""
+    """Training on several machines cannot continue; the message tells the user why."""
 
 
 class WorkerLostError(DistributionError):
@@ -58,14 +58,14 @@ def workers() -> int:
             raise ValueError("only machines of the kind 'worker' are known")
         count = len(cluster.get("worker", []))
         if count > 1 and not (config["task"]["type"] == "worker" and 0 <= int(config["task"]["index"]) < count):
-            raise ValueError("its task is none of its workers")
+            raise ValueError("its task is not one of its workers")
         return max(1, count)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DistributionError(f"The environment variable TF_CONFIG cannot be understood: {error}.") from error
 
 
 def make_repeatable() -> None:
-    """Have GPUs add in a fixed order, at some cost in speed; processors do so by themselves."""
+    """Make GPU operations deterministic, at some cost in speed; CPUs already are."""
     if tf.config.list_physical_devices("GPU"):
         tf.config.experimental.enable_op_determinism()
 
@@ -102,10 +102,10 @@ def check_in_step(strategy: tf.distribute.Strategy, epoch: int) -> None:
 
 @contextlib.contextmanager
 def noticing_lost_workers() -> Iterator[None]:
-    """Turn the many errors in which a lost worker shows into one that people understand.
+    """Replace the various errors that a lost worker causes by a clear one.
 
     Raises:
-        WorkerLostError: in place of them.
+        WorkerLostError: another worker was lost.
     """
     try:
         yield
@@ -144,4 +144,4 @@ class _MultiWorkerModel(keras.Model):
         return run
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Nothing to do, for `_compile` has built all; Keras' own way would reduce whole batches over workers."""
+        """Do nothing: `_compile` has built everything, and Keras' version would reduce whole batches over workers."""

@@ -1,6 +1,6 @@
-"""How far line network and page network are to be believed in drawings: fitted on made-up validation drawings.
+"""Calibrate the line network and the page network for drawings, on synthetic validation drawings.
 
-The validation part's digits and writers trained none of them. Loads no TensorFlow.
+No network was trained on the validation part's digits and writers. Loads no TensorFlow.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,15 +23,15 @@ from digit_core.reading.recognizer import Recognizer
 from digit_core.training import page_calibration
 from digit_core.training.page_calibration import CalibrationError, Example, overlap
 
-# Fraction of the validation digits drawn alone that are accepted; a quarter of them are MNIST's enlarged, which are
-# harder than what people draw. Chosen on validation writers (`benchmarks/reader.py`): with more, fewer non-digits are
-# refused, with less, fewer digits read.
+# Fraction of the validation digits drawn alone that are accepted. A quarter of them are enlarged MNIST digits, which
+# are harder than what people draw. Chosen on validation writers (`benchmarks/reader.py`): a higher value refuses fewer
+# non-digits, a lower one reads fewer digits.
 ACCEPTED = 0.9975
-# Digits refused that one digit invented is as bad as: in a drawing most marks are meant as digits, and one that is
-# refused spoils its number. At 1, validation strings lose up to 2 points; photographs have 2 (`page_calibration`).
+# Cost of a false positive, in refused digits: most marks of a drawing are meant as digits, and one refused digit
+# spoils its number. At 1, validation strings lose up to 2 points; photographs use 2 (`page_calibration`).
 INVENTED = 0.5
-SAME = 0.35  # intersection over union from which a candidate is that mark
-PENALTY = 1e-3  # of squared weights, for each line: keeps what never happens finite
+SAME = 0.35  # intersection over union from which a candidate matches a mark
+PENALTY = 1e-3  # L2 penalty per line: keeps weights finite for events that never occur
 
 Line = tuple[np.ndarray, list[int]]  # a drawing, uint8 (height, width), and its marks from left to right
 
@@ -45,7 +45,7 @@ def calibrate(
     drawings: Sequence[Example],
     lines: Sequence[Line],
 ) -> tuple[Calibration, dict[str, dict[str, float]]]:
-    """How far all networks, given as LiteRT files, are to be believed, and what they reach on these examples."""
+    """Calibrate all networks, given as LiteRT files, and evaluate them on these examples."""
     reader, look, network = PageReader(PageNetwork(page)), MarkNetwork(mark), LineNetwork(line)
     own = Network(classifier)
     sets = pages, drawings
@@ -70,12 +70,12 @@ def calibrate(
 def fit_weights(
     recognizer: Recognizer, page: PageReader, network: LineNetwork, lines: Sequence[Line]
 ) -> tuple[Weights, Weights]:
-    """The weights under which the true marks are likeliest among all hypotheses: for lines of several detections,
-    and for those of one.
+    """Fit the weights that make the true marks most likely among all hypotheses: for lines of several detections,
+    and for lines of one.
 
     Args:
         recognizer: one without a line network.
-        page: what it reads pages with.
+        page: its page reader.
         lines: drawings of one line each.
     """
     examples = list(_hypotheses(recognizer, page, network, lines))
@@ -127,7 +127,7 @@ def threshold(recognizer: Recognizer, page: PageReader, drawings: Sequence[Examp
 
 
 def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[Example]) -> float:
-    """The probability of being a digit at which least goes wrong with marks that were drawn beside others."""
+    """The digit-probability threshold with the lowest cost for marks that were drawn beside others."""
     probability, is_digit = [], []
     for example in pages:
         if len(example.marks) < 2 or not is_drawn(example.picture):
@@ -145,8 +145,8 @@ def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[
 
 
 def figures(recognizer: Recognizer, drawings: Sequence[Example], lines: Sequence[Line]) -> dict[str, float]:
-    """What is reached: of drawn digits the fraction that is "right", of other marks that is "refused", of the lines
-    of digits alone that is read "exact"; and how many "drawings" and "lines" there were."""
+    """Evaluate: the fraction of drawn digits read "right", of other marks "refused" and of digit-only lines read
+    "exact"; and the number of "drawings" and "lines"."""
     texts = {label: [] for label in (True, False)}
     for example in drawings:
         [mark] = example.marks

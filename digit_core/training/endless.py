@@ -2,9 +2,9 @@
 
     train(task, Settings(examples=4_000_000), supply, folder, on_event=print)
 
-Examples come from processes of their own. The learning rate rises, stays and falls at the end (warm-up, stable,
-decay), so that a training can be prolonged; what is kept is the EMA of the weights. `page_training`,
-`mark_training` and `line_training` say what is trained.
+Worker processes make the examples. The learning rate follows a warm-up, stable, decay schedule, so that a training
+can be extended; the EMA of the weights is kept. `page_training`, `mark_training` and `line_training` define the
+tasks.
 """
 
 import time
@@ -120,9 +120,9 @@ def averaged(task: Task, checkpoint: Path) -> keras.Model:
 
 
 def blend(model: keras.Model, weights: Sequence[np.ndarray], share: float) -> None:
-    """Keep that share of these weights, in the order of the model's variables, and of its own the rest.
+    """Interpolate: a fraction `share` of these weights, in the order of the model's variables, the rest its own.
 
-    What a network learns anew costs less of what it knew (weight interpolation, Wortsman et al. 2022).
+    The network then forgets less of what it knew (weight interpolation, Wortsman et al. 2022).
     """
     for variable, before in zip(model.variables, weights, strict=True):
         variable.assign(share * before + (1 - share) * variable)

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: events for whoever watches. Loads no TensorFlow."""
+"""Events that a training emits while it runs. Loads no TensorFlow."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,10 +54,10 @@ class EpochEnd:
 
 @dataclass(frozen=True)
 class Glimpse:
-    """Along the way: what the network now makes of the watched digits, `probabilities` float32 (10, 10), and what its
-    first layer looks for, `filters` float32 (side, side, n).
+    """During training: the network's current `probabilities` for the watched digits, float32 (10, 10), and the
+    `filters` of its first layer, float32 (side, side, n).
 
-    The last one, with step 0, is of the network that is kept.
+    The last one, with step 0, is of the final network.
     """
 
     epoch: int
@@ -71,7 +71,7 @@ OnEvent = Callable[[Event], None]
 
 
 class TrainingError(Exception):
-    """A training cannot go on; the text says why, in words for people."""
+    """A training cannot continue; the message tells the user why."""
 
 
 class DivergedError(TrainingError):

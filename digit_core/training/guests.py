@@ -1,6 +1,6 @@
-"""A network that somebody brings, made into one of ours: it takes digits as ours do and gives ten probabilities.
+"""Wrap a user's network to behave like ours: same input format, ten probabilities as output.
 
-Call `models.guests.check_keras` first, and this in a process of its own.
+Call `models.guests.check_keras` first, and run this in a separate process.
 """
 
 from pathlib import Path
@@ -19,12 +19,12 @@ WAYS = {"0 to 1": (1.0, 0.0), "0 to 255": (255.0, 0.0), "-1 to 1": (2.0, -1.0), 
 
 
 def brought(path: Path, digits: Split) -> tuple[keras.Model, str]:
-    """The network of a `.keras` file, for inputs float32 (n, 28, 28, 1), 0..1; and how it wants its pixels.
+    """Load the network of a `.keras` file for inputs float32 (n, 28, 28, 1), 0..1; also return its pixel format.
 
-    Of the usual ways to give pixels, the one in which it reads these digits with the lowest cross-entropy is built in.
+    Of the usual pixel formats, the one with the lowest cross-entropy on these digits is built in.
 
     Raises:
-        ModelError: it is too large, or takes or gives something else.
+        ModelError: it cannot be loaded, is too large, or has another input or output shape.
     """
     try:
         inner = keras.models.load_model(path, compile=False, safe_mode=True)

@@ -1,10 +1,10 @@
-"""Endless examples for the mark network: what the page network finds on made-up pages, and what it really is.
+"""Unlimited examples for the mark network: the page network's detections on synthetic pages, with true labels.
 
     examples = MarkExamples(pages, PageReader(PageNetwork(litert)), seed=1)
     views, labels = examples.batch(64)
 
-So the mark network learns from the very mistakes that the page network makes. Finding a mark costs much more than
-training on it, so marks wait in a pool, and each is looked at several times, distorted anew. Loads no TensorFlow.
+The mark network thus learns from the page network's mistakes. Finding a mark costs much more than training on it,
+so marks are pooled and each is used several times, with new distortions. Loads no TensorFlow.
 """
 
 from collections.abc import Sequence
@@ -22,11 +22,11 @@ from digit_core.reading.page_network import Detection
 from digit_core.reading.page_reader import PageReader
 from digit_core.training.page_calibration import UNKNOWN, Example, matched
 
-POOL = 40_000  # marks that wait
-FIRST = 3000  # marks before the first batch, which is not made of a few
-AGAIN = 10  # times that a mark is looked at, about
+POOL = 40_000  # capacity of the pool, in marks
+FIRST = 3000  # marks to collect before the first batch
+AGAIN = 10  # approximate number of times that each mark is used
 KINDS = {"drawing": 0.84, "page": 0.15, "sheet": 0.01}  # fractions of the pictures that are read
-STORED = 56  # pixels of a view in the pool: more than is shown, so that it can be turned and shifted
+STORED = 56  # pixels per side of a stored view: larger than the input, to allow rotations and shifts
 
 TURN = 6.0  # degrees; this and the next two are standard deviations
 SHIFT = 0.8  # pixels

@@ -1,6 +1,6 @@
-"""How far the networks are to be believed: fitted on made-up validation pages, drawings and drawn lines.
+"""Calibrate the networks on synthetic validation pages, drawings and drawn lines.
 
-The validation part's digits and writers trained none of them. Loads no TensorFlow.
+No network was trained on the validation part's digits and writers. Loads no TensorFlow.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ Classifier = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> p
 SAME = 0.35  # intersection over union from which a detection is that mark
 NOTHING_FOUND = "The page network finds nothing at all: it needs more training."
 ARRAYS = ("heat", "network", "classifier", "mark", "context", "kind", "truth")  # of `Findings`
-INVENTED = 2  # digits refused that one digit invented is as bad as
-UNKNOWN = -2  # truth of a detection that may be a digit or not: half hidden, or too small
+INVENTED = 2  # cost of a false positive, in refused digits
+UNKNOWN = -2  # label of an ambiguous detection: half hidden, or too small
 
 
 class CalibrationError(Exception):
-    """There is nothing to calibrate; the text says why, in words for people."""
+    """Calibration is not possible; the message tells the user why."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: 
 
 
 def fit(findings: Findings) -> Calibration:
-    """The weights under which what was found is likeliest, for each kind of mark, and thresholds. Those of drawn marks
-    hold until the line network has its say: `drawing_calibration` chooses them again."""
+    """Fit maximum-likelihood weights, and thresholds, for each kind of mark. The thresholds of drawn marks are
+    preliminary: `drawing_calibration` chooses them again with the line network."""
     return Calibration(**{kind: _fusion(_of_kind(findings, kind)) for kind in KINDS})
 
 
@@ -112,13 +112,13 @@ def _fusion(findings: Findings) -> Fusion:
     weights = np.full(len(is_digit), 1 / len(is_digit))
     acceptance = tuple(fit_logistic(findings.evidence, is_digit, weights))
     fusion = Fusion(*_fit_exponents(findings, is_digit), acceptance)
-    # An invented digit spoils a number that a "?" would only leave open; a page holds much that is no number.
+    # A false digit spoils a number, a "?" only leaves it open; pages hold many marks that are not digits.
     threshold = best_threshold(fusion.digit_probability(findings.evidence), is_digit, INVENTED)
     return replace(fusion, threshold=threshold)
 
 
 def best_threshold(probability: np.ndarray, is_digit: np.ndarray, invented: float = 1.0) -> float:
-    """The probability (n,) at which least goes wrong; an invented digit is as bad as so many that are refused."""
+    """The threshold on `probability` (n,) with the lowest cost; a false positive costs `invented` refused digits."""
     candidates = np.linspace(0.05, 0.95, 91)
     wrong = [
         np.count_nonzero(is_digit & (probability < candidate))
@@ -178,8 +178,8 @@ def overlap(detection: Detection | Candidate, mark: Mark) -> float:
 
 
 def figures(findings: Findings, calibration: Calibration) -> dict[str, float]:
-    """What is reached on pages: the number of "digits", of these the fractions that are "found" and "right", and of
-    everything else that was detected the fraction "refused"."""
+    """Evaluate on pages: the number of "digits", the fractions of them "found" and "right", and the fraction of all
+    other detections that is "refused"."""
     value, accepted = np.zeros(len(findings.truth), int), np.zeros(len(findings.truth), bool)
     for kind in KINDS:
         some, fusion, own = findings.kind == kind, calibration.of(kind), _of_kind(findings, kind)

@@ -1,4 +1,4 @@
-"""What decides a training: its settings, and the presets. Loads no TensorFlow, for the pages show them."""
+"""Training settings and presets. Loads no TensorFlow, since the pages show them."""
 
 import math
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "constant")
 LOSSES = ("sparse", "one_hot")  # the form of the labels: digits, or ten zeros and ones
 PRECISIONS = ("float32", "bfloat16")
-LEAST_STEPS = 500  # of a training; after fewer a network reads hardly anything
-MOST_EPOCHS_OF_FEW = 200  # more would learn the few digits by heart
-SMALLEST_BATCH = 16  # to which batches of few digits are made smaller
-LEARNT = 0.3  # accuracy of a network that has learnt something; guessing reaches a tenth
+LEAST_STEPS = 500  # of a training; with fewer, a network reads hardly anything
+MOST_EPOCHS_OF_FEW = 200  # more would overfit the few digits
+SMALLEST_BATCH = 16  # lower limit when batches are shrunk for few digits
+LEARNT = 0.3  # accuracy of a network that has learnt something; chance is 0.1
 
 
 @dataclass(frozen=True)
@@ -23,31 +23,31 @@ class TrainingSettings:
 
     Attributes:
         architecture: a name in `ARCHITECTURES`.
-        dropout: share of the activations that are dropped before dense layers, 0 up to 0.9; None for
-            the architecture's own.
+        dropout: fraction of activations dropped before dense layers, 0 up to 0.9; None for
+            the architecture's default.
         data: a name for `datasets.load`.
-        validation_share: share of the training digits that only choose, above 0 up to 0.5; None for the
-            data set's own. Where writers are known, they are split in a fixed way.
+        validation_share: fraction of the training digits held out for validation, above 0 up to 0.5; None
+            for the data set's default. Where writers are known, the split is fixed.
         epochs: passes over the training part, at least 1.
-        batch_size: digits a step.
+        batch_size: digits per step.
         optimizer: a name in `OPTIMIZERS`.
-        learning_rate: the highest step size.
-        schedule: "cosine" (falls to 0 along a cosine) or "constant"; either after the warm-up.
-        warmup: epochs, or a part of one, over which the step size rises from 0.
-        weight_decay: share by which weights shrink a step, times the step size.
-        label_smoothing: share of the probability spread over all ten digits, 0..1; wants loss "one_hot".
+        learning_rate: the peak learning rate.
+        schedule: "cosine" (cosine decay to 0) or "constant"; either after the warm-up.
+        warmup: epochs, possibly fractional, over which the learning rate rises from 0.
+        weight_decay: fraction by which weights shrink per step, times the learning rate.
+        label_smoothing: fraction of the probability spread over all ten digits, 0..1; needs loss "one_hot".
         averaging: momentum of the exponential moving average of the weights, 0..1; 0 for none.
             The averaged weights are the ones that are validated and kept.
         augmentation: a name in `DISTORTIONS`; training digits are distorted anew every epoch.
         loss: "sparse" or "one_hot", the form of the labels.
         patience: epochs without a lower validation loss after which training ends; 0 for never.
-        precision: "float32", or "bfloat16" for half the memory traffic where the processor knows
+        precision: "float32", or "bfloat16" for half the memory traffic where the processor supports
             it; the stored network is float32 either way.
         seed: for weights, dropout, order and distortion.
-        start_from: name of a stored model of the same architecture whose weights come first, or ""
-            for random ones; so a network goes on to learn from other data, or one's own hand.
-        blend: share of those first weights in the ones that are kept, 0..1. The mean of a network
-            before and after such a training often reads better than either (Wortsman et al.:
+        start_from: name of a stored model of the same architecture that provides the initial weights,
+            or "" for random ones; used to fine-tune on other data or one's own handwriting.
+        blend: fraction of the initial weights in the final ones, 0..1. The mean of a network
+            before and after fine-tuning often reads better than either (Wortsman et al.:
             Robust Fine-Tuning of Zero-Shot Models, 2022).
     """
 

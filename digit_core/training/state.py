@@ -28,10 +28,10 @@ class StopTrainingError(Exception):
 
 
 class TrainingState(keras.callbacks.Callback):
-    """The course of a training: its events, its best weights, its checkpoints.
+    """The callback that emits events, keeps the best weights and writes checkpoints.
 
-    Comes before Keras' swapping of averaged weights: at the end of a validation the model still
-    holds the weights that were validated, at the end of an epoch those with which training goes on.
+    Must precede Keras' `SwapEMAWeights`: at the end of a validation the model still holds the
+    validated weights, at the end of an epoch those that training continues with.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class TrainingState(keras.callbacks.Callback):
             raise StopTrainingError
 
     def _glimpse(self, step: int) -> None:
-        """Let the network, as it is now, read the watched digits; every second or so."""
+        """Report current predictions for the watched digits, every second or so."""
         if time.monotonic() - self.looked >= WATCH_EVERY and not distribution.has_many(self.model):
             probabilities = np.asarray(self.model(batch(self.watched.images), training=False))
             self.on_event(Glimpse(len(self.history) + 1, step, probabilities, first_filters(self.model)))
@@ -156,7 +156,7 @@ class Clock:
         self.began = self.first = self.last = time.monotonic()
 
     def step(self, step: int, steps: int, epochs_after: int) -> tuple[float | None, float | None]:
-        """(steps a second, seconds left); the first step of an epoch, which builds things, does not count."""
+        """(steps per second, seconds left); ignores the first step of an epoch, which includes setup."""
         self.last = time.monotonic()
         if step == 1:
             self.first = self.last

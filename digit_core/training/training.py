@@ -1,11 +1,11 @@
-"""Fit a network: `train(settings, on_event)` -> a trained model and what it reached.
+"""Train a network: `train(settings, on_event)` -> a trained model and its results.
 
 The validation part decides which epoch is kept; the test part is read once, at
-the end. The core never draws: progress goes out as events. Loads TensorFlow,
+the end. Progress is reported as events; there is no user interface. Loads TensorFlow,
 so the app's own process never imports this module.
 
-The same settings give the same training: weights, dropout, order and distortion follow from
-the seed, and `checkpoint` lets a training that was broken off go on at its last whole epoch.
+Training is reproducible: weights, dropout, order and distortion follow from the seed, and an
+interrupted training resumes from `checkpoint` after its last complete epoch.
 """
 
 import contextlib
@@ -54,13 +54,13 @@ PRECISIONS = {"float32": "float32", "bfloat16": "mixed_bfloat16"}  # -> Keras' n
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network with what is worth knowing about it.
+    """A trained network and its results.
 
-    `history` holds one `EpochEnd` an epoch; the weights are those of `best_epoch` (from 1),
-    the one with the lowest validation loss, or 0 where training was stopped in its first epoch.
-    `start` is the model whose weights came first. `stopped` tells that it was asked to end early.
-    `temperature` is what its last layer was divided by to make its confidence honest.
-    `validation` and `test` are of the network that is kept.
+    `history` holds one `EpochEnd` per epoch; the weights are those of `best_epoch` (from 1),
+    the one with the lowest validation loss, or 0 if training was stopped in its first epoch.
+    `start` is the model that provided the initial weights. `stopped`: asked to end early.
+    `temperature` is the divisor of the last layer that calibrates its confidence.
+    `validation` and `test` are the final network's results.
     """
 
     model: keras.Model
@@ -86,19 +86,19 @@ def train(
     """Train one network, on all GPUs of this machine or with the workers that `TF_CONFIG` names.
 
     Args:
-        on_event: told of every event (`training.events`), in this thread.
-        should_stop: asked after every step, also of validation; once it says True, training ends with the
-            best epoch so far, in the first epoch with what was learnt up to then.
-        checkpoint: file that holds the state after every epoch. If it is there already, training goes
-            on from it and ends as it would have without the break.
+        on_event: called with every event (`training.events`), in this thread.
+        should_stop: called after every step, also of validation; once it returns True, training ends with
+            the best epoch so far, or in the first epoch with the current weights.
+        checkpoint: file for the state after every epoch. If it exists, training resumes from it and
+            gives the same result as without the interruption.
         progress: show a bar on stderr while data are downloaded.
 
     Raises:
-        DatasetError: the data cannot be had.
-        ModelError: the model to start from cannot be had, or is another kind of network.
+        DatasetError: the data are not available.
+        ModelError: the model to start from is not available, or has another architecture.
         CheckpointError: the checkpoint belongs to another training, or cannot be read or written.
         DivergedError: the loss is no longer a number.
-        DistributionError: the workers do not come together, or one of them has gone.
+        DistributionError: the workers cannot connect to each other, or one was lost.
     """
     started = time.monotonic()
     keras.utils.set_random_seed(settings.seed)
@@ -141,7 +141,7 @@ def settings_of(checkpoint: Path) -> TrainingSettings:
 
 
 def _settings_in(state: Checkpoint) -> TrainingSettings:
-    """Settings that the checkpoint's version of the program did not know yet are as by default."""
+    """Settings that are newer than the checkpoint get their default values."""
     try:
         return TrainingSettings(**state.about["settings"])
     except (KeyError, TypeError, ValueError) as error:
@@ -300,7 +300,7 @@ def _restore(model: keras.Model, state: TrainingState, saved: Checkpoint) -> Non
 
 
 def _result(state: TrainingState, seconds: float) -> Trained:
-    """The best epoch's network, in float32, and its one reading of the test part."""
+    """The best epoch's network in float32, and its only evaluation on the test part."""
     settings, dataset = state.settings, state.dataset
     model = build(settings)
     model.set_weights(state.best_weights)
