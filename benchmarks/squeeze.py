@@ -17,7 +17,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from digit_core import Recognizer, UnreadableImageError
-from digit_core.cli import main as cli
+from digit_core.cli import predict
 from digit_core.pictures import image_files
 
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", required=True)
     recognizer = Recognizer.load()
     for path in parser.parse_args().paths:
-        for file in cli.find_pictures(path):
+        for file in predict.find_pictures(path):
             try:
                 text = str(int(recognizer.classify(squeeze(image_files.read_file(file)))[0].argmax()))
             except UnreadableImageError:

@@ -15,8 +15,10 @@ from drawing import draw, number
 
 from digit_core import paths
 from digit_core.cli import main as cli
+from digit_core.cli import predict
 from digit_core.models import store as model_store
 from digit_core.pictures import image_files
+from digit_core.reading.result import Digit, Reading
 
 
 @pytest.fixture
@@ -66,6 +68,40 @@ def test_a_path_that_cannot_be_is_a_sentence(capsys):
 
 
 @pytest.mark.slow
+def test_answers_are_written_to_a_file_that_a_later_run_completes(folder, tmp_path, capsys):
+    out = tmp_path / "answers.jsonl"
+    words = ["predict", str(folder), "--out", str(out)]
+    assert cli.main(words) == 1  # c.png is no picture
+    whole = out.read_text()
+    assert [Path(json.loads(line)["file"]).name for line in whole.splitlines()] == ["a.png", "b.jpg", "c.png"]
+    assert cli.main(words) == 2
+    assert "--resume" in capsys.readouterr().err
+    first, second, third = whole.splitlines(keepends=True)
+    out.write_text(first + second[:20])  # the run was killed while it wrote
+    assert cli.main([*words, "--resume"]) == 1
+    assert out.read_text() == whole
+    assert "2 of 3 pictures read, 1 unreadable" in capsys.readouterr().err
+    out.write_text(first + "something else\n" + third)
+    assert cli.main([*words, "--resume"]) == 1
+    assert "something other than answers" in capsys.readouterr().err
+    assert cli.main(["predict", str(folder), "--resume"]) == 2
+    assert cli.main(["predict", str(folder), "--out", str(tmp_path)]) == 2
+    assert cli.main(["predict", str(folder), "--out", str(tmp_path / "no" / "folder.jsonl")]) == 1
+
+
+def test_a_digit_below_the_least_confidence_reads_as_unknown(folder):
+    def digit(value, confidence):
+        return Digit(value, confidence, True, (0, 0, 9, 9), np.zeros(10), np.zeros((28, 28)), np.zeros((9, 9)))
+
+    reading = Reading(["-3.7", "42"], [digit(3, 0.9), digit(7, 0.6), digit(4, 0.95), digit(2, 0.5)], np.zeros((9, 9)))
+    assert predict.reading_as_dict(reading)["text"] == "-3.7/42"
+    strict = predict.reading_as_dict(reading, least=0.6)
+    assert strict["lines"] == ["-3.7", "4?"]
+    assert [own["trusted"] for own in strict["digits"]] == [True, True, True, False]
+    with pytest.raises(SystemExit):
+        cli.main(["predict", str(folder), "--least", "2"])
+
+
 def test_training_is_refused_before_it_begins(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert cli.main(["train", "--data", "builtin", "--into", str(tmp_path / "file")]) == 1

@@ -5,23 +5,21 @@ Exit status: 0 success, 1 failure, 2 wrong usage.
 """
 
 import argparse
-import concurrent.futures
 import io
 import json
 import logging
 import math
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from digit_core import paths
 from digit_core.cli import bring as bring_command
+from digit_core.cli import predict as predict_command
 from digit_core.cli import report as report_command
 from digit_core.cli import teach as teach_command
 from digit_core.cli import train as train_command
@@ -34,10 +32,6 @@ from digit_core.models import export
 from digit_core.models import store as model_store
 from digit_core.models.export import ExportError
 from digit_core.models.store import ModelError
-from digit_core.pictures import image_files
-from digit_core.pictures.image_files import UnreadableImageError
-from digit_core.reading.recognizer import Recognizer
-from digit_core.reading.result import Reading
 from digit_core.training.checkpoints import CheckpointError
 
 log = logging.getLogger(__name__)
@@ -67,12 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m digit_core", description="Read handwritten digits.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    predict = commands.add_parser("predict", help="read pictures of digits")
-    predict.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="picture, or folder to search")
-    predict.add_argument("--model", help="name of the model (see the command models)")
-    predict.add_argument("--json", action="store_true", help="one JSON object a picture, on a line of its own")
-    predict.set_defaults(run=_predict)
-
+    predict_command.add_parser(commands)
     train_command.add_parser(commands)
     train_page.add_parser(commands)
     teach_command.add_parser(commands)
@@ -105,79 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     models.add_argument("--json", action="store_true", help="one JSON object a model, on a line of its own")
     models.set_defaults(run=_models)
     return parser
-
-
-# ---- predict
-
-
-def _predict(options: argparse.Namespace) -> int:
-    cv2.setNumThreads(1)  # pictures are read in parallel instead
-    recognizer = Recognizer.load(options.model)
-    files = [file for path in options.paths for file in find_pictures(path)]
-    failed = 0
-    bar = tqdm(total=len(files), unit="picture", disable=options.json or not sys.stderr.isatty())
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool, bar:
-        for file, answer in zip(files, pool.map(lambda f: answer_for(f, recognizer), files), strict=True):
-            failed += answer["error"] is not None
-            bar.update()
-            with bar.external_write_mode():
-                print(json.dumps(answer) if options.json else _for_people(file, answer), flush=options.json)
-    if not files:
-        print("There are no pictures there.", file=sys.stderr)
-    return int(failed > 0 or not files)
-
-
-def find_pictures(path: Path) -> Iterator[Path]:
-    """The file itself, or every picture by its suffix in a folder and below, sorted."""
-    if os.path.isdir(path):
-        yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in image_files.SUFFIXES and p.is_file())
-    else:
-        yield path
-
-
-def answer_for(file: Path, recognizer: Recognizer) -> dict:
-    """What is known about one picture, as plain values; `error` is a sentence, or None if all went well."""
-    try:
-        reading = recognizer.read(image_files.read_file(file))
-    except UnreadableImageError as error:
-        log.info("%s", file, exc_info=True)
-        return _failure(file, str(error))
-    except Exception:  # one bad file must not affect the others
-        log.warning("%s cannot be read", file, exc_info=True)
-        return _failure(file, "This picture cannot be read.")
-    return {"file": str(file), **reading_as_dict(reading), "error": None}
-
-
-def _failure(file: Path, sentence: str) -> dict:
-    return {"file": str(file), "text": "", "lines": [], "digits": [], "error": sentence}
-
-
-def reading_as_dict(reading: Reading) -> dict:
-    """The contract's form of a reading: text, lines, and digit, confidence, trusted, box of each mark."""
-    return {
-        "text": reading.text,
-        "lines": reading.lines,
-        "digits": [
-            {
-                "digit": digit.value,
-                "confidence": round(digit.confidence, 4),
-                "trusted": digit.trusted,
-                "box": list(digit.box),
-            }
-            for digit in reading.digits
-        ],
-    }
-
-
-def _for_people(file: Path, answer: dict) -> str:
-    if answer["error"]:
-        return f"{file}: {answer['error']}"
-    if not answer["digits"]:
-        return f"{file}: no digits found"
-    trusted = [digit["confidence"] for digit in answer["digits"] if digit["trusted"]]
-    if not trusted:
-        return f"{file}: {answer['text']}  (doesn't look like a digit)"
-    return f"{file}: {answer['text']}  ({min(trusted):.0%} sure)"
 
 
 # ---- evaluate
