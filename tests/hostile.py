@@ -69,13 +69,13 @@ def data_files() -> Iterator[tuple[str, dict[str, bytes]]]:
     jsonl = (json.dumps(row) + "\n").encode() * 20
     whole = [
         (names[0], pair[0], {names[1]: pair[1]}),
-        (names[0] + ".gz", gzip.compress(pair[0]), {names[1]: pair[1]}),
+        (names[0] + ".gz", gzip.compress(pair[0], mtime=0), {names[1]: pair[1]}),
         ("digits.npz", npz(images=images, labels=labels), {}),
         ("keras.npz", npz(x_train=images, y_train=labels, x_test=images, y_test=labels), {}),
         ("digits.csv", csv, {}),
-        ("digits.csv.gz", gzip.compress(csv), {}),
+        ("digits.csv.gz", gzip.compress(csv, mtime=0), {}),
         ("digits.jsonl", jsonl, {}),
-        ("digits.jsonl.gz", gzip.compress(jsonl), {}),
+        ("digits.jsonl.gz", gzip.compress(jsonl, mtime=0), {}),
     ]
     for seed, (name, content, beside) in enumerate(whole):
         for damage, changed in damaged(content, seed):

@@ -340,7 +340,7 @@ def test_a_camera_snapshot_is_read(page):
     page.wait_for_function("document.querySelector('video')?.readyState === 4")  # frames are available
     page.get_by_role("button", name="Take Photo").click(timeout=15_000)
     page.locator(".st-key-reading").wait_for()
-    assert re.fullmatch(r"[0-9?/]+|There is nothing .*", answer(page))
+    assert re.fullmatch(r"[0-9?/]+|Nothing in this picture .*", answer(page))
     camera, said = (page.locator(place).bounding_box() for place in (".st-key-camera", ".st-key-reading"))
     assert said["x"] >= camera["x"] + camera["width"]  # beside the camera, in view
     assert said["y"] < page.viewport_size["height"] / 2
