@@ -535,6 +535,9 @@ def test_pen_and_uploads_survive_a_change_of_page(page, tmp_path):
     page.get_by_role("link", name="Train").first.click()
     page.locator(".st-key-train_start").wait_for()
     page.get_by_role("link", name="Predict").first.click()
+    page.get_by_role("tab", name="Upload").wait_for()
+    # On a busy server, Streamlit can merge an earlier click into the rerun of a fragment, and the tab stays empty.
+    wait_until_idle(page)
     page.get_by_role("tab", name="Upload").click()
     page.get_by_alt_text("The picture with its marks boxed: 7").wait_for()
     page.get_by_role("button", name="Remove these pictures").click()
