@@ -536,7 +536,7 @@ def test_pen_and_uploads_survive_a_change_of_page(page, tmp_path):
     page.locator(".st-key-train_start").wait_for()
     page.get_by_role("link", name="Predict").first.click()
     page.get_by_role("tab", name="Upload").wait_for()
-    # On a busy server, Streamlit can merge an earlier click into the rerun of a fragment, and the tab stays empty.
+    # On a busy server an earlier click can be lost ("fragment ... does not exist anymore"): the tab then stays empty.
     wait_until_idle(page)
     page.get_by_role("tab", name="Upload").click()
     page.get_by_alt_text("The picture with its marks boxed: 7").wait_for()
