@@ -106,7 +106,7 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 
 DARK = """
 <style>
-ROOT {
+DARK_ROOT {
   /* white paper glares */
   .st-key-canvas, .st-key-drawn_boxed img, .ink-example, .ink-history img { filter: invert(0.9) hue-rotate(180deg); }
   .ink-answer.doubtful, .ink-answer .doubtful, .ink-answer.none, .ink-answer .none { color: #f0a63c; }
@@ -145,8 +145,9 @@ def show() -> None:
     st.set_page_config(page_title=_title(), page_icon=str(ICON), layout="wide")
     page = _navigate()
     st.logo(LOGO, size="large")
-    first = ":root:not([data-theme=light])" if st.context.theme.type == "dark" else ":root[data-theme=dark]"
-    st.html(STYLE + bars.STYLE + boxes.STYLE + DARK.replace("ROOT", first))
+    was_dark = st.context.theme.type == "dark"  # holds until THEME reports the theme
+    dark_root = ":root:not([data-theme=light])" if was_dark else ":root[data-theme=dark]"
+    st.html(STYLE + bars.STYLE + boxes.STYLE + DARK.replace("DARK_ROOT", dark_root))
     st.html(THEME, unsafe_allow_javascript=True)
     with st.container(horizontal=True, gap="small", key="phone_nav"):  # a phone hides the navigation behind an arrow
         for other in page_list():

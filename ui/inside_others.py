@@ -144,6 +144,7 @@ def quality_table(subject: Subject) -> None:
         st.caption(
             f"On {MEASURED_ON} test digits. **Deletion**: ink is removed in the map's order; area under the curve of "
             "the answer's probability, lower is better. **Insertion**: ink is added in that order; higher is better. "
-            "**Shuffled**: correlation with the map of the same network with shuffled weights; should be near 0. "
-            "**Runner-up**: correlation with the runner-up's map; 1 would mean that the map does not tell them apart."
+            "**Shuffled**: correlation with the map of the same network with shuffled weights, on every tenth digit; "
+            "should be near 0. **Runner-up**: correlation with the runner-up's map; 1 would mean that the map does not "
+            "tell them apart."
         )

@@ -1,9 +1,8 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
-Shipped models are in the project's `models/`, a user's own in
-`$DIGIT_HOME/models/`; shipped names are reserved. Callers pass names, never paths, and a
-file is used only if it matches the hash in its card. Listing
-and loading need no TensorFlow; only `save` does.
+Shipped models are in the project's `models/`, a user's own in `$DIGIT_HOME/models/`; shipped names are reserved.
+Callers pass names, never paths, and a file is used only if it matches the hash in its card. Listing and loading need
+no TensorFlow; only `save` does.
 """
 
 import hashlib
@@ -246,20 +245,12 @@ def save_litert(content: bytes, name: str, about: dict[str, Any]) -> StoredModel
 
 
 def record_export(model: StoredModel, form: str, verification: export.Verification) -> None:
-    """Add the verification of an export to the model's card.
-
-    Raises:
-        ModelError: the card cannot be read or written.
-    """
+    """Add the verification of an export to the model's card; raises as `record` does."""
     record(model, "exports", {**read(model.folder).card.get("exports", {}), form: asdict(verification)})
 
 
 def record(model: StoredModel, name: str, what: dict[str, Any]) -> None:
-    """Set a field of a model's card.
-
-    Raises:
-        ModelError: the card cannot be read or written.
-    """
+    """Set a field of a model's card; raises ModelError if it cannot be read or written."""
     try:
         cards.write({**read(model.folder).card, name: what}, model.folder)
     except OSError as error:
