@@ -7,7 +7,9 @@ import pytest
 from drawing import DIGITS, draw, placed
 
 from digit_core.reading import layout, wording
+from digit_core.reading.drawn_lines import Candidate
 from digit_core.reading.settings import ReadingSettings
+from digit_core.reading.slashes import may_be_slash
 
 SIGNS = {  # strokes for a digit height of 100, and their width
     ".": ([[(6, 96), (9, 98)]], 12),
@@ -40,6 +42,38 @@ def test_a_number_with_a_sign_is_never_surely_another(recognizer, text):
         sentence = wording.sentence(reading)
         is_whole = reading.text == wanted or "ignored" in sentence or not sentence.startswith("Sure")
         assert is_whole, (reading.text, sentence)
+
+
+@pytest.mark.parametrize("text", ["12/5", "1/2", "3/4", "24/12"])
+def test_a_slash_is_rarely_surely_a_digit(recognizer, text):
+    rng = np.random.default_rng(0)
+    sentences = [wording.sentence(recognizer.read(written(text, rng))) for _ in range(20)]
+    assert sum(sentence.startswith("Sure") for sentence in sentences) <= 1
+
+
+def test_a_slanted_1_between_points_is_no_slash(recognizer):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        reading = recognizer.read(written("3.1.2", rng))
+        assert all(digit.acceptance > 0.4 for digit in reading.digits if digit.value == 1)
+
+
+def stroke(lean: float, height: float) -> Candidate:
+    """A straight stroke, `lean` pixels to the right per pixel upwards."""
+    ink = np.zeros((round(height), round(abs(lean) * height) + 9), np.uint8)
+    for row in range(len(ink)):
+        left = round(lean * (len(ink) - row)) if lean > 0 else round(-lean * row)
+        ink[row, left : left + 8] = 255
+    return Candidate(0, 0, ink.shape[1], height, 1, 1.0, 1.0, np.eye(10)[1], np.zeros((28, 28), np.uint8), ink)
+
+
+@pytest.mark.parametrize(
+    ("lean", "height", "is_slash"), [(0.4, 60, True), (0.1, 60, False), (-0.4, 60, False), (0.4, 50, False)]
+)
+def test_a_slash_leans_to_the_right_and_is_taller_than_its_neighbours(lean, height, is_slash):
+    line = [stroke(0, 50), stroke(lean, height), stroke(0, 50)]
+    assert may_be_slash(line, 1) == is_slash
+    assert not may_be_slash(line[1:], 0)
 
 
 @pytest.mark.parametrize("pen", [10, 18, 28])

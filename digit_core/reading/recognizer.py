@@ -32,6 +32,7 @@ from digit_core.reading.page_network import Detection, PageNetwork
 from digit_core.reading.page_reader import Page, PageReader
 from digit_core.reading.result import Digit, Reading
 from digit_core.reading.settings import ReadingSettings
+from digit_core.reading.slashes import may_be_slash
 
 SIGNS = {POINT: ".", MINUS: "-"}
 
@@ -153,6 +154,7 @@ class Recognizer:
             drawn = is_drawn(grey)
             marks = self._marks(self.candidates(page, grey, drawn), drawn)
             lines, left_out = _text_lines(marks, self.settings)
+            lines = [_with_doubtful_slashes(line, self.settings) for line in lines]
             digits = [mark.digit for line in lines for mark in line if not mark.is_sign]
             if drawn:
                 left_out = max(left_out, self._unread_pieces(lines, grey))
@@ -206,7 +208,7 @@ class Recognizer:
         heat = np.array([mark.heat for mark in detections])
         network = np.stack([mark.probabilities for mark in detections])
         look, classes = self._looks(heat, network, cut), self._fitted.run(cut.images)[0]
-        around = context(detections, look[:, :OTHER].sum(1), cut.contrasts)
+        around = context(detections, look[:, :OTHER].sum(1), cut.contrasts, self.settings)
         fusion = self._calibration.of(kind_of(drawn, seen(detections, self.settings)))
         digit = fusion.digit_probability(evidence(heat, network, classes, look, around))
         return fusion.fused(network, classes, look) if self._is_fitted else self.classify(cut.images), digit
@@ -221,13 +223,26 @@ class Recognizer:
     def _marks(self, candidates: Sequence[Candidate], drawn: bool) -> list[_Mark]:
         """Every candidate that is accepted as a digit, is a sign, or is seen clearly."""
         threshold = self._calibration.of(kind_of(drawn, seen(candidates, self.settings))).threshold
+        if _is_text(candidates, self.settings):
+            threshold = max(threshold, self._calibration.page.threshold)
         marks = [_Mark(c, c.digit >= threshold and c.label not in SIGNS) for c in candidates]
         return [m for m in marks if m.accepted or m.is_sign or m.candidate.heat >= self.settings.seen]
 
 
 def seen(marks: Sequence[Detection | Candidate], settings: ReadingSettings) -> int:
     """How many marks are seen clearly, signs apart."""
-    return sum(mark.heat >= settings.seen and mark.label not in SIGNS for mark in marks)
+    return len(_visible(marks, settings))
+
+
+def _visible(marks: Sequence[Detection | Candidate], settings: ReadingSettings) -> list[Detection | Candidate]:
+    return [mark for mark in marks if mark.heat >= settings.seen and mark.label not in SIGNS]
+
+
+def _is_text(marks: Sequence[Candidate], settings: ReadingSettings) -> bool:
+    """Whether at least half of the marks, and at least two, are surely no digits."""
+    visible = _visible(marks, settings)
+    letters = sum(mark.digit < settings.letter for mark in visible)
+    return letters >= max(2, settings.text * len(visible))
 
 
 @functools.lru_cache(maxsize=1)
@@ -265,6 +280,20 @@ def _with_meant_signs(line: Sequence[_Mark]) -> list[_Mark]:
         return goes_before and (mark.candidate.label == MINUS or (place > 0 and line[place - 1].accepted))
 
     return [mark for place, mark in enumerate(line) if is_kept(place)]
+
+
+def _with_doubtful_slashes(line: Sequence[_Mark], settings: ReadingSettings) -> list[_Mark]:
+    """Lower the probability of being a digit of what may be a slash between two digits."""
+    candidates = [mark.candidate for mark in line]
+    slashes = [
+        all(mark.accepted for mark in line[max(place - 1, 0) : place + 2]) and may_be_slash(candidates, place)
+        for place in range(len(line))
+    ]
+    return [_doubted(mark, settings.maybe) if is_slash else mark for mark, is_slash in zip(line, slashes, strict=True)]
+
+
+def _doubted(mark: _Mark, probability: float) -> _Mark:
+    return replace(mark, candidate=replace(mark.candidate, digit=min(mark.candidate.digit, probability)))
 
 
 def _among_digits(line: Sequence[_Mark], settings: ReadingSettings) -> list[_Mark]:
