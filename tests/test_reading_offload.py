@@ -1,12 +1,15 @@
 """The separate reading process: its answers are the same, and none is lost if it is killed."""
 
+import signal
 import threading
 import time
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 from drawing import DIGITS, draw, placed
 
+from digit_core.reading import offload as module
 from digit_core.reading.offload import Offload
 
 pytestmark = pytest.mark.slow
@@ -71,9 +74,37 @@ def test_many_threads_get_their_own_answers(offload):
     assert found == {number: str(number % 10) for number in range(40)}
 
 
+def test_a_long_queue_is_no_hanging(monkeypatch):
+    """As long as other pictures are answered, a picture waits its turn."""
+    monkeypatch.setattr(module, "LONGEST", 0.5)
+    made, mine = Offload(), Future()
+
+    def answer_others_first():
+        for _ in range(20):
+            made._heard = time.monotonic()
+            time.sleep(0.1)
+        mine.set_result("7")
+
+    thread = threading.Thread(target=answer_others_first)
+    thread.start()
+    assert made._waited_for(mine) == "7"
+    thread.join()
+    with pytest.raises(TimeoutError):
+        made._waited_for(Future())
+
+
+def test_a_process_that_hangs_is_ended(offload, recognizer, monkeypatch):
+    monkeypatch.setattr(module, "LONGEST", 0.5)
+    offload.process.send_signal(signal.SIGSTOP)
+    assert offload.read(None, "", PICTURES[6], lambda: recognizer.read(PICTURES[6])).text == "6"
+    _wait_until(lambda: not offload.is_ready)
+
+
 def test_what_a_killed_process_had_is_read_here(offload, recognizer):
     offload.process.kill()
+    asked = time.monotonic()
     assert offload.read(None, "", PICTURES[7], lambda: recognizer.read(PICTURES[7])).text == "7"
+    assert time.monotonic() - asked < 5
     _wait_until(lambda: not offload.is_ready)
 
 

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 
 MANY = 3  # concurrent readings from which the process is started
 IDLE = 60.0  # seconds without a picture after which it exits
-LONGEST = 20.0  # timeout in seconds for starting or reading
+LONGEST = 20.0  # seconds without an answer, or until it has started, after which it counts as hanging
 AHEAD = 2  # pictures sent but not yet answered
 KEPT = 3  # models that it keeps loaded
 
@@ -47,6 +48,7 @@ class Offload:
         self._idle, self._many = idle, many
         self._lock, self._jobs = threading.Lock(), queue.SimpleQueue()
         self._here, self._is_ready, self._feeder = 0, False, None
+        self._heard = 0.0  # time of the last answer
         self.process: subprocess.Popen | None = None
 
     @property
@@ -64,17 +66,18 @@ class Offload:
             here: reads it in this process.
         """
         with self._lock:
-            answer = Future() if self._is_ready else None
+            answer, process = (Future(), self.process) if self._is_ready else (None, None)
             if answer:
                 self._jobs.put((answer, name, files, picture))
         if answer:
             try:
-                return answer.result(LONGEST)
+                return self._waited_for(answer)
             except OffloadError:
                 log.warning("A picture is read here: the process for it failed", exc_info=True)
             except TimeoutError:
                 log.warning("The reading process hangs, and is ended")
-                self.kill()
+                if process is self.process:  # not its successor
+                    self.kill()
         with self._lock:
             self._here += 1
             if self._here >= self._many and not self._feeder:
@@ -86,22 +89,40 @@ class Offload:
             with self._lock:
                 self._here -= 1
 
+    def _waited_for(self, answer: Future) -> Reading:
+        """Wait for an answer, as long as others come: the picture waits its turn.
+
+        Raises:
+            TimeoutError: no answer came for too long.
+            OffloadError: the process failed.
+        """
+        while True:
+            try:
+                return answer.result(LONGEST)
+            except TimeoutError:
+                if time.monotonic() - self._heard > LONGEST:
+                    raise
+
     def _feed(self) -> None:
         """Run the process and send it pictures in order, the next one while it still reads."""
         ours, theirs = socket.socketpair()
         sent, ahead = queue.SimpleQueue(), threading.BoundedSemaphore(AHEAD)
+        self._jobs = jobs = queue.SimpleQueue()
         with Connection(ours.detach()) as connection:
             try:
                 with theirs:
                     self.process = _started(theirs.fileno())
                 if not connection.poll(LONGEST) or connection.recv() != "ready":
                     raise OffloadError("it does not start")
-                hearer = threading.Thread(target=self._hear, args=(connection, sent, ahead), daemon=True)
+                hearer = threading.Thread(target=self._hear, args=(connection, jobs, sent, ahead), daemon=True)
                 hearer.start()
                 with self._lock:
                     self._is_ready = True
                 while True:
-                    answer, name, files, picture = self._jobs.get(timeout=self._idle)
+                    job = jobs.get(timeout=self._idle)
+                    if job is None:
+                        raise OffloadError("it has exited")
+                    answer, name, files, picture = job
                     ahead.acquire()
                     sent.put(answer)
                     _send(connection, (name, files, _grey(picture)))
@@ -111,18 +132,26 @@ class Offload:
                 log.warning("The reading process failed", exc_info=True)
             self._end(sent)
 
-    def _hear(self, connection: Connection, sent: queue.SimpleQueue, ahead: threading.BoundedSemaphore) -> None:
+    def _hear(
+        self,
+        connection: Connection,
+        jobs: queue.SimpleQueue,
+        sent: queue.SimpleQueue,
+        ahead: threading.BoundedSemaphore,
+    ) -> None:
         """Receive the process's answers, in the order of the pictures sent."""
         try:
             while True:
                 said = _receive(connection)
                 answer = sent.get()
+                self._heard = time.monotonic()
                 ahead.release()
                 if isinstance(said, Reading):
                     answer.set_result(said)
                 else:
                     answer.set_exception(OffloadError(said))
-        except (OSError, EOFError, ValueError):  # the process exited: unblock the sender
+        except (OSError, EOFError, ValueError):  # the process exited: wake the sender, wherever it waits
+            jobs.put(None)
             with contextlib.suppress(ValueError):
                 ahead.release()
 
@@ -130,7 +159,7 @@ class Offload:
         self.kill()
         with self._lock:  # from now on nothing is put into the queue
             self._is_ready, self._feeder = False, None
-            left = [sent.get() for _ in range(sent.qsize())] + [self._jobs.get()[0] for _ in range(self._jobs.qsize())]
+            left = [*_emptied(sent), *(job[0] for job in _emptied(self._jobs) if job)]
         for answer in left:
             answer.set_exception(OffloadError("it has ended"))
 
@@ -140,6 +169,14 @@ class Offload:
         if process:
             process.kill()
             process.wait()
+
+
+def _emptied(waiting: queue.SimpleQueue) -> list:
+    left = []
+    with contextlib.suppress(queue.Empty):
+        while True:
+            left.append(waiting.get_nowait())
+    return left
 
 
 def _started(descriptor: int) -> subprocess.Popen:
