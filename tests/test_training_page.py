@@ -200,12 +200,23 @@ def test_the_command_says_when_a_network_has_learnt_too_little(tmp_path, monkeyp
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
     for what in ("PAGES", "SHEETS", "DRAWINGS", "LINES"):
         monkeypatch.setattr(train_page, f"VALIDATION_{what}", 2)
-    command = ["train-page", "--data", "builtin", "--tiles", "24", "--marks", "96", "--lines", "64"]
+    command = ["train-page", "--data", "builtin", "--tiles", "0", "--marks", "96", "--lines", "64"]
     assert main.main([*command, "--only", "page"]) == 1
     assert "needs more training" in capsys.readouterr().err
     assert not (tmp_path / "page").exists()
     assert (tmp_path / "checkpoints" / "page" / "checkpoint.npz").exists()
     assert main.main([*command, "--go-on"]) == 2
+
+
+def test_strokes_that_cannot_be_read_are_named_and_leave_no_training(tmp_path, monkeypatch, capsys):
+    from digit_core.cli import main
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    command = ["train-page", "--data", "builtin", "--strokes", str(tmp_path / "none.jsonl"), "--tiles", "24"]
+    for more in ([], ["--calibrate"]):
+        assert main.main([*command, *more]) == 1
+        assert "none.jsonl cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_the_command_overwrites_nothing_else(tmp_path, monkeypatch, capsys):

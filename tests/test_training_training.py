@@ -229,7 +229,7 @@ def test_a_training_that_diverges_says_so():
     from digit_core.training.events import DivergedError
     from digit_core.training.training import TrainingSettings, train
 
-    settings = TrainingSettings(architecture="simple_cnn", data="builtin", epochs=20, learning_rate=1e30, warmup=0)
+    settings = TrainingSettings(architecture="lenet5", data="builtin", epochs=20, learning_rate=1e30, warmup=0)
     with pytest.raises(DivergedError, match="smaller learning rate"):
         train(settings)
 

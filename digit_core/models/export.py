@@ -19,7 +19,7 @@ import numpy as np
 from digit_core.pictures import normalization
 
 if TYPE_CHECKING:
-    import keras
+    from digit_core.frameworks import keras
 
 VERIFIED_ON = 1000  # digits
 LEAST_AGREEMENT = 0.9995  # at equal precision; below it the export is broken
@@ -102,7 +102,7 @@ def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
     Post-training quantisation after Jacob et al.: Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference (2018); `digits` are the representative set.
     """
-    import tensorflow as tf
+    from digit_core.frameworks import tf
 
     converter = _converter(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -114,8 +114,7 @@ def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
 
 def _converter(model: "keras.Model"):
     """Convert a frozen function: `from_keras_model` floods stdout, and unfrozen weights are left out."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+    from digit_core.frameworks import convert_variables_to_constants_v2, tf
 
     call = tf.function(lambda digit: model(digit, training=False))
     shape = (None, *model.inputs[0].shape[1:])  # (n, 28, 28, 1) for digits; the width of rows stays open
@@ -139,8 +138,7 @@ def _write_onnx(model, out: Path, digits: np.ndarray) -> None:
 
 def _write_saved_model(model, out: Path, digits: np.ndarray) -> None:
     """With the signature "serving_default": {"digit": float32 (n, 28, 28, 1)} -> {"probabilities": (n, 10)}."""
-    import keras
-    import tensorflow as tf
+    from digit_core.frameworks import keras, tf
 
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -170,7 +168,7 @@ def _run_onnx(path: Path, batch: np.ndarray) -> np.ndarray:
 
 
 def _run_saved_model(path: Path, batch: np.ndarray) -> np.ndarray:
-    import tensorflow as tf
+    from digit_core.frameworks import tf
 
     serve = tf.saved_model.load(path).signatures["serving_default"]
     return serve(digit=tf.constant(batch))["probabilities"].numpy()

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import tensorflow as tf
-
+from digit_core.frameworks import tf
 from digit_core.training.events import BatchEnd, EpochEnd, Event
 
 EVERY = 10  # steps between two points

@@ -6,7 +6,7 @@ Each step trains on newly distorted corrections and on MNIST digits, half of the
 from their labels; on MNIST digits the network must answer as before (Li, Hoiem: Learning without Forgetting, 2016).
 After each step the weights are pulled back towards their initial values (L2-SP; Li, Grandvalet, Davoine: Explicit
 Inductive Bias for Transfer Learning, 2018). Normalisation keeps its statistics. Finally, old and new weights are
-interpolated, as far towards the new ones as costs nothing on MNIST's validation digits (Wortsman et al.: Robust
+interpolated, as far towards the new ones as costs at most one of MNIST's validation digits (Wortsman et al.: Robust
 Fine-Tuning, 2022).
 """
 
@@ -15,14 +15,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from digit_core.data import augmentation
 from digit_core.data.datasets import Dataset, Split
 from digit_core.evaluation.metrics import Evaluation, evaluate
 from digit_core.feedback.teaching import Lessons
+from digit_core.frameworks import keras, tf
 from digit_core.models.store import StoredModel
 from digit_core.pictures.normalization import batch
 
@@ -40,7 +39,8 @@ class AdaptationSettings:
         learning_rate: of Adam, with cosine decay to 0.
         hold: decay per step towards the old weights, as a multiple of the learning rate.
         faithful: loss weight of answering as before on MNIST digits.
-        loss_allowed: largest drop in accuracy on MNIST's validation digits, a fraction.
+        loss_allowed: largest drop in accuracy on MNIST's validation digits, a fraction; the default is one of 5,000. If
+            none was allowed, validation writers' errors did not fall; with one they fell from 3 to 0.
         augmentation: a name in `augmentation.DISTORTIONS`, for the corrections.
         variety: the same for half of MNIST's digits.
     """
@@ -51,7 +51,7 @@ class AdaptationSettings:
     learning_rate: float = 2.5e-4
     hold: float = 10.0
     faithful: float = 2.0
-    loss_allowed: float = 0.0
+    loss_allowed: float = 0.0003
     augmentation: str = "gentle"
     variety: str = "strong"
     seed: int = 1

@@ -6,9 +6,7 @@ exported network is the one that reads. `dropout` is the fraction of activations
 before dense layers during training.
 """
 
-import keras
-from keras import layers
-
+from digit_core.frameworks import keras, layers
 from digit_core.training.settings import DROPOUT
 
 INPUT_SHAPE = (28, 28, 1)

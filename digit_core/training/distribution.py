@@ -14,8 +14,7 @@ import json
 import os
 from collections.abc import Iterator
 
-import keras
-import tensorflow as tf
+from digit_core.frameworks import keras, tf
 
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.InternalError)
 

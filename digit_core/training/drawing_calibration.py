@@ -136,7 +136,7 @@ def several_threshold(recognizer: Recognizer, page: PageReader, pages: Sequence[
         digits = {id(mark) for mark, label in _matched(candidates, example) if label < OTHER and mark is not None}
         doubtful = [example.marks[index] for index in example.doubtful]
         for candidate in candidates:
-            if candidate.label <= OTHER and not any(overlap(candidate, mark) > 0 for mark in doubtful):
+            if candidate.label <= OTHER and not any(overlap(candidate.box, mark) > 0 for mark in doubtful):
                 probability.append(candidate.digit)
                 is_digit.append(id(candidate) in digits)
     if not any(is_digit):
@@ -170,6 +170,6 @@ def _matched(candidates: Sequence[Candidate], example: Example) -> list[tuple[Ca
     for index, mark in enumerate(example.marks):
         if index in example.doubtful:
             continue
-        best = max(candidates, key=lambda c: overlap(c, mark), default=None)
-        found.append((best if best is not None and overlap(best, mark) >= SAME else None, mark.label))
+        best = max(candidates, key=lambda c: overlap(c.box, mark), default=None)
+        found.append((best if best is not None and overlap(best.box, mark) >= SAME else None, mark.label))
     return found

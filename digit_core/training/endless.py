@@ -12,12 +12,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from digit_core import paths
 from digit_core.data import tile_workers
+from digit_core.frameworks import keras, tf
 
 REPORT_EVERY = 100  # steps
 
@@ -99,6 +98,7 @@ def train(
         state.restore(checkpoint)
     elif start is not None:
         state.begin_with(start)
+    begun = state.examples
     queue, workers = tile_workers.start(supply, settings.seed, state.examples, settings.batch, settings.workers)
     try:
         _run(settings, state, lambda: tile_workers.take(queue, workers), checkpoint, on_event, should_stop)
@@ -106,6 +106,9 @@ def train(
         for worker in workers:
             worker.terminate()
         keras.mixed_precision.set_global_policy("float32")
+        if state.examples > begun:
+            state.save(checkpoint)
+    if not checkpoint.exists():
         state.save(checkpoint)
     return averaged(task, checkpoint), state.examples
 

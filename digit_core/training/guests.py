@@ -5,12 +5,11 @@ Call `models.guests.check_keras` first, and run this in a separate process.
 
 from pathlib import Path
 
-import keras
 import numpy as np
-from keras import layers
 
 from digit_core.data.datasets import Split
 from digit_core.evaluation.metrics import evaluate
+from digit_core.frameworks import keras, layers
 from digit_core.models.guests import MOST_PARAMETERS
 from digit_core.models.store import ModelError
 from digit_core.pictures.normalization import batch

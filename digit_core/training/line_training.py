@@ -1,9 +1,6 @@
 """The line network and what it is trained for: the probability of a line's marks. `endless` trains it."""
 
-import keras
-import tensorflow as tf
-from keras import layers
-
+from digit_core.frameworks import keras, layers, tf
 from digit_core.models.line_format import CLASSES, HEIGHT, NOTHING
 from digit_core.training.endless import Task
 from digit_core.training.page_architecture import BatchNorm

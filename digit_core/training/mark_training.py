@@ -1,9 +1,6 @@
 """The mark network and what it is trained for: which digit a mark is, or none. `endless` trains it."""
 
-import keras
-import tensorflow as tf
-from keras import layers
-
+from digit_core.frameworks import keras, layers, tf
 from digit_core.models.mark_format import CLASSES, SIDE
 from digit_core.training.endless import Task
 from digit_core.training.page_architecture import BatchNorm

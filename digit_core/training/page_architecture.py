@@ -4,10 +4,7 @@ About 0.66 million parameters and 7.7 thousand multiply-adds a pixel. Convolutio
 features of coarser strides are brought back by sub-pixel convolution (Shi et al. 2016) and added to the finer ones.
 """
 
-import keras
-import tensorflow as tf
-from keras import layers
-
+from digit_core.frameworks import keras, layers, tf
 from digit_core.models.page_format import CHANNELS, SLOT_CHANNELS, SLOTS, STRIDE
 
 WIDTHS = (32, 64, 96)  # channels at strides 4, 8 and 16

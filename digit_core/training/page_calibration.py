@@ -15,7 +15,6 @@ from digit_core.models.page_format import OTHER
 from digit_core.reading.acceptance import KINDS, Calibration, Fusion, evidence, is_drawn, kind_of
 from digit_core.reading.context import context
 from digit_core.reading.cutouts import cut_out
-from digit_core.reading.drawn_lines import Candidate
 from digit_core.reading.mark_network import MarkNetwork
 from digit_core.reading.page_network import Detection
 from digit_core.reading.page_reader import PageReader
@@ -88,7 +87,7 @@ def find(reader: PageReader, look: MarkNetwork, classify: Classifier, examples: 
             continue
         cut, kind = cut_out(marks, example.picture), kind_of(is_drawn(example.picture), seen(marks, reader.settings))
         looks, classes = look(cut.views), classify(cut.images)
-        around = context(marks, looks[:, :OTHER].sum(1), cut.contrasts)
+        around = context(marks, looks[:, :OTHER].sum(1), cut.contrasts, reader.settings)
         rows += [
             (mark.heat, mark.probabilities, *own, kind, value)
             for mark, value, *own in zip(marks, truth, classes, looks, around, strict=True)
@@ -156,7 +155,7 @@ def matched(marks: Sequence[Detection], example: Example) -> tuple[list[int], se
     """The truth of each detection, the best first to choose; and the indices of the marks that were found."""
     truth, found = [-1] * len(marks), set()
     for place in sorted(range(len(marks)), key=lambda i: -marks[i].score):
-        overlaps = [0.0 if i in found else overlap(marks[place], mark) for i, mark in enumerate(example.marks)]
+        overlaps = [0.0 if i in found else overlap(marks[place].box, mark) for i, mark in enumerate(example.marks)]
         best = int(np.argmax(overlaps)) if overlaps else -1
         if best < 0 or overlaps[best] < SAME:
             continue
@@ -166,15 +165,15 @@ def matched(marks: Sequence[Detection], example: Example) -> tuple[list[int], se
     return truth, found
 
 
-def overlap(detection: Detection | Candidate, mark: Mark) -> float:
-    """Intersection over union of the boxes, 0..1."""
-    left, top, right, bottom = detection.box
+def overlap(box: tuple[float, float, float, float], mark: Mark) -> float:
+    """Intersection over union of a box, as left, top, right and bottom, and a mark's box, 0..1."""
+    left, top, right, bottom = box
     width = min(right, mark.left + mark.width) - max(left, mark.left)
     height = min(bottom, mark.top + mark.height) - max(top, mark.top)
     if width <= 0 or height <= 0:
         return 0.0
     both = width * height
-    return both / (detection.width * detection.height + mark.width * mark.height - both)
+    return both / ((right - left) * (bottom - top) + mark.width * mark.height - both)
 
 
 def figures(findings: Findings, calibration: Calibration) -> dict[str, float]:

@@ -1,8 +1,6 @@
 """A trained page, mark or line network as a LiteRT file for inputs of any size, its weights in 8 bits."""
 
-import keras
-import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from digit_core.frameworks import convert_variables_to_constants_v2, keras, tf
 
 
 def to_litert(model: keras.Model) -> bytes:

@@ -1,8 +1,7 @@
 """What the page network is trained for: its losses on made-up pages. `endless` trains it."""
 
-import tensorflow as tf
-
 from digit_core.data.page_targets import Targets
+from digit_core.frameworks import tf
 from digit_core.models.page_format import CLASSES, SLOT_CHANNELS, SLOTS, STRIDE
 from digit_core.training import page_architecture
 from digit_core.training.endless import Task

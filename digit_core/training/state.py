@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from digit_core.data.augmentation import DISTORTIONS, distort
 from digit_core.data.datasets import Dataset, Split
+from digit_core.frameworks import keras
 from digit_core.models.store import StoredModel
 from digit_core.pictures.normalization import batch
 from digit_core.training import checkpoints, distribution

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from digit_core.data import datasets
 from digit_core.data.datasets import Dataset, Split
 from digit_core.evaluation.metrics import Evaluation, evaluate
+from digit_core.frameworks import keras
 from digit_core.models import store as model_store
 from digit_core.models.calibration import fit_temperature
 from digit_core.models.store import ModelError, StoredModel
@@ -151,12 +151,14 @@ def _settings_in(state: Checkpoint) -> TrainingSettings:
 def describe(trained: Trained) -> dict:
     """What the model's card says about its training: plain values only."""
     splits = {part: getattr(trained.dataset, part) for part in PARTS}
-    earlier = trained.start.card["data"].get("sources", ()) if trained.start else ()
+    earlier = trained.start.card["data"] if trained.start else {}
+    files = [*trained.dataset.files, *(trained.start.trained_on if trained.start else ())]
     return {
         "settings": asdict(replace(trained.settings, data=trained.dataset.name)),
         "data": {
             "name": trained.dataset.name,
-            "sources": list(dict.fromkeys([*trained.dataset.sources, *earlier])),
+            "sources": list(dict.fromkeys([*trained.dataset.sources, *earlier.get("sources", ())])),
+            "files": list(dict.fromkeys(files)),
             **{part: {"digits": len(split), "sha256": split.digest()} for part, split in splits.items()},
         },
         "started_from": reference(trained.start),
