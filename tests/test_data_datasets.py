@@ -143,8 +143,42 @@ def test_the_hand_of_one_is_enough_to_train_on(tmp_path, writers):
 def test_a_file_of_one_part_is_tested_on_as_a_whole_unless_the_model_has_learnt_from_it(tmp_path):
     path = _strokes(tmp_path / "own.jsonl", ["me"])
     assert len(datasets.load_test(path)[1]) == 200
-    assert len(datasets.load_test(path, trained_on="another's")[1]) == 200
-    assert len(datasets.load_test(path, trained_on=datasets.load(path).train.digest())[1]) == 20
+    assert len(datasets.load_test(path, trained_on=("another's",))[1]) == 200
+    assert len(datasets.load_test(path, trained_on=(datasets.load(path).train.digest(),))[1]) == 20
+
+
+def _own(folder, count: int = 600) -> str:
+    """A file of built-in digits without a test part."""
+    digits = datasets.load("builtin").train
+    shifted = np.roll(digits.images[:count], 1, 2)  # found in no other data set
+    np.savez(folder / "own.npz", x_train=shifted, y_train=digits.labels[:count])
+    return str(folder / "own.npz")
+
+
+@pytest.mark.parametrize("trained_on", ["{}", "builtin+{}", "3*{}", "2*{}+builtin"])
+def test_digits_that_a_model_has_seen_do_not_test_it(tmp_path, trained_on):
+    path = _own(tmp_path)
+    dataset = datasets.load(trained_on.format(path), validation_share=0.2)
+    _, test = datasets.load_test(path, trained_on=dataset.files)
+    assert 50 < len(test) < 70
+    known = {image.tobytes() for image in dataset.train.images} | {i.tobytes() for i in dataset.validation.images}
+    assert not known & {image.tobytes() for image in test.images}
+    assert datasets.load("builtin").files == ()
+
+
+def test_a_plus_in_a_path_is_no_second_data_set(tmp_path):
+    folder = tmp_path / "a+b"
+    folder.mkdir()
+    path = _own(folder)
+    assert datasets.parts_of(f"builtin+2*{path}+mnist") == ["builtin", f"2*{path}", "mnist"]
+    once, twice = datasets.load(path), datasets.load(f"2*{path}")
+    assert len(twice.train) == 2 * len(once.train)
+    assert len(datasets.load(f"builtin+{path}").train) == len(datasets.load("builtin").train) + len(once.train)
+
+
+def test_no_part_of_any_data_set_may_be_empty():
+    with pytest.raises(DatasetError, match="none is left for the validation part"):
+        datasets.load("builtin", validation_share=0.003)
 
 
 def test_test_digits_alone_can_be_evaluated_and_not_trained_on(tmp_path):

@@ -291,6 +291,9 @@ def test_size_is_looked_at_before_a_file_is_read(tmp_path):
     np.savez_compressed(tmp_path / "x.npz", x=np.zeros(100_000, np.uint8))
     with pytest.raises(file_formats.DigitFileError, match="unpacked"):
         file_formats.check_size(tmp_path / "x.npz", 50_000, 1)
+    (tmp_path / "x.npz").rename(tmp_path / "X.NPZ")
+    with pytest.raises(file_formats.DigitFileError, match="unpacked"):
+        file_formats.check_size(tmp_path / "X.NPZ", 50_000, 1)
     (tmp_path / "y.npz").write_text("no archive")
     with pytest.raises(file_formats.DigitFileError, match="cannot be unpacked"):
         file_formats.check_size(tmp_path / "y.npz", 50_000, 1)

@@ -50,7 +50,7 @@ def test_the_numbers_are_those_of_the_evaluation(result):
     assert shown["Log loss"] == f"{result.log_loss:.4f}"
     low, high = result.interval
     assert f"{low:.2%} to {high:.2%}" in _written(app)
-    assert f"the {result.digits:,} test digits of the built-in set" in _written(app)
+    assert f"the {result.digits:,} test digits of the built-in set" in _written(app).replace("\\", "")
 
 
 def test_page_and_command_line_agree(result, capsys):
@@ -166,7 +166,7 @@ def test_own_digits_in_the_data_folder_are_offered(tmp_path, rng):
     np.savez(tmp_path / "own.npz", x_train=rng.integers(0, 255, (100, 28, 28), dtype=np.uint8), y_train=[1, 2] * 50)
     app = _open(data="own.npz")
     assert not app.exception
-    assert "test digits of own.npz" in _written(app)
+    assert "test digits of own.npz" in _written(app).replace("\\", "")
 
 
 def test_where_nothing_can_be_kept_it_is_held_in_memory(tmp_path, monkeypatch):
@@ -183,7 +183,17 @@ def test_where_nothing_can_be_kept_it_is_held_in_memory(tmp_path, monkeypatch):
     assert not read
 
 
-def test_back_brings_the_view_back():
+def test_a_second_click_wins_over_the_url_of_before():
+    app = _open()
+    next(group for group in app.get("button_group") if group.key == "view").set_value("digits").run()
+    del app.query_params["view"]  # the browser sent the next click before it had the new URL
+    next(group for group in app.get("button_group") if group.key == "view").set_value("confidence").run()
+    assert next(group for group in app.get("button_group") if group.key == "view").value == "confidence"
+    assert app.query_params["view"] in ("confidence", ["confidence"])
+
+
+def test_back_brings_the_view_back(monkeypatch):
+    monkeypatch.setattr(address, "LAG", 0.0)  # nobody goes back within a second, except tests
     app = _open()
     next(group for group in app.get("button_group") if group.key == "view").set_value("digits").run()
     assert app.query_params["view"] in ("digits", ["digits"])

@@ -232,6 +232,14 @@ def test_ones_own_model_can_be_renamed_and_deleted(tmp_path, monkeypatch):
     assert list((tmp_path / "models").iterdir()) == []
 
 
+def test_a_folder_that_holds_something_else_is_not_replaced(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis.txt").write_text("precious")
+    with pytest.raises(ModelError, match="something other than a model"):
+        model_store.check_target("docs", tmp_path)
+    assert model_store.check_target("new", tmp_path) == tmp_path / "new"
+
+
 @pytest.mark.parametrize("name", ["inkling", "taken", "../x", ""])
 def test_a_model_keeps_its_name_where_the_new_one_will_not_do(tmp_path, monkeypatch, name):
     monkeypatch.setenv("DIGIT_HOME", str(tmp_path))

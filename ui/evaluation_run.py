@@ -28,9 +28,9 @@ def choose() -> tuple[str, str]:
     if notice := st.session_state.get("evaluate_notice"):  # the page removes it after a complete run
         st.warning(notice, icon=":material/delete:")
     wanted = asked if asked in models else state.get("model")
-    if address.went_back("model") and asked in models:
+    if address.went_back("model", address.LAG) and asked in models:
         st.session_state["evaluated_model"] = asked
-    if address.went_back("data") and address.get("data", data):
+    if address.went_back("data", address.LAG) and address.get("data", data):
         st.session_state["evaluated_data"] = address.get("data", data)
     left, right = st.columns(2, gap="medium")
     model = left.selectbox(

@@ -73,7 +73,7 @@ def headline(subject: Subject) -> None:
 
 
 def _measured_on(subject: Subject) -> str:
-    return f"the {subject.result.digits:,} test digits of {subject.data_name}"
+    return f"the {subject.result.digits:,} test digits of {components.plain(subject.data_name)}"
 
 
 # ---- mistakes
@@ -157,7 +157,7 @@ def _filtered(result: Evaluation, cell: tuple[int, int] | None) -> np.ndarray:
 def _filters() -> None:
     true, predicted, least = address.filters()
     digits = [None, *range(10)]
-    if any(map(address.went_back, ("true", "read", "sure"))):
+    if any(address.went_back(name, address.LAG) for name in ("true", "read", "sure")):
         st.session_state.update(f_true=true, f_read=predicted, f_sure=round(100 * least))
     with st.container(horizontal=True, gap="medium"):
         chosen_true = st.selectbox("True digit", digits, digits.index(true), format_func=_any, width=130, key="f_true")
@@ -234,7 +234,7 @@ def _closer(subject: Subject, place: int) -> None:
             )
         st.markdown(
             f"{first} with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
-            f"Number {place:,} of {subject.data_name}'s test digits."
+            f"Number {place:,} of {components.plain(subject.data_name)}'s test digits."
         )
         if _is_disputed(subject, place):
             st.caption("The label is disputed: at most two of five people agreed with it.")

@@ -42,6 +42,7 @@ MOST_DRAWN = 8_000_000  # readings of drawings
 MOST_EXPLAINED = 8_000_000  # explanations of digits
 MOST_READ = 16_000_000  # uploaded pictures with their readings
 RELEASED_EVERY, GROWN = 5, 20_000_000  # seconds between checks; growth in bytes that triggers a release
+MMAP_THRESHOLD, LARGE = -3, 3_000_000  # of mallopt(3): allocations of this many bytes are returned when freed
 
 
 @st.cache_resource(show_spinner=False)
@@ -56,16 +57,19 @@ def settle(page: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def keep_memory_small() -> None:
-    """Start a background thread that returns freed memory to the system every few seconds; call after a page has run.
+    """Return freed memory to the system: large arrays at once, the rest every few seconds. Call after a page has run.
 
     glibc keeps freed memory, which is most of the server's memory after large pictures and data sets. Returning it
-    takes up to 0.2 s, so it is done only if the process has grown.
+    takes up to 0.2 s, so it is done only if the process has grown. Without a fixed threshold, glibc would also place
+    ever larger arrays on its heap, which small objects then keep from shrinking.
     """
-    threading.Thread(target=_release, name="release", daemon=True).start()
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not glibc; Windows raises TypeError
+        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
+        threading.Thread(target=_release, name="release", daemon=True).start()
 
 
 def _release() -> None:
-    with contextlib.suppress(OSError, AttributeError):  # not glibc
+    with contextlib.suppress(OSError):
         trim, least = ctypes.CDLL(None).malloc_trim, 0
         while True:
             if _held() > least + GROWN:
@@ -225,7 +229,7 @@ def _explained() -> Bounded:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _test_digits(data: str, trained_on: str | None) -> Split:
+def _test_digits(data: str, trained_on: tuple[str, ...]) -> Split:
     _, split = datasets.load_test(data, trained_on=trained_on)
     return Split(split.images.copy(), split.labels.copy())  # copies, so that the training part can be freed
 
@@ -236,7 +240,7 @@ def test_digits(data: str, model: str) -> Split:
     Raises:
         DatasetError: the data set cannot be loaded.
     """
-    return _test_digits(data, None if data in datasets.DATASETS else model_store.find(model).trained_on)
+    return _test_digits(data, () if data in datasets.DATASETS else model_store.find(model).trained_on)
 
 
 @st.cache_resource(show_spinner=False)

@@ -22,6 +22,7 @@ from digit_core.reading.result import UNKNOWN, Reading
 log = logging.getLogger(__name__)
 
 SIGNS = ".-"  # characters of a line that stand for no mark in `Reading.digits`
+BEGINS = b'{"file": "'  # of every answer in a file
 WAITING = 4  # pictures per thread that are read ahead of the output
 
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     if options.resume and not options.out:
         print("--resume needs --out FILE.", file=sys.stderr)
         return 2
-    if options.out and options.out.exists() and not options.resume:
+    if options.out and os.path.lexists(options.out) and not options.resume:
         print(f"{options.out} exists. Continue it with --resume, or choose another file.", file=sys.stderr)
         return 2
     cv2.setNumThreads(1)  # pictures are read in parallel instead
@@ -107,7 +108,7 @@ def _finished(file: Path) -> dict[str, bool]:
             end += len(line)
         lines.seek(end)
         if rest := lines.read():
-            if b"\n" in rest:  # not the trace of an interrupted run
+            if b"\n" in rest or not rest.startswith(BEGINS[: len(rest)]):  # not the trace of an interrupted run
                 raise OSError(0, "it holds something other than answers", str(file))
             lines.truncate(end)
     return found

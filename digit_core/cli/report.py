@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import shlex
 import sys
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     data, test = datasets.load_test(options.data, progress=True, trained_on=model.trained_on)
     with tqdm(total=1.0, unit="", disable=not sys.stderr.isatty(), leave=False) as bar:
         result = cache.assess(model.name, test, lambda fraction: bar.update(fraction - bar.n))
-    title, found = f"Reading handwritten digits with {model.name}", blocks(model, data, test, result)
+    title, found = f"Reading handwritten digits with {model.name}", blocks(model, data, test, result, options.data)
     is_pdf = options.out.suffix.lower() == ".pdf"
     content = documents.to_pdf(title, found) if is_pdf else documents.to_html(title, found).encode()
     try:
@@ -58,12 +59,13 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def blocks(model: StoredModel, data: str, test: Split, result: Evaluation) -> list[Block]:
+def blocks(model: StoredModel, data: str, test: Split, result: Evaluation, argument: str) -> list[Block]:
     """The report's sections.
 
     Args:
         data: the data set's name for people.
         result: of the digits in `test`.
+        argument: the data set's name or path on the command line.
     """
     low, high = result.interval
     now = datetime.datetime.now(datetime.UTC)
@@ -78,7 +80,7 @@ def blocks(model: StoredModel, data: str, test: Split, result: Evaluation) -> li
         *_results(result, test),
         *_why(model, test, result),
         Heading("To repeat it"),
-        Paragraph(f"python -m digit_core report --model {model.name} --data {data}"),
+        Paragraph(f"python -m digit_core report --model {model.name} --data {shlex.quote(argument)}"),
     ]
 
 

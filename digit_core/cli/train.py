@@ -149,7 +149,7 @@ def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
     Raises:
         DatasetError: there are none, or they cannot be read or written.
     """
-    if CORRECTIONS not in (part.rpartition("*")[2] for part in settings.data.split("+")):
+    if CORRECTIONS not in (part.rpartition("*")[2] for part in datasets.parts_of(settings.data)):
         return settings
     from digit_core.feedback import exchange  # loads the database's library
     from digit_core.feedback.database import FeedbackError
@@ -158,7 +158,7 @@ def _with_corrections(settings: TrainingSettings) -> TrainingSettings:
         file = exchange.kept_file()
     except FeedbackError as error:
         raise datasets.DatasetError(str(error)) from error
-    parts = [part.rpartition("*") for part in settings.data.split("+")]
+    parts = [part.rpartition("*") for part in datasets.parts_of(settings.data)]
     data = [f"{times}{star}{file if name == CORRECTIONS else name}" for times, star, name in parts]
     return dataclasses.replace(settings, data="+".join(data))
 

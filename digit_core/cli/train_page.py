@@ -83,6 +83,7 @@ def run(options: argparse.Namespace) -> int:
     if options.go_on and any(_checkpoint(name).exists() for name in page_model.NETWORKS):
         print(f"There is an unfinished training. Go on without --go-on, or remove {_checkpoints()}.", file=sys.stderr)
         return 2
+    page_sources.check(options.strokes, options.data)
     try:
         trained = _in_use() if options.calibrate else _trained(options)
         if trained is None:

@@ -4,7 +4,7 @@ All data sets have the same format: images are `uint8 (n, 28, 28)`, white ink on
 black, 0..255, normalised like MNIST; labels are `uint8 (n,)` in 0..9. The
 validation part is split off the training part, stratified by digit with a fixed
 seed, so that it is the same on every machine. The test part is never used for model
-selection. Where files name the writers, no writer appears in two parts.
+selection. Where files name enough writers for three parts, no writer appears in two.
 """
 
 import functools
@@ -14,6 +14,7 @@ import importlib.util
 import logging
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -75,13 +76,19 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set in three parts that share no picture; `sources` say whose work it is."""
+    """A named data set in three parts that share no picture.
+
+    Attributes:
+        sources: whose work it is.
+        files: digests of the users' files in it, each over all digits that were split into these parts.
+    """
 
     name: str
     train: Split
     validation: Split
     test: Split
     sources: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 def load(name: str, progress: bool = False, validation_share: float | None = None, *, is_alone: bool = True) -> Dataset:
@@ -103,43 +110,61 @@ def load(name: str, progress: bool = False, validation_share: float | None = Non
         DatasetError: the name is unknown, MNIST is not available, or a file is malformed.
     """
     if name in DATASETS:
-        return DATASETS[name](progress, validation_share)
+        return _complete(DATASETS[name](progress, validation_share), name)
     if os.path.exists(name):
         return _load_files(Path(name), validation_share, is_alone)
-    if "+" in name:
-        parts = name.split("+")
+    if len(parts := parts_of(name)) > 1:
         return _joined([load(p, progress, validation_share, is_alone=n == 0) for n, p in enumerate(parts)])
     if repeated := REPEATED.fullmatch(name):
         return _repeated(load(repeated[2], progress, validation_share, is_alone=is_alone), int(repeated[1]))
     raise DatasetError(f"There is no data set and no file called {name!r}. Data sets: {', '.join(DATASETS)}.")
 
 
-def load_test(name: str, progress: bool = False, trained_on: str | None = None) -> tuple[str, Split]:
+def parts_of(name: str) -> list[str]:
+    """Split "mnist+2*own.csv" at each "+", except within the path of an existing file."""
+    words, parts = name.split("+"), []
+    while words:
+        joined = ["+".join(words[:count]) for count in range(len(words), 0, -1)]
+        part = next((own for own in joined if os.path.exists(_unrepeated(own))), words[0])
+        parts.append(part)
+        del words[: part.count("+") + 1]
+    return parts
+
+
+def _unrepeated(name: str) -> str:
+    repeated = REPEATED.fullmatch(name)
+    return repeated[2] if repeated else name
+
+
+def load_test(name: str, progress: bool = False, trained_on: Collection[str] = ()) -> tuple[str, Split]:
     """A data set's display name and its test digits; `name` as for `load`.
 
     If a file has no test part, all its digits are test digits, unless the model was trained on that file: then only
     the held-out ones.
 
     Args:
-        trained_on: digest of the digits that the model was trained on.
+        trained_on: digests of the data that the model was trained on, as in its card.
 
     Raises:
         DatasetError: as `load`.
     """
     if name not in DATASETS and os.path.exists(name):
         parts = _read(Path(name))
-        if "test" in parts or not _is_training_part(name, trained_on):
+        if "test" in parts or not _has_taught(name, parts["train"], trained_on):
             found = parts.get("test") or parts["train"]
             return Path(name).name, Split(found.images, found.labels)
     dataset = load(name, progress)
     return dataset.name, dataset.test
 
 
-def _is_training_part(name: str, digest: str | None) -> bool:
-    if digest is None:
+def _has_taught(name: str, digits: Digits, trained_on: Collection[str]) -> bool:
+    """Whether a model with these digests has seen a file; older cards have that of the training part alone."""
+    if not trained_on:
         return False
+    if Split(digits.images, digits.labels).digest() in trained_on:
+        return True
     try:
-        return load(name).train.digest() == digest
+        return load(name).train.digest() in trained_on
     except DatasetError:  # too few digits to train on
         return False
 
@@ -186,6 +211,7 @@ def _load_files(path: Path, validation_share: float | None = None, is_alone: boo
     if "train" not in parts:
         raise DatasetError(f"{path} holds a test part and no training part.")
     rest = parts["train"]
+    whole = (Split(rest.images, rest.labels).digest(),)
     by_writer = _split_by_writer(rest) if rest.writers is not None and "test" not in parts else ()
     if by_writer and all(len(split) for split in by_writer):
         train, validation, test = by_writer
@@ -197,12 +223,18 @@ def _load_files(path: Path, validation_share: float | None = None, is_alone: boo
     if not is_alone and not (len(validation) and len(test)):
         everything = parts["train"]
         none = Split(everything.images[:0], everything.labels[:0])
-        return Dataset(path.name, Split(everything.images, everything.labels), none, none)
-    for part, split in {"training": train, "validation": validation, "test": test}.items():
-        if not len(split):
-            raise DatasetError(f"{path} holds too few digits: none is left for the {part} part.")
+        return Dataset(path.name, Split(everything.images, everything.labels), none, none, files=whole)
     name = path.name.split(".")[0]
-    return Dataset(path.name, train, validation, test, (SOURCES[name],) if name in SOURCES else ())
+    sources = (SOURCES[name],) if name in SOURCES else ()
+    return _complete(Dataset(path.name, train, validation, test, sources, whole), path)
+
+
+def _complete(dataset: Dataset, what: str | Path) -> Dataset:
+    """Raises DatasetError if one of the three parts is empty."""
+    for part, split in {"training": dataset.train, "validation": dataset.validation, "test": dataset.test}.items():
+        if not len(split):
+            raise DatasetError(f"{what} holds too few digits: none is left for the {part} part.")
+    return dataset
 
 
 def _read(path: Path) -> dict[str, Digits]:
@@ -224,6 +256,7 @@ def _joined(parts: list[Dataset]) -> Dataset:
         validation=join([part.validation for part in parts]),
         test=parts[0].test,
         sources=tuple(source for part in parts for source in part.sources),
+        files=tuple(file for part in parts for file in part.files),
     )
 
 

@@ -67,12 +67,12 @@ def read(path: Path) -> dict[str, Digits]:
 
 def check_size(path: Path, most_bytes: int, most_rows: float = math.inf) -> None:
     """Raises DigitFileError if a file holds more bytes, or as a text more rows, once unpacked; reads no further."""
-    size = rows = 0
+    size, rows, name = 0, 0, path.name.lower()
     try:
-        if path.name.endswith((".npz", ".zip")):
+        if name.endswith((".npz", ".zip")):
             size, rows = picture_folders.zip_size(path)
         else:
-            with gzip.open(path) if path.name.endswith(".gz") else open(path, "rb") as file:
+            with gzip.open(path) if name.endswith(".gz") else open(path, "rb") as file:
                 while size <= most_bytes and rows <= most_rows and (block := file.read(1 << 20)):
                     size, rows = size + len(block), rows + block.count(b"\n")
     except picture_folders.PictureFolderError as error:
@@ -82,7 +82,7 @@ def check_size(path: Path, most_bytes: int, most_rows: float = math.inf) -> None
     if size > most_bytes:
         raise DigitFileError(f"The file is larger than {most_bytes // 1_000_000:,} MB once it is unpacked.")
     if rows > most_rows:
-        what = "pictures" if path.name.endswith(".zip") else "rows"
+        what = "pictures" if name.endswith(".zip") else "rows"
         raise DigitFileError(f"The file has more than {most_rows:,} {what}.")
 
 

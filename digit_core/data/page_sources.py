@@ -8,6 +8,7 @@ import numpy as np
 
 from digit_core.data import datasets, file_formats, fonts
 from digit_core.data.datasets import DatasetError
+from digit_core.data.file_formats import DigitFileError
 from digit_core.data.marks import Sources
 
 
@@ -20,9 +21,24 @@ def load(part: str, strokes: Sequence[Path], data: str = "mnist") -> Sources:
         data: a data set for `datasets.load`.
 
     Raises:
-        DatasetError, DigitFileError: something is missing or malformed.
+        DatasetError: something is missing or malformed.
     """
-    return _load(part, tuple(strokes), data)
+    try:
+        return _load(part, tuple(strokes), data)
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
+
+
+def check(strokes: Sequence[Path], data: str) -> None:
+    """Raises DatasetError if the data set or a file of strokes is missing or malformed; the processes that make tiles
+    could only die of it."""
+    datasets.load(data)
+    try:
+        for path in strokes:
+            for _ in file_formats.labelled_strokes(path):
+                pass
+    except DigitFileError as error:
+        raise DatasetError(str(error)) from error
 
 
 @functools.lru_cache(maxsize=1)  # pages and lines take the same; drawing all fonts' signs takes many seconds

@@ -2,8 +2,8 @@
 
 Northcutt, Jiang, Chuang: Confident Learning: Estimating Uncertainty in Dataset Labels (2021). A class's threshold is
 the mean probability of that class among the digits with that label. A digit is a suspect if the likeliest class among
-those that reach their threshold is not its label. That is simple enough to do without the paper's library, which
-depends on pandas.
+those that reach their threshold is not its label, and is likelier than the label. That is simple enough to do without
+the paper's library, which depends on pandas.
 """
 
 from collections.abc import Sequence
@@ -33,8 +33,8 @@ def suspects(probabilities: np.ndarray, labels: np.ndarray) -> list[Suspect]:
     """Likely label errors, the likeliest first.
 
     Args:
-        probabilities: float (n, 10), of a network that was not trained on these labels; one that was has memorised
-            some errors and finds fewer.
+        probabilities: float (n, 10), of a network that was not trained on these labels, or of
+            `cross_validation.probabilities`; a network that was has memorised some errors and finds fewer.
         labels: (n,), 0..9.
     """
     if not len(labels):

@@ -49,6 +49,8 @@ def _check(card: dict) -> None:
         records.number(file["bytes"])
         bytes.fromhex(file["sha256"])
     bytes.fromhex(card["data"].get("train", {}).get("sha256", ""))
+    for digest in card["data"].get("files", ()):
+        bytes.fromhex(digest)
     for value in (card["settings"]["architecture"], card["created"], card["data"]["name"], card["name"]):
         records.text(value)
     datetime.datetime.fromisoformat(card["created"])
@@ -76,8 +78,7 @@ def fingerprint(content: bytes) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    import keras
-    import tensorflow as tf
+    from digit_core.frameworks import keras, tf
 
     return {
         "python": platform.python_version(),

@@ -1,8 +1,7 @@
 """A model's folder: `model.keras`, `model.tflite` and `card.json`, and where such folders lie.
 
 Shipped models are in the project's `models/`, a user's own in `$DIGIT_HOME/models/`; shipped names are reserved.
-Callers pass names, never paths, and a file is used only if it matches the hash in its card. Listing and loading need
-no TensorFlow; only `save` does.
+Callers pass names, not paths, and a file is used only if its hash is in its card. Only `save` needs TensorFlow.
 """
 
 import hashlib
@@ -22,7 +21,7 @@ from digit_core.models import card as cards
 from digit_core.models import export
 
 if TYPE_CHECKING:
-    import keras
+    from digit_core.frameworks import keras
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +70,10 @@ class StoredModel:
         return "model.keras" in self.card["files"]
 
     @property
-    def trained_on(self) -> str | None:
-        """Digest of its training digits, where the card tells it."""
-        return self.card["data"].get("train", {}).get("sha256")
+    def trained_on(self) -> tuple[str, ...]:
+        """Digests of its training digits and of the files that they are from, where the card tells them."""
+        data = self.card["data"]
+        return (*data.get("files", ()), *([data["train"]["sha256"]] if "train" in data else ()))
 
     @property
     def litert_file(self) -> Path:
@@ -97,7 +97,7 @@ class StoredModel:
         Raises:
             ModelError: its file is missing or not the file that the card speaks of.
         """
-        import keras
+        from digit_core.frameworks import keras
 
         self._checked("model.keras")  # only what the program made is loaded: such files can run code
         return keras.models.load_model(self.folder / "model.keras", compile=False)
@@ -194,6 +194,8 @@ def check_target(name: str, root: Path | None = None) -> Path:
     if root is None and (paths.SHIPPED_MODELS / name).exists():
         raise ModelError(f"{name!r} is the name of a model that comes with Inkling. Please choose another.")
     root = root or paths.home() / "models"
+    if os.path.lexists(root / name) and not (root / name / cards.CARD).is_file():
+        raise ModelError(f"{root / name} holds something other than a model. Please choose another name or folder.")
     try:
         root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=root):
