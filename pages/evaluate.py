@@ -13,7 +13,7 @@ digits = evaluation_run.digits(model, data)
 subject = evaluation_run.subject(model, data, digits)
 evaluation_view.headline(subject)
 
-if address.went_back("view"):
+if address.went_back("view", address.LAG):
     st.session_state["view"] = address.get("view", address.VIEWS) or "mistakes"
 view = st.segmented_control(
     "View",

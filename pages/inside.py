@@ -44,7 +44,7 @@ with st.container(key="inside"):
     with answer:
         inside_view.answer(subject)
         inside_view.before(subject)
-        inside_view.tips(resources.tips(subject.recognizer, image, changed))
+        tips = st.container()
 
     inside_words.title(1)
     inside_others.stages(state.get("looked_at"), image)
@@ -55,9 +55,7 @@ with st.container(key="inside"):
     inside_layers.look_closer(subject, found)
 
     inside_words.title(4)
-    evidence = resources.evidence(subject.recognizer, subject.image)
-    way, other = inside_layers.which_evidence(subject)
-    inside_view.evidence(subject, evidence, way, other)
+    evidence = st.container()
 
     inside_words.title(5)
     inside_view.sums(subject)
@@ -68,3 +66,9 @@ with st.container(key="inside"):
     inside_words.title(8)
     inside_others.compare(subject)
     inside_others.quality_table(subject)
+
+    with evidence:  # these two take longest: everything else follows a slider without them
+        way, other = inside_layers.which_evidence(subject)
+        inside_view.evidence(subject, resources.evidence(subject.recognizer, subject.image), way, other)
+    with tips:
+        inside_view.tips(resources.tips(subject.recognizer, image, changed))

@@ -45,7 +45,7 @@ LIVE = seen("live")
 
 
 def said(*strokes, down=False, number=100, data=LIVE):
-    told = [{"number": place, "points": [[place, 1], [place, 9]]} for place in strokes]
+    told = [{"number": place, "pen": 18, "points": [[place, 1], [place, 9]]} for place in strokes]
     return {"live": {"number": number, "down": down, "data": data, "strokes": told}}
 
 
@@ -113,6 +113,52 @@ def test_a_stroke_that_was_undone_stays_undone(session, canvas):
     assert state.get("undone") == []
 
 
+def test_undo_brings_back_what_was_cleared_or_replaced_by_a_sample(session, canvas):
+    state.put("width", 500)
+    for replace in (canvas._clear, canvas._show_sample):
+        session[BROWSER_KEY] = said(107, 109, number=110)
+        state.put("taken", 0)
+        state.put("live_done", 0)
+        canvas._put([], 500)
+        state.put("live_done", 0)
+        canvas._take(500)
+        before = objects()
+        assert len(before) == 2
+        replace()
+        assert objects() != before
+        canvas._undo()
+        assert objects() == before
+        canvas._undo()
+        assert len(objects()) == 1
+
+
+def test_who_draws_after_clear_undoes_strokes(session, canvas):
+    session[BROWSER_KEY] = said(107, number=108)
+    state.put("width", 500)
+    canvas._take(500)
+    canvas._clear()
+    session[BROWSER_KEY] = said(111, number=112)
+    canvas._take(500)
+    canvas._undo()
+    assert not objects()
+
+
+def test_a_drawing_holds_only_so_much(session, canvas, monkeypatch):
+    monkeypatch.setattr(sent_drawing, "MOST_COMMANDS", 5)  # a stroke of two points has two
+    session[BROWSER_KEY] = said(107, 109, 111, number=112)
+    canvas._take(500)
+    assert [stroke["path"][0][1] for stroke in objects()] == [107, 109]
+    session[BROWSER_KEY] = said(113, number=114)
+    canvas._take(500)
+    assert len(objects()) == 2
+
+
+def test_decoded_pictures_take_little_memory():
+    for grey in range(24):
+        assert sent_drawing.decoded(overlay.data_url(np.full((2200, 2200), grey, np.uint8))).shape[:2] == (2200, 2200)
+    assert 0 < sent_drawing._decoded.bytes <= 24_000_000
+
+
 def test_who_draws_on_has_nothing_to_redo(session, canvas):
     session[BROWSER_KEY] = said(107, number=108)
     state.put("width", 500)
@@ -145,6 +191,26 @@ def test_a_drawing_under_the_canvas_s_own_key_is_taken_once(session, canvas):
     assert state.get("drawing") is None
 
 
+def test_restoring_the_drawing_does_not_discard_strokes_that_have_not_arrived(session, canvas):
+    """They were drawn just before the page was left, and their picture has been answered."""
+    session[BROWSER_KEY] = said(1)
+    canvas._take(500)
+    session[canvas.ANSWERS_KEY] = {"live": {"number": 300, "down": False, "data": seen("both")}}
+    canvas._last_live()
+    state.put("run", 1)
+    canvas._restore(browser.look("nothing"))
+    session[BROWSER_KEY] = said(1, 2, number=400, data=DATA)  # a canvas that shows neither
+    canvas._take(500)
+    assert len(objects()) == 2
+
+
+def test_a_stroke_keeps_the_pen_that_drew_it(session, canvas):
+    session[BROWSER_KEY] = said(1)
+    state.put("pen", "Broad")
+    canvas._take(500)
+    assert [stroke["strokeWidth"] for stroke in objects()] == [18]
+
+
 @pytest.mark.parametrize(
     "live",
     [
@@ -154,9 +220,10 @@ def test_a_drawing_under_the_canvas_s_own_key_is_taken_once(session, canvas):
         {"number": float("nan"), "down": 0, "data": DATA, "strokes": []},
         {"number": 1, "down": 0, "data": 5, "strokes": []},
         {"number": 1, "down": 0, "data": "x" * (browser.LARGEST_KEPT + 1), "strokes": []},
-        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "points": []}]},
-        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "points": [[0, float("nan")]]}]},
-        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "points": [[0, 1, 2]]}]},
+        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "pen": 18, "points": []}]},
+        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "pen": 18, "points": [[0, float("nan")]]}]},
+        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "pen": 18, "points": [[0, 1, 2]]}]},
+        {"number": 1, "down": 0, "data": DATA, "strokes": [{"number": 1, "pen": 1e9, "points": [[0, 1]]}]},
         {"number": 1, "down": 0, "data": DATA, "strokes": {"a": 1}},
     ],
 )
@@ -202,10 +269,59 @@ def test_a_kept_drawing_that_cannot_be_is_none_and_was_asked_for(session, canvas
     assert sent_drawing.unpacked(kept) is None
 
 
+def test_strokes_that_the_browser_kept_are_added_to_the_kept_drawing(session, canvas):
+    before = kept(["M", 1, 2], ["L", 5, 6])
+    strokes = [{"number": 7, "pen": 28, "points": [[10, 10], [20, 30]]}, {"number": 9, "pen": 10, "points": [[50, 50]]}]
+    session[BROWSER_KEY] = {"width": 560, "kept": before, "unsaved": {"width": 560, "strokes": strokes}}
+    assert canvas.drawing() is not None
+    assert [stroke.get("strokeWidth") for stroke in session["drawing"]["raw"]["objects"]][1:] == [28, 10]
+    session[BROWSER_KEY] |= said(7, 9)  # without a reload, the browser still has them
+    canvas.drawing()
+    assert len(objects()) == 3
+
+
+def test_kept_strokes_are_restored_at_the_size_of_their_canvas(session, canvas):
+    """The width of the new canvas is reported later; until then nothing is restored."""
+    strokes = [{"number": 1, "pen": 18, "points": [[10, 10], [20, 30]]}]
+    session[BROWSER_KEY] = {"kept": "", "unsaved": {"width": 384, "strokes": strokes}}
+    assert canvas.drawing() is None
+    session[BROWSER_KEY] |= {"width": 384}
+    canvas.drawing()
+    [stroke] = session["drawing"]["raw"]["objects"]
+    assert stroke["path"][0] == ["M", 10, 10]
+
+
+STROKE = {"number": 1, "pen": 18, "points": [[1, 2]]}
+
+
+@pytest.mark.parametrize(
+    "unsaved",
+    [
+        None,
+        3,
+        [],
+        {"width": 560},
+        {"width": 560, "strokes": []},
+        {"width": 560, "strokes": 3},
+        {"width": 1e9, "strokes": [STROKE]},
+        {"width": "wide", "strokes": [STROKE]},
+        {"width": 560, "strokes": [3]},
+        {"width": 560, "strokes": [STROKE | {"pen": 1e9}]},
+        {"width": 560, "strokes": [STROKE | {"pen": None}]},
+        {"width": 560, "strokes": [STROKE | {"points": []}]},
+        {"width": 560, "strokes": [STROKE | {"points": [["a", 1]]}]},
+        {"width": 560, "strokes": [STROKE | {"points": [[1, 1e9]]}]},
+    ],
+)
+def test_kept_strokes_that_cannot_be_are_none(session, unsaved):
+    session[BROWSER_KEY] = {"kept": "", "unsaved": unsaved}
+    assert browser.look(BROWSER_KEY).unsaved is None
+
+
 def test_strokes_and_points_are_bounded(session):
     told = said(*range(1, 100))
     told["live"]["strokes"][0]["points"] = [[1, 1]] * 10_000
     session[BROWSER_KEY] = told
     live = browser.look(BROWSER_KEY).live
     assert len(live.strokes) == browser.MOST_STROKES
-    assert len(live.strokes[0][1]) == browser.MOST_POINTS
+    assert len(live.strokes[0][2]) == browser.MOST_POINTS

@@ -128,6 +128,14 @@ def test_likely_label_errors_are_suggested(recognizer):
     assert any(f"{labels[wrong]}, likely {was}" in caption.value for caption in app.caption)
 
 
+def test_digits_that_may_have_taught_a_model_are_read_by_the_others(recognizer):
+    app = opened(label_errors_data="builtin train")
+    assert any("learnt from the other digits only" in caption.value for caption in app.caption)
+    app = opened(label_errors_data="builtin test")
+    assert any("The model is confident" in caption.value for caption in app.caption)
+    assert not app.exception
+
+
 def test_where_a_password_is_set_only_who_knows_it_sees_corrections(some, monkeypatch):
     monkeypatch.setattr(visitor, "_password", lambda: "sesame")
     app = opened()

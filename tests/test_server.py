@@ -1,17 +1,23 @@
-"""Link previews in messengers and search engines, the limit on a visitor's uploads, and the server's shutdown."""
+"""Link previews for messengers and search engines, the limit on a visitor's uploads, memory, and the shutdown."""
 
 import asyncio
 import io
 import re
 import socket
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 
 import pytest
 import streamlit
-from browser import serving
+from browser import ROOT, serving
 from PIL import Image
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from websockets.sync.client import connect
 
 from ui import server as link
 from ui.frame import TITLES
@@ -138,6 +144,29 @@ def test_the_running_app_sends_title_and_picture(server):
         assert Image.open(io.BytesIO(answer.read())).size == link.SIZE
 
 
+def _until_the_script_ends(connection) -> list[ForwardMsg]:
+    messages = []
+    while not messages or messages[-1].WhichOneof("type") != "script_finished":
+        messages.append(ForwardMsg.FromString(connection.recv(timeout=30)))
+    return messages
+
+
+@pytest.mark.slow
+def test_a_click_on_a_tab_that_was_sent_with_a_fragment_opens_the_tab(server):
+    """The frontend merges what is sent at the same moment, and the fragment wins."""
+    address = server.url.replace("http", "ws") + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None) as connection:
+        connection.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        deltas = [message.delta for message in _until_the_script_ends(connection)]
+        tabs = next(filter(None, (delta.add_block.tab_container.id for delta in deltas)))
+        drawing = next(d for d in deltas if d.new_element.bidi_component.component_name.endswith("inkling_browser"))
+        state = WidgetStates(widgets=[WidgetState(id=tabs, string_value="Upload")])
+        click = ClientState(fragment_id=drawing.fragment_id, widget_states=state)
+        connection.send(BackMsg(rerun_script=click).SerializeToString())
+        shown = [*_until_the_script_ends(connection), *_until_the_script_ends(connection)]
+    assert any("No photo at hand?" in str(message) for message in shown)
+
+
 @pytest.mark.slow
 def test_the_server_ends_though_a_browser_has_stopped_reading(tmp_path):
     files = (Path(streamlit.__file__).parent / "static/static/js").glob("*.js")
@@ -151,3 +180,20 @@ def test_the_server_ends_though_a_browser_has_stopped_reading(tmp_path):
         with pytest.raises(subprocess.TimeoutExpired):  # it waits for the response to be read ...
             server.process.wait(link.GRACE / 2)
         server.process.wait(3 * link.GRACE)  # ... but not forever
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the heap is found in /proc")
+def test_large_arrays_are_never_placed_on_the_heap():
+    """By default glibc places arrays there after a larger one has been freed."""
+    script = """
+import re, numpy
+from ui import resources
+resources.keep_memory_small.__wrapped__()
+larger = numpy.ones(20_000_000, numpy.uint8)
+del larger
+place = numpy.ones(5_000_000, numpy.uint8).ctypes.data
+low, high = re.search(r"(?m)^([0-9a-f]+)-([0-9a-f]+) .*\\[heap\\]$", open("/proc/self/maps").read()).groups()
+print(int(low, 16) <= place < int(high, 16))
+"""
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout.split() == ["False"]

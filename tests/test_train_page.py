@@ -252,6 +252,16 @@ def test_folding_the_settings_does_not_forget_them(launched):
     assert run.settings == replace(settings_from("quick"), epochs=7)  # all other settings keep the preset's values
 
 
+def test_a_wrong_number_in_folded_settings_does_not_change_the_digits():
+    app = _unfold(_app())
+    app.number_input(key="epochs_quick").set_value(99_999).run()
+    app.session_state["settings"] = False
+    app.run()
+    app.session_state["settings"] = True
+    app.run()
+    assert app.selectbox(key="data_quick").value == "mnist"
+
+
 def test_a_run_stays_in_view_when_it_has_ended(training):
     app = _app()
     runs.write_status(training.folder, {"state": "stopped", "message": "What it had learnt is kept."})

@@ -1,12 +1,14 @@
 """Who may change which run on a public host."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from digit_core.runs import store as runs
 from digit_core.training.settings import TrainingSettings
+from ui import visitor
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = TrainingSettings(architecture="lenet5", data="builtin", epochs=2)
@@ -31,6 +33,14 @@ def page(run, **state) -> AppTest:
 
 def keys(at: AppTest) -> set[str]:
     return {button.key for button in at.button}
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("Asia/Tokyo", "Asia/Tokyo"), ("Etc/Unknown", None), ("../secret", None), ("", None)]
+)
+def test_an_unknown_time_zone_is_the_servers(monkeypatch, name, known):
+    monkeypatch.setattr("streamlit.context", SimpleNamespace(timezone=name))
+    assert getattr(visitor.zone(), "key", None) == known
 
 
 def test_on_ones_own_machine_everything_may_be_changed(run):

@@ -8,6 +8,8 @@ import time
 
 import streamlit as st
 
+from ui import state
+
 LAG = 1.0  # seconds during which the browser may still send the previous URL
 
 VIEWS = {
@@ -75,7 +77,7 @@ def choose(key: str, name: str, known, usual: str) -> str:
 
 def _written() -> tuple[dict[str, str | None], dict[tuple[str, str | None], float]]:
     """Return the last written values, and when earlier ones were replaced."""
-    return st.session_state.setdefault("written", {}), st.session_state.setdefault("replaced", {})
+    return state.get("written"), state.get("replaced")
 
 
 def cell() -> tuple[int, int] | None:

@@ -1,10 +1,11 @@
 // See browser.py.
 
-const STORE = "inkling-drawing";
+const STORE = "inkling-drawing", UNSAVED = "inkling-strokes";
 const LONGEST = 3000;  // timeout for an answer, in ms
 const MOST_CLICKS = 30;  // maximum number of queued tool clicks
 const PAUSE = 130, BUSY = 600;  // ms: minimum between pictures of a stroke; slower answers mean a busy server
 const STAYS_STILL = 400;  // ms without pen movement before a busy server gets a picture
+const MERGES = 25;  // ms within which Streamlit merges a message for everything into one for the answer alone
 const RESTS = 1200;  // ms after the pen is lifted before a busy server updates more than the answer
 const watched = new WeakMap();
 let waiting = null;
@@ -14,6 +15,7 @@ const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, 
   rests: null, again: null, send: () => {}, sendWhole: () => {} };
 
 let mostPoints = 0;  // maximum per stroke
+let penWidth = 0;  // in canvas pixels
 
 function picture() {
   const [first, ...others] = layers();
@@ -30,9 +32,17 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
+let isPending = false;  // strokes are about to be sent
+
 function tell(isWhole = !pen.down && !pen.isBusy) {  // otherwise only the answer is updated
   clearTimeout(pen.timer);
   clearTimeout(pen.rests);
+  const merges = pen.sent + MERGES - performance.now();
+  isPending = isWhole && merges > 0;
+  if (isPending) {
+    pen.timer = setTimeout(() => tell(!pen.down), merges);
+    return;
+  }
   const data = isLeaving ? null : picture();
   if (!data) return;
   pen.moved = pen.lifted = false;
@@ -57,6 +67,13 @@ function lookAgain(data, onSheet) {  // on a slow machine the canvas draws the e
 
 function tellWhole() {  // send what the server does not have yet
   if (!pen.down && (pen.lifted || pen.strokes.some((stroke) => stroke.number > pen.whole))) tell(true);
+}
+
+function sendAgain(tries = 200) {  // strokes that did not reach the server because the page or tab was left
+  isPending = pen.strokes.length > 0 && !pen.down && tries > 0;
+  if (!isPending) return;
+  if (picture()) tell(true);
+  else setTimeout(() => sendAgain(tries - 1), 50);  // the canvas is not mounted yet
 }
 
 function heard(number) {
@@ -122,7 +139,9 @@ function lift(event) {
   if (!pen.down || event.pointerId !== pen.id) return;
   pen.down = false;
   pen.stroke.number = Math.max(Date.now(), pen.number + 1);
+  pen.stroke.pen = penWidth;
   pen.strokes.push(pen.stroke);
+  keepUnsaved();
   pen.lifted = true;
   // the canvas draws the stroke in the next frame; hidden tabs get no frames, hence the timeout
   requestAnimationFrame(() => setTimeout(() => { if (pen.lifted) tell(); }, 0));
@@ -146,6 +165,7 @@ let sheet = 0;  // number of the drawing that the server last put on the canvas
 let acted = null;  // { sheet, time } of the last click on a tool
 let letsPass = false;
 const queue = [];  // names of the tools whose clicks are waiting
+let discarded = 0;  // number of the last stroke that was cleared
 let cleared = false;  // until the server has cleared the drawing, or a tool or the pen starts another
 
 function click(name, tries = 60) {  // during a script run the buttons may be out of date
@@ -156,7 +176,7 @@ function click(name, tries = 60) {  // during a script run the buttons may be ou
 
 function isWaiting() {  // for the response to the last stroke or click
   const now = performance.now();
-  return (pen.wholeAnswered < pen.whole && now - pen.wholeSent < LONGEST)
+  return isPending || (pen.wholeAnswered < pen.whole && now - pen.wholeSent < LONGEST)
     || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
 }
 
@@ -164,7 +184,10 @@ function hold(event) {  // delay a tool click until the server has the last stro
   const name = Object.values(KEYS).find((own) => event.target.closest?.(`.st-key-${own} button`));
   if (!name) return;
   cleared = name === "clear";
-  if (cleared) storage((s) => s.removeItem(STORE));  // an immediate reload must not restore it
+  if (cleared) {  // an immediate reload must not restore it
+    discarded = pen.strokes.at(-1)?.number ?? 0;
+    storage((s) => { s.removeItem(STORE); s.removeItem(UNSAVED); });
+  }
   tellWhole();
   if (letsPass || !(queue.length || isWaiting())) {
     acted = { sheet, time: performance.now() };
@@ -176,7 +199,7 @@ function hold(event) {  // delay a tool click until the server has the last stro
 }
 
 function letGo() {
-  if (!queue.length || isWaiting()) return;
+  if (!queue.length || isWaiting() || !document.querySelector(`.st-key-${queue[0]} button`)) return;
   letsPass = true;
   click(queue.shift(), 0);
   letsPass = false;
@@ -213,6 +236,16 @@ addEventListener("pointercancel", lift, true);
 
 function storage(action) {
   try { return action(window.sessionStorage); } catch (error) { return null; }  // unavailable in some private modes
+}
+
+function keepUnsaved() {  // the strokes that the server has not confirmed, for an immediate reload
+  const strokes = pen.strokes.filter((stroke) => stroke.number > discarded);
+  const unsaved = { width: layers()[0]?.clientWidth ?? 0, strokes };
+  if (!cleared) storage((s) => s.setItem(UNSAVED, JSON.stringify(unsaved)));
+}
+
+function unsaved() {
+  try { return JSON.parse(storage((s) => s.getItem(UNSAVED))); } catch (error) { return null; }
 }
 
 function dressCanvas({ label, blank }, tries = 200) {
@@ -336,17 +369,26 @@ export default function ({ data, parentElement, setStateValue }) {
     return heard(data.answered);
   }
   let observer = watched.get(parentElement);
+  if (!observer) {
+    setStateValue("unsaved", unsaved());
+    setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
+  }
   dressCanvas(data);
   mostPoints = data.most_points;
+  penWidth = data.pen;
   startHand(data.hand);
   pen.sendWhole = (live) => setStateValue("live", live);
-  pen.strokes = pen.strokes.filter((stroke) => stroke.number > data.settled);
+  pen.strokes = pen.strokes.filter((stroke) => stroke.number > Math.max(data.settled, discarded));
+  if (observer && data.keep !== null) keepUnsaved();
   heardWhole(data.answered);
   heard(data.answered);
   sheet = data.sheet;
+  if (!observer) {
+    isLeaving = false;
+    if (data.keep !== null) sendAgain();  // else the session is new, and takes them from UNSAVED
+  }
   letGo();
   if (!observer) {
-    setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
     const probe = parentElement.querySelector(".probe");
     let last = 0;
     observer = new ResizeObserver(() => {

@@ -30,7 +30,7 @@ def drawing() -> np.ndarray | None:
     _take(shown_width)
     state.put("width", seen.width or shown_width)
     _open_link()
-    _restore(seen.kept)
+    _restore(seen)
     _fit(state.get("width"))
     return newest_picture()
 
@@ -102,6 +102,7 @@ def keep() -> None:
         answered=live.number if live else 0,
         settled=state.get("taken"),
         sheet=state.get("sheets"),
+        pen=PENS[_pen()],
         hand={"strokes": samples.HAND, "across": samples.HAND_ACROSS, "width": PENS["Medium"], "ink": INK},
     )
 
@@ -125,18 +126,25 @@ def _take(width: int) -> None:
     """Store new finished strokes and their picture in the session."""
     live, kept = browser.look(BROWSER_KEY).live, state.get("drawing")
     live = live if live and live.number > state.get("live_done") else None
-    new = [points for number, points in live.strokes if number > state.get("taken")] if live else []
+    new = [stroke for stroke in live.strokes if stroke[0] > state.get("taken")] if live else []
     if new:
-        before = kept["raw"]["objects"] if kept else []
-        objects = [samples.path(points if len(points) > 1 else points * 2, INK, PENS[_pen()]) for points in new]
-        state.put("drawing", {"raw": {"objects": before + objects}, "data": live.data, "width": width})
-        state.put("taken", max(number for number, _ in live.strokes))
+        objects = _with(kept["raw"]["objects"] if kept else [], _paths(new))
+        if live.down or all(sent_drawing.shows(live.data, points) for *_, points in new):
+            state.put("drawing", {"raw": {"objects": objects}, "data": live.data, "width": width})
+        else:
+            _put(objects, width)  # the canvas was replaced meanwhile, and has lost them
+        state.put("taken", max(number for number, *_ in new))
         state.put("undone", [])
-        if not live.down and not all(sent_drawing.shows(live.data, points) for points in new):
-            _put(before + objects, width)  # the canvas was replaced meanwhile, and has lost them
     elif live and kept and live.data and not live.down:
         state.put("drawing", {**kept, "data": live.data})
     _take_from_host(width)
+
+
+def _with(before: list[dict], new: list[dict]) -> list[dict]:
+    """Add strokes to a drawing, up to the most that is kept; nobody draws so many."""
+    room = sent_drawing.MOST_COMMANDS - sent_drawing.commands(before)
+    sizes = np.cumsum([sent_drawing.commands([stroke]) for stroke in new])
+    return before + new[: np.searchsorted(sizes, room, side="right")]
 
 
 def _take_from_host(width: int) -> None:
@@ -150,38 +158,66 @@ def _take_from_host(width: int) -> None:
     )
     state.put("undone", [])
     _forget_live()
+    _discard_strokes()
 
 
 def _forget_live() -> None:
-    """Mark all input received so far as stored or discarded."""
+    """Mark the pictures received so far as out of date."""
     if live := _last_live():
         state.put("live_done", live.number)
+
+
+def _discard_strokes() -> None:
+    """Discard strokes drawn before now that have not arrived."""
+    if live := _last_live():
         state.put("taken", live.number)
 
 
 def _put(objects: list[dict], width: int, data: str | None = None) -> None:
     """Replace the canvas content with Fabric.js objects; an empty list clears it.
 
-    `data` is their picture; it is rendered if missing.
+    `data` is their picture; it is rendered if missing. Strokes that have not arrived are added when they do.
     """
+    data = data or samples.picture(objects, width, _height(width))
     state.put("sheets", state.get("sheets") + 1)
     state.put("seed", {"objects": objects, "sheet": state.get("sheets")})
-    data = data or samples.picture(objects, width, _height(width))
     state.put("drawing", {"raw": {"objects": objects}, "data": data, "width": width} if objects else None)
     _forget_live()
 
 
-def _restore(kept: str | None) -> None:
-    """Restore the drawing in every full-page run, in which the canvas may be new."""
+def _replace(objects: list[dict], width: int) -> None:
+    """Replace the canvas content on the visitor's request: strokes that have not arrived are discarded."""
+    _put(objects, width)
+    _discard_strokes()
+
+
+def _paths(strokes: list[tuple[int, float, list[tuple[float, float]]]]) -> list[dict]:
+    """Fabric.js paths of strokes, given by their number, pen width and points."""
+    return [samples.path(points if len(points) > 1 else points * 2, INK, pen) for _, pen, points in strokes]
+
+
+def _restore(seen: browser.Browser) -> None:
+    """Restore the drawing in every full-page run, in which the canvas may be new, and once after a reload."""
     before = state.get("drawing")
     if state.get("run") != state.get("shown_in_run") and before:
         _put(before["raw"]["objects"], before["width"], before["data"])
     state.put("shown_in_run", state.get("run"))
-    if kept is not None and not state.get("reload_checked"):
+    if seen.kept is not None and seen.width and not state.get("reload_checked"):  # no drawing is scaled to a guess
         state.put("reload_checked", True)
-        found = sent_drawing.unpacked(kept)
-        if found and not before:
-            _put(found["raw"]["objects"], found["width"], found["data"])
+        if not before:
+            _restore_after_reload(sent_drawing.unpacked(seen.kept), seen.unsaved)
+
+
+def _restore_after_reload(found: dict | None, unsaved: browser.Unsaved | None) -> None:
+    """Restore the stored drawing, and the strokes that were not yet part of it."""
+    state.put("reloaded", bool(found or unsaved))
+    if unsaved:
+        factor = unsaved.width / found["width"] if found else 1
+        kept = [samples.scaled(stroke, factor) for stroke in found["raw"]["objects"]] if found else []
+        _put(kept + _paths(unsaved.strokes), unsaved.width)
+        state.put("taken", max(number for number, *_ in unsaved.strokes))  # the browser may send them again
+    elif found:
+        _put(found["raw"]["objects"], found["width"], found["data"])
 
 
 def _open_link() -> None:
@@ -194,7 +230,7 @@ def _open_link() -> None:
     if found is None:
         st.toast("This link contains no readable drawing.", icon=":material/link_off:")
         return
-    _put(*found)
+    _replace(*found)
 
 
 def _fit(width: int) -> None:
@@ -208,18 +244,29 @@ def _fit(width: int) -> None:
 
 def _pen() -> str:
     """Which of `PENS` is chosen."""
+    _keep_pen()
+    return state.get("pen")
+
+
+def _keep_pen() -> None:
+    """Remember the chosen pen. As a callback, this also runs if a tab is opened with the same message."""
     if chosen := st.session_state.get("pen_width"):
         state.put("pen", chosen)
-    return state.get("pen")
 
 
 def _tools() -> None:
     drawn = bool(state.get("drawing"))
     with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
-            "Pen", list(PENS), default=_pen(), required=True, key="pen_width", label_visibility="collapsed"
+            "Pen",
+            list(PENS),
+            default=_pen(),
+            required=True,
+            key="pen_width",
+            label_visibility="collapsed",
+            on_change=_keep_pen,
         )
-        st.button("Undo", key="undo", on_click=_undo, disabled=not drawn)
+        st.button("Undo", key="undo", on_click=_undo, disabled=not (drawn or _replaced()))
         st.button("Redo", key="redo", on_click=_redo, disabled=not state.get("undone"))
         st.button("Clear", key="clear", on_click=_clear, disabled=not drawn)
         st.button(
@@ -232,11 +279,14 @@ def _tools() -> None:
 
 
 def _undo() -> None:
-    """Remove the last stroke."""
-    if kept := state.get("drawing"):
+    """Remove the last stroke, or bring back what Clear or a sample replaced."""
+    if before := _replaced():
+        state.put("cleared", None)
+        _replace(before["objects"], before["width"])
+    elif kept := state.get("drawing"):
         *left, last = kept["raw"]["objects"]
         state.put("undone", [*state.get("undone"), last])
-        _put(left, kept["width"])
+        _replace(left, kept["width"])
 
 
 def _redo() -> None:
@@ -244,12 +294,25 @@ def _redo() -> None:
     if undone := state.get("undone"):
         kept = state.get("drawing")
         state.put("undone", undone[:-1])
-        _put([*(kept["raw"]["objects"] if kept else []), undone[-1]], state.get("width"))
+        _replace([*(kept["raw"]["objects"] if kept else []), undone[-1]], state.get("width"))
 
 
 def _clear() -> None:
+    _replace_all([], state.get("width"))
+
+
+def _replace_all(objects: list[dict], width: int) -> None:
+    """Replace the whole drawing; Undo brings it back."""
+    kept = state.get("drawing")
+    state.put("cleared", {"objects": kept["raw"]["objects"], "width": kept["width"], "by": objects} if kept else None)
     state.put("undone", [])
-    _put([], state.get("width"))
+    _replace(objects, width)
+
+
+def _replaced() -> dict | None:
+    """What `_replace_all` replaced, unless the drawing has changed since."""
+    before, kept = state.get("cleared"), state.get("drawing")
+    return before if before and before["by"] == (kept["raw"]["objects"] if kept else []) else None
 
 
 def show_example(name: str) -> None:
@@ -266,10 +329,9 @@ def _show_sample() -> None:
 
 
 def _show(objects: list[dict], width: int) -> None:
-    """Replace the canvas content with strokes; the old content cannot be restored."""
+    """Replace the canvas content with strokes."""
     state.put("history_sheet", None)
-    state.put("undone", [])
-    _put(objects, width)
+    _replace_all(objects, width)
 
 
 def _likely_width() -> int:

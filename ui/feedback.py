@@ -13,7 +13,7 @@ from ui import resources, state
 
 CHOICES = {**{value: str(value) for value in range(10)}, -1: "no digit", -2: "two digits"}
 MOST_SHOWN = 12
-KEPT = "Saved: the mark's picture, the prediction and your answer. Nothing about you."
+KEPT = "Saved: the picture of each mark, the reading and your answer. Nothing about you."
 
 
 def is_allowed() -> bool:
@@ -58,7 +58,7 @@ def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str
                   args=(picture, reading, everything, key))  # fmt: skip
         st.button("No", key=f"{key}_wrong", icon=":material/thumb_down:", disabled=is_busy, on_click=_change,
                   args=(key,), kwargs={"asks": True})  # fmt: skip
-        st.caption("Both save the mark and your answer, but nothing about you.")
+        st.caption("Your answer is saved with the marks and the reading, but nothing about you.")
     if not said["asks"]:
         return
     which = "this" if len(reading.digits) == 1 else wording.place(reading, place)

@@ -27,7 +27,7 @@ TITLES = {
 STYLE = """
 <style>
 [data-testid="stMain"] { scrollbar-gutter: stable; }  /* a scrollbar must not resize the canvas */
-.block-container { max-width: 1120px; padding: 4.4rem 1rem 3rem; }
+.block-container { max-width: 1120px; padding: 3.2rem 1rem 3rem; }
 [data-testid="stToolbar"] > div:has([data-testid="stTopNav"]) { max-width: 1120px; margin: 0 auto; gap: 0.6rem;
   padding: 0; }  /* align with the content below */
 .ink-brand { font-weight: 700; }

@@ -11,7 +11,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function make(box) {
-  const grid = { box, picture: box.querySelector("img"), frame: box.querySelector("i"), at: null, rubbed: null };
+  const grid = { box, picture: box.querySelector("img"), frame: box.querySelector("i"), said: box.querySelector("span"), at: null, rubbed: null };
   box.addEventListener("pointerdown", (event) => begin(grid, event));
   box.addEventListener("pointermove", (event) => move(grid, event));
   for (const name of ["pointerup", "pointercancel"]) box.addEventListener(name, () => end(grid));
@@ -24,7 +24,7 @@ function show(grid) {
   const { picture, box, data } = grid;
   if (picture.getAttribute("src") !== data.src) picture.src = data.src;
   picture.alt = data.label;
-  box.setAttribute("aria-label", `${data.label}. ${data.paint ? "Rub out" : "Choose"} with the arrow keys and Enter.`);
+  box.setAttribute("aria-label", `${data.label}. ${data.paint ? "Erase" : "Choose"} with the arrow keys and Enter.`);
   box.style.maxWidth = data.width ? `${data.width}px` : "";
   box.style.minWidth = data.least ? `${data.least}px` : "";
   box.style.touchAction = data.paint ? "none" : "pan-x pan-y";
@@ -102,6 +102,8 @@ function press(grid, event) {
     const [row, column] = grid.at ?? [Math.floor(rows / 2), Math.floor(columns / 2)];
     grid.at = [Math.min(Math.max(row + down, 0), rows - 1), Math.min(Math.max(column + right, 0), columns - 1)];
     frame(grid, grid.at);
+    const [y, x] = grid.at;
+    grid.said.textContent = rows > 1 ? `Row ${y}, column ${x}` : `${x + 1} of ${columns}`;
   } else if (event.key === "Enter" && grid.at) {
     event.preventDefault();
     if (!grid.data.paint) return grid.choose([grid.at]);

@@ -15,8 +15,8 @@ MOST_CELLS = 2000  # per message
 
 _component = st.components.v2.component(
     "inkling_grid",
-    html='<div class="scroll"><div class="grid" tabindex="0" role="group">'
-    '<img alt="" draggable="false"><i hidden></i></div></div>',
+    html='<div class="scroll"><div class="grid" tabindex="0" role="application">'
+    '<img alt="" draggable="false"><i hidden></i><span aria-live="polite"></span></div></div>',
     css="""
 .scroll { overflow-x: auto; padding: 3px; margin: -3px; }
 .grid { position: relative; line-height: 0; border-radius: 0.4rem; user-select: none; }
@@ -24,6 +24,7 @@ _component = st.components.v2.component(
 .grid:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
 .grid i { position: absolute; box-sizing: border-box; border: 2px solid #e07b1f; border-radius: 2px;
   pointer-events: none; box-shadow: 0 0 0 1px #fff; }
+.grid span { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
 .grid b { position: absolute; background: #e07b1f; opacity: 0.8; pointer-events: none; }
 """,
     js=scripts.alone("grid.js"),

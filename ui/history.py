@@ -78,6 +78,8 @@ def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: 
         if picture is None:
             close()
         return
+    if state.get("reloaded") and not _recognised(reading):
+        return
     sheet = state.get("history_sheet")
     if sheet is None and reading.text == state.get("history_skipped"):
         return  # what was on the canvas when the history was cleared
@@ -91,6 +93,18 @@ def note_drawing(picture: np.ndarray | None, reading: Reading | None, sentence: 
     _add(_entry(sheet, "Drawing", picture, reading, sentence, model))
 
 
+def _recognised(reading: Reading) -> bool:
+    """After a reload, find the entry of the drawing on the canvas; without one, it was cleared from the history.
+    Return whether the browser has sent the entries."""
+    if not state.get("history_known"):
+        return False
+    state.put("reloaded", False)
+    drawn = [entry.id for entry in state.get("history") if entry.id.startswith(DRAWN)]
+    state.put("history_sheet", drawn[-1] if drawn else None)
+    state.put("history_skipped", None if drawn else reading.text)
+    return True
+
+
 def note_file(name: str, digest: str, picture: np.ndarray, reading: Reading, sentence: str) -> None:
     """Record a file's reading, once per model."""
     model = resources.chosen_recognizer().name
@@ -102,6 +116,7 @@ def close() -> None:
     """Start a new entry with the next drawing."""
     state.put("history_sheet", None)
     state.put("history_skipped", None)
+    state.put("reloaded", False)
 
 
 def keep(key: str) -> None:

@@ -269,6 +269,9 @@ def alike(subject: Subject) -> None:
     index = neighbour_index.find(subject.model)
     if index is None:
         _make_index(subject.model.name)
+        inside_words.title(7)
+        if not neighbour_index.has_failed(subject.model):
+            st.caption("The map appears together with the similar digits above.")
         return
     if neighbour_index.quality_of(subject.model) is None:
         neighbour_index.make(subject.model)

@@ -73,19 +73,20 @@ def _curves(subject: Subject) -> list[robustness.Curve]:
 
 
 def offer_report(subject: Subject) -> None:
-    """Show the download button for the HTML report."""
+    """Make the HTML report on request, and show its download button."""
     st.write("One HTML file with everything on this page: numbers, charts, misread digits. It opens offline.")
     kept = resources.is_robustness_measured(subject.model, subject.digits)
     if not kept:
         st.caption("Robustness has not been measured yet, so the report lacks it. You can measure it under Robustness.")
-
-    def content() -> bytes:
+    # made before the click: Streamlit drops content made on click after two runs of any session
+    if not st.button("Prepare the report", key="report_prepare", icon=":material/description:", type="primary"):
+        return
+    with st.spinner("Writing the report ..."):
         curves = resources.robustness_of(subject.model, subject.digits, lambda share: None) if kept else []
-        return report.build(subject.model_name, subject.data_name, subject.digits, subject.result, curves).encode()
-
+        page = report.build(subject.model_name, subject.data_name, subject.digits, subject.result, curves)
     st.download_button(
         "Download the report",
-        content,
+        page.encode(),
         f"evaluation-{subject.model}-{Path(subject.data).name}-{datetime.datetime.now(datetime.UTC):%Y-%m-%d}.html",
         "text/html",
         icon=":material/download:",

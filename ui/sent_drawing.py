@@ -5,7 +5,7 @@ the canvas's width, as JSON.
 """
 
 import binascii
-import functools
+import hashlib
 import json
 import logging
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from digit_core import UnreadableImageError, records
 from digit_core.pictures import image_files
+from ui.bounded import Bounded
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ FARTHEST = 100_000  # pixels
 NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
 INKED = 128  # grey levels; the pen is darker
 COMMANDS = {("Q", 4), ("L", 2)}  # path commands after the move, with their number of values
+MOST_COMMANDS = 40_000  # of all paths of a drawing: hundreds of strokes
+
+_decoded = Bounded(24_000_000)
 
 
 def is_drawing(value) -> bool:
@@ -30,10 +34,16 @@ def is_drawing(value) -> bool:
         return (
             isinstance(value["data"], str)
             and len(value["data"]) <= LARGEST_PNG
+            and commands(value["raw"]["objects"]) <= MOST_COMMANDS
             and all(_is_path(stroke) for stroke in value["raw"]["objects"])
         )
     except (TypeError, KeyError, IndexError, ValueError):
         return False
+
+
+def commands(strokes: list[dict]) -> int:
+    """Number of path commands of strokes, which their memory depends on."""
+    return sum(len(stroke["path"]) for stroke in strokes)
 
 
 def _is_path(stroke: dict) -> bool:
@@ -44,11 +54,14 @@ def _is_path(stroke: dict) -> bool:
     return known and all(abs(records.number(number)) < FARTHEST for number in numbers)
 
 
-@functools.lru_cache(maxsize=24)  # about half a megabyte each
 def decoded(url: str | None) -> np.ndarray | None:
     """Decode a data URL to RGB (height, width, 3); None if nothing was drawn. Cached: do not modify the result."""
     if not url:
         return None
+    return _decoded.get_or_make(hashlib.blake2b(url.encode(errors="replace")).digest(), lambda: _decode(url))
+
+
+def _decode(url: str) -> np.ndarray | None:
     try:
         picture = image_files.decode(binascii.a2b_base64(url.partition(";base64,")[2]))
     except (binascii.Error, UnreadableImageError):  # not from our canvas: nothing drawn

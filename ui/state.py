@@ -19,11 +19,13 @@ DEFAULTS: dict[str, Any] = {
     "seed": {"objects": []},  # the drawing that was last put on the canvas
     "sheets": 0,  # number of drawings put on the canvas; makes each seed unique
     "undone": [],  # undone strokes, most recent last
+    "cleared": None,  # what Clear or a sample replaced: {"objects", "width", "by"}, the last being the new objects
     "from_host": None,  # the last drawing found under the canvas's own key
     "live": None,  # ui.browser.Live: the last picture that the browser sent while drawing
     "live_done": 0,  # number of the last live picture that is out of date
     "taken": 0,  # number of the last stroke that was added to the drawing
     "reload_checked": False,  # whether the drawing that the browser kept over a reload has been handled
+    "reloaded": False,  # whether the canvas was restored after a reload and the history has not looked at it
     "pen": "Medium",  # pen width; the widget loses it on a page change
     "looked_at": None,  # the mark that was last looked at: its 28x28 picture, and its ink if that is small
     "uploaded": [],  # ui.uploads.Kept of the last files read; the uploader loses them on a page change
@@ -38,6 +40,8 @@ DEFAULTS: dict[str, Any] = {
     "history_cleared": 0.0,  # time of the last clearing, in seconds since 1970
     "history_skipped": None,  # reading of the canvas when the history was cleared
     "history_sheet": None,  # id of the entry for the drawing on the canvas
+    "written": {},  # URL parameters as this session wrote them last (see ui.address)
+    "replaced": {},  # (URL parameter, earlier value) -> time at which it was replaced
     "summaries": {},  # (digest of an uploaded file, model) -> ui.uploads.Summary, for the listed files
 }
 

@@ -53,12 +53,14 @@ MOST_ROWS = 60_000  # rows of a text upload, or pictures in a zip
 
 @dataclass(frozen=True)
 class Wish:
-    """The content of the form: settings, title, and the visitor's own training file if any. `missing` is a sentence
-    about what is needed before training can start, or ""."""
+    """The content of the form: settings, title, and the visitor's own training file if any. `wants_own` is whether
+    a file is to be used, even if there is none yet. `missing` is a sentence about what is needed before training can
+    start, or ""."""
 
     settings: TrainingSettings
     title: str = ""
     data: tuple[str, bytes] | None = None
+    wants_own: bool = False
     missing: str = ""
 
 
@@ -133,7 +135,7 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
         "Digits",
         list(DATA),
         format_func=DATA.get,
-        key=key("data", "own" if before.data or before.missing else was.data),
+        key=key("data", "own" if before.wants_own else was.data),
         on_change=_fit_to_digits,
         args=(preset, allowed),
     )
@@ -154,7 +156,7 @@ def _settings(preset: str, before: Wish, allowed: Limits) -> Wish:
     own, missing = _own_file(preset, before, allowed, changes["validation_share"]) if data == "own" else (None, "")
     digits = own.sample if own else resources.some_digits(data if data != "own" else "builtin")
     changes["augmentation"] = _augmentation(key("augmentation", was.augmentation), digits)
-    wish = Wish(settings_from(preset, **changes), title, own.file if own else None, wrong or missing)
+    wish = Wish(settings_from(preset, **changes), title, own.file if own else None, data == "own", wrong or missing)
     if data != "mnist" and not wish.missing:
         _warn_of_few_steps(
             places[0], wish.settings, own.counts["train"] if own else len(datasets.load("builtin").train), allowed

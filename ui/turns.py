@@ -69,4 +69,9 @@ def turn() -> Iterator[None]:
             yield
         finally:
             _own.is_running = False
+    forget()
+
+
+def forget() -> None:
+    """Forget since when this session's picture waits: it is answered, or no longer shown."""
     st.session_state.pop(SINCE, None)

@@ -98,7 +98,7 @@ def zone() -> datetime.tzinfo | None:
     """Return the visitor's time zone; None, meaning the server's, if it is unknown."""
     try:
         return zoneinfo.ZoneInfo(st.context.timezone) if st.context.timezone else None
-    except (ValueError, OSError):  # an unknown name
+    except (KeyError, ValueError, OSError):  # an unknown name
         return None
 
 
