@@ -14,7 +14,7 @@ test: .venv/installed-dev
 	@tests/get_chromium.sh $(BIN)/python
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "" -n 2 --dist loadfile --no-loadscope-reorder
 
 # Take the README's screenshots from the running app.
 screenshots: .venv/installed-dev
@@ -44,7 +44,8 @@ lock: .venv/installed-dev
 	@echo "2/3  Upgrading pip ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@echo "3/3  Installing Streamlit, TensorFlow and other dependencies (once, about 600 MB, 1 to 2 minutes) ..."
-	@$(BIN)/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --no-compile --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m compileall -q -j 0 -x '/tests?/' .venv/lib || true  # pip compiles on one core, and packages' tests too
 	@touch $@
 
 .venv/installed-dev: requirements-dev.lock .venv/installed

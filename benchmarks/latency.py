@@ -42,6 +42,17 @@ new MutationObserver(() => {
   if (text && text !== marks.text) Object.assign(marks, { text, changed: performance.now() });
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
+FOLLOW = """
+window.slider = {};
+addEventListener("keydown", () => { slider.moved = performance.now(); slider.shown = slider.ended = null; }, true);
+new MutationObserver(() => {
+  const text = document.querySelector(".ink-sums")?.innerText;
+  if (text && text !== slider.text) Object.assign(slider, { text, shown: performance.now() });
+  const state = document.querySelector("[data-test-script-state]")?.dataset.testScriptState;
+  if (state === "notRunning" && slider.state !== state) slider.ended = performance.now();
+  slider.state = state;
+}).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
+"""
 
 
 def main() -> None:
@@ -121,12 +132,34 @@ def pages() -> list[tuple[str, str, str]]:
             for times, more in zip((whole, share), strokes(page, READINGS - 1), strict=True):
                 times += more
             memory = psutil.Process(server.process.pid).memory_info().rss / 1e6
+            shown, ended = slider(page, server.url)
     return [
         _row("pen-up to the final answer in the page", whole),
         _row("of that, frame out to answer in the page", share),
         ("start of the server to the first reading in the page", f"{first:.1f} s", ""),
         (f"memory of the server after {READINGS} readings", f"{memory:.0f} MB", ""),
+        _row("a slider of Inside to the changed sums of the last layer in the page", shown),
+        _row("a slider of Inside to the end of its run: maps, evidence, neighbours", ended),
     ]
+
+
+def slider(page, url: str) -> tuple[list[float], list[float]]:
+    """Turn a digit on the Inside page degree by degree; return seconds to the changed sums of the
+    last layer, and to the end of the run."""
+    page.add_init_script(FOLLOW)
+    page.goto(f"{url}/inside")
+    page.get_by_text("Through other eyes").wait_for(timeout=60_000)
+    page.get_by_role("slider", name="Turn").focus()
+    page.wait_for_timeout(2000)
+    shown, ended = [], []
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("slider.shown && slider.ended > slider.shown")
+        times = page.evaluate("slider")
+        shown.append((times["shown"] - times["moved"]) / 1000)
+        ended.append((times["ended"] - times["moved"]) / 1000)
+        page.wait_for_timeout(500)
+    return shown, ended
 
 
 def strokes(page, count: int) -> tuple[list[float], list[float]]:

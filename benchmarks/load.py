@@ -33,6 +33,7 @@ from websockets.asyncio.client import connect
 LOADS = ("25:1", "50:1", "100:1", "200:1")
 SECONDS = 15
 BUSY, RESTS = 0.6, 1.2  # seconds, as in ui/browser.js
+PEN = 18  # pixels
 PATIENCE = 20.0  # seconds to wait for the last answers
 ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
@@ -139,7 +140,7 @@ class Visitor:
                 rests.cancel()
             live = {"number": int(time.time() * 1000), "down": False, "data": picture}
             self.waiting.append((time.monotonic(), str(digit)))
-            drawn = [{"number": live["number"] - 1, "points": points} for points in strokes]
+            drawn = [{"number": live["number"] - 1, "pen": PEN, "points": points} for points in strokes]
             if self.is_busy:
                 await self._send(live, "answer")
                 rests = asyncio.create_task(self._rest({**live, "strokes": drawn}))
@@ -184,7 +185,7 @@ def _picture(number: int, stroke: int) -> tuple[str, list]:
     strokes = placed(
         DIGITS[(number + stroke) % 10], 60 + (37 * number) % 300, 40 + (11 * stroke + number) % 60, 180 + number % 40
     )
-    rgb = np.repeat(draw(strokes, width=560, height=380, pen=18)[..., None], 3, 2)
+    rgb = np.repeat(draw(strokes, width=560, height=380, pen=PEN)[..., None], 3, 2)
     encoded = cv2.imencode(".png", rgb, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     points = [[[float(x), float(y)] for x, y in stroke] for stroke in strokes]
     return "data:image/png;base64," + base64.b64encode(encoded).decode(), points

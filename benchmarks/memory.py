@@ -89,7 +89,7 @@ def train(page, url: str, folder: Path) -> Iterator[str]:
         choose_option(page, "[class*=st-key-data_]", "Built-in")
         wait_until_idle(page)
         page.wait_for_selector(".st-key-train_start button:enabled", timeout=30_000).click()
-        page.get_by_text("Finished in").first.wait_for(timeout=300_000)
+        page.get_by_text("Finished in").first.wait_for(timeout=900_000)
     yield f"{TRAININGS} trainings watched"
 
 

@@ -23,6 +23,12 @@ ABANDONED = "Cannot read properties of undefined (reading 'clearRect')"
 WINDOW = {"width": 1280, "height": 900}
 
 
+def pytest_collection_modifyitems(items):
+    """Put files with slow tests first, so that two workers end at the same time."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _home(tmp_path_factory):
     """Keep test output out of the project, and use local data instead of downloading it."""
@@ -113,17 +119,19 @@ def visitors(browser):
 @pytest.fixture
 def new_page(visitors):
     """`new_page(**context options)`: a new visitor's page, with reduced motion. Page errors fail the test."""
-    errors = []
+    errors, pages = [], []
 
     def note(error):
         if ABANDONED not in str(error):
             errors.append(str(error))
 
     def new(**options):
-        page = visitors.arrive(**{"viewport": WINDOW, **options})
+        pages.append(page := visitors.arrive(**{"viewport": WINDOW, **options}))
         page.on("pageerror", note)
         return page
 
     yield new
+    for page in pages:
+        page.remove_listener("pageerror", note)
     visitors.leave()
     assert not errors

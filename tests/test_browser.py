@@ -144,7 +144,7 @@ def test_who_draws_on_after_an_undo_cannot_redo(page):
     assert wait_for_answer(page, "23") == "23"
     page.locator(".st-key-undo button").click()
     assert wait_for_answer(page, "2") == "2"
-    assert page.locator(".st-key-redo button").is_enabled()
+    page.locator(".st-key-redo button:enabled").wait_for()
     draw_with_mouse(page, number("7", 320, 100, 130))
     assert wait_for_answer(page, "27") == "27"
     page.locator(".st-key-redo button:disabled").wait_for()
@@ -206,12 +206,48 @@ def test_a_digit_of_a_number_can_be_chosen(page):
 def test_a_reload_keeps_drawing_and_answer(page):
     draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
     assert wait_for_answer(page, "5") == "5"
-    page.wait_for_function("sessionStorage.getItem('inkling-drawing')")
     page.reload()
     assert wait_for_answer(page, "5", seconds=10) == "5"
     wait_for_strokes(page)
     draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))  # the strokes are still on the canvas
     assert wait_for_answer(page, "51") == "51"
+
+
+def _is_ink(page, x: float, y: float) -> bool:
+    """Whether a pixel of the canvas is dark."""
+    return page.evaluate(
+        """([x, y]) => [...document.querySelectorAll(".st-key-canvas *")]
+          .flatMap((host) => [...(host.shadowRoot?.querySelectorAll("canvas") ?? [])])
+          .some((layer) => {
+            const scale = layer.width / layer.clientWidth;
+            const [red, , , opaque] = layer.getContext("2d").getImageData(x * scale, y * scale, 1, 1).data;
+            return opaque > 128 && red < 128;
+          })""",
+        [x, y],
+    )
+
+
+def test_a_stroke_that_the_server_has_not_seen_outlives_a_reload(page):
+    page.locator(".st-key-pen_width").get_by_text("Broad").click()
+    wait_until_idle(page)
+    draw_with_mouse(page, placed(DIGITS[2], 60, 80, 200))
+    assert wait_for_answer(page, "2") == "2"
+    wait_until_idle(page)
+    box = canvas_box(page)
+    page.mouse.move(box["x"] + 380, box["y"] + 80)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 380, box["y"] + 280, steps=4)
+    with page.expect_navigation():
+        page.evaluate("""() => {
+          const lifted = { pointerId: 1, bubbles: true };
+          document.querySelector(".st-key-canvas").dispatchEvent(new PointerEvent("pointerup", lifted));
+          location.reload();
+        }""")
+    page.mouse.up()
+    assert wait_for_answer(page, "21") == "21"
+    wait_for_strokes(page)
+    assert _is_ink(page, 390, 180)  # as broad as it was drawn
+    assert not _is_ink(page, 400, 180)
 
 
 def test_nothing_comes_back_after_clear_and_reload(page):
@@ -274,6 +310,63 @@ def test_a_change_of_page_keeps_drawing_and_answer(page):
     wait_for_strokes(page)
     draw_with_mouse(page, placed(DIGITS[1], 360, 80, 200))
     assert wait_for_answer(page, "31") == "31"
+
+
+def _drop_messages_unless(page, is_open: list[bool]) -> None:
+    """Drop the page's messages to the server while `is_open[0]` is false."""
+
+    def connect(socket):
+        upstream = socket.connect_to_server()
+        socket.on_message(lambda message: upstream.send(message) if is_open[0] else None)
+
+    page.route_web_socket("**/_stcore/stream", connect)
+
+
+@pytest.mark.parametrize("before", [[], [DIGITS[1]]])
+def test_a_stroke_that_leaving_the_page_kept_from_the_server_is_there_on_return(new_page, server, before):
+    page, is_open = new_page(), [True]
+    _drop_messages_unless(page, is_open)
+    open_canvas(page, server.url)
+    for strokes in before:
+        draw_with_mouse(page, placed(strokes, 60, 80, 200))
+        assert wait_for_answer(page, "1") == "1"
+    wait_until_idle(page)
+    is_open[0] = False
+    draw_with_mouse(page, placed(DIGITS[3], 250, 60, 220))
+    page.wait_for_timeout(300)
+    is_open[0] = True
+    page.evaluate("""document.querySelector('a[href$="train"]').click()""")
+    page.wait_for_selector(".st-key-train_start")
+    page.get_by_role("link", name="Predict").click()
+    expected = "13" if before else "3"
+    assert wait_for_answer(page, expected) == expected
+    wait_for_strokes(page)
+    page.locator(".st-key-undo button").click()  # the stroke is there once
+    remains = "1" if before else INVITATION
+    assert wait_for_answer(page, remains) == remains
+
+
+def test_undo_before_the_page_is_left_removes_the_stroke_on_return(new_page, server):
+    """On a busy server the click waits for the stroke, and the link comes first."""
+    page, is_open = new_page(), [True]
+    _drop_messages_unless(page, is_open)
+    open_canvas(page, server.url)
+    draw_with_mouse(page, placed(DIGITS[1], 60, 80, 200))
+    assert wait_for_answer(page, "1") == "1"
+    wait_until_idle(page)
+    is_open[0] = False
+    draw_with_mouse(page, placed(DIGITS[3], 250, 60, 220))
+    page.evaluate("document.querySelector('.st-key-undo button').click()")
+    page.wait_for_timeout(300)
+    is_open[0] = True
+    page.evaluate("""document.querySelector('a[href$="train"]').click()""")
+    page.wait_for_selector(".st-key-train_start")
+    page.wait_for_timeout(3500)  # longer than a click waits for its answer
+    page.get_by_role("link", name="Predict").click()
+    assert wait_for_answer(page, "1") == "1"
+    page.locator(".st-key-redo button:enabled").wait_for()
+    page.wait_for_timeout(1000)
+    assert answer(page) == "1"
 
 
 @pytest.mark.parametrize(("path", "shown"), [("train", ".st-key-train_start"), ("evaluate", ".st-key-evaluated_model")])
@@ -535,12 +628,22 @@ def test_pen_and_uploads_survive_a_change_of_page(page, tmp_path):
     page.get_by_role("link", name="Train").first.click()
     page.locator(".st-key-train_start").wait_for()
     page.get_by_role("link", name="Predict").first.click()
-    page.get_by_role("tab", name="Upload").wait_for()
-    # On a busy server an earlier click can be lost ("fragment ... does not exist anymore"): the tab then stays empty.
-    wait_until_idle(page)
     page.get_by_role("tab", name="Upload").click()
     page.get_by_alt_text("The picture with its marks boxed: 7").wait_for()
     page.get_by_role("button", name="Remove these pictures").click()
+    page.get_by_text("No photo at hand?").wait_for()
+    page.get_by_role("tab", name="Draw").click()
+    page.locator(".st-key-pen_width [data-selected]").get_by_text("Broad").wait_for()
+
+
+def test_a_pen_chosen_just_before_another_tab_stays_chosen(page):
+    wait_until_idle(page)
+    page.evaluate(
+        """() => {
+          [...document.querySelectorAll(".st-key-pen_width button")].find((pen) => pen.innerText === "Broad").click();
+          [...document.querySelectorAll("[role=tab]")].find((tab) => tab.innerText.includes("Upload")).click();
+        }"""
+    )
     page.get_by_text("No photo at hand?").wait_for()
     page.get_by_role("tab", name="Draw").click()
     page.locator(".st-key-pen_width [data-selected]").get_by_text("Broad").wait_for()

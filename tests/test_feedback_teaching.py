@@ -84,8 +84,17 @@ def test_a_hand_is_learnt_and_nothing_forgotten():
     assert adapted.before.accuracy == 0
     assert adapted.after.accuracy > 0.6
     assert adapted.base_after.accuracy >= adapted.base_before.accuracy - 0.02
-    again = adaptation.adapt(model_store.find("lenet5"), own, base, settings, apart)
-    for first, second in zip(adapted.model.get_weights(), again.model.get_weights(), strict=True):
+
+
+@pytest.mark.slow
+def test_the_same_corrections_give_the_same_network():
+    from digit_core.training import adaptation
+
+    base = datasets.load("builtin")
+    own = Split(base.train.images[:9], base.train.labels[:9])
+    settings = adaptation.AdaptationSettings(steps=10, loss_allowed=1)
+    once, again = (adaptation.adapt(model_store.find("lenet5"), own, base, settings) for _ in range(2))
+    for first, second in zip(once.model.get_weights(), again.model.get_weights(), strict=True):
         np.testing.assert_allclose(first, second, atol=1e-4)
 
 

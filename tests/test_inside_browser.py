@@ -55,6 +55,7 @@ def test_the_keyboard_chooses_a_pixel(new_page, server):
     page.locator(".st-key-inside_map .grid").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
+    assert page.locator(".st-key-inside_map .grid [aria-live]").inner_text() == "Row 6, column 7"
     page.wait_for_url(re.compile(r"pixel=6\.7"))
     page.get_by_text("Row 6, column 7 of map 1").wait_for()
 
@@ -121,6 +122,8 @@ def test_why_leads_from_a_drawing_to_its_digit(new_page, server):
     wait_for_answer(page, "5")
     wait_until_idle(page)
     page.get_by_text("Why?").click()
+    page.get_by_text("Look inside").wait_for()
+    wait_until_idle(page)  # pictures that load move the link
     page.get_by_text("Look inside").click()
     page.get_by_text("Through other eyes").wait_for(timeout=60_000)
     wait_until_idle(page)

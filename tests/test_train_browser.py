@@ -42,10 +42,11 @@ def _start(page):
     page.wait_for_url(re.compile(r"run="), timeout=20_000)
 
 
-def _choose(page, epochs, data):
-    """Select the data set and the number of epochs."""
+def _choose(page, epochs):
+    """Select the smallest network, the built-in digits and the number of epochs."""
     page.get_by_text("All settings").click()
-    choose_option(page, "[class*=st-key-data_]", data)
+    choose_option(page, "[class*=st-key-network_]", "LeNet-5")
+    choose_option(page, "[class*=st-key-data_]", "Built-in")
     page.wait_for_timeout(500)
     wait_until_idle(page)
     field = page.locator("[class*=st-key-epochs_] input")
@@ -81,29 +82,29 @@ def _rename_and_delete(page):
 def test_a_training_from_the_click_to_the_first_page(home, open_page):
     with serving(home) as server:
         page = open_page(f"{server.url}/train")
-        _choose(page, 10, "Built-in")
+        _choose(page, 8)
         _start(page)
         page.wait_for_function(f"{POINTS} > 0", timeout=90_000)
         page.wait_for_selector(".st-key-train_use", timeout=120_000)
         reached = page.get_by_test_id("stMetricValue").first.inner_text()
         assert float(reached.rstrip("%")) >= 90
         page.locator(".st-key-train_use button").click()
-        page.wait_for_url(re.compile(r"model=resnet"), timeout=20_000)
+        page.wait_for_url(re.compile(r"model=lenet5"), timeout=20_000)
         page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
-        _says(page, "You are using Small ResNet", 10)
+        _says(page, "You are using LeNet-5", 10)
         time.sleep(1)
-        draw_with_mouse(page, placed(DIGITS[3], 60, 40, 250))
-        assert wait_for_answer(page, "3") == "3"
+        draw_with_mouse(page, placed(DIGITS[6], 60, 40, 250))
+        assert wait_for_answer(page, "6") == "6"
         page.goto(f"{server.url}/train")
         _rename_and_delete(page)
         assert not list((home / "home" / "runs").glob("2*"))
         assert not server.tracebacks()
 
 
-def test_a_run_outlives_reload_and_server_and_is_seen_by_all(home, open_page):
+def test_a_run_outlives_reload_server_and_worker_and_is_seen_by_all(home, open_page):
     with serving(home) as server:
         page = open_page(f"{server.url}/train")
-        _choose(page, 40, "Built-in")
+        _choose(page, 60)
         _start(page)
         run_id = page.url.split("run=")[1]
         page.wait_for_function(f"{POINTS} > 3", timeout=60_000)
@@ -118,25 +119,13 @@ def test_a_run_outlives_reload_and_server_and_is_seen_by_all(home, open_page):
         assert worker.is_running()
         page = open_page(f"{server.url}/train?run={run_id}")
         page.wait_for_function(f"{POINTS} > 10", timeout=60_000)
-        page.locator(".st-key-train_stop button").click()
-        _says(page, "Stopped", 30)
-        page.wait_for_selector(".st-key-train_resume", timeout=40_000)
-        page.wait_for_selector(".st-key-train_use", timeout=10_000)
-
-
-def test_a_killed_worker_is_shown_as_interrupted_and_resumed(home, open_page):
-    with serving(home) as server:
-        page = open_page(f"{server.url}/train")
-        _choose(page, 6, "Built-in")
-        _start(page)
-        page.wait_for_function(f"{POINTS} > 3", timeout=60_000)
-        time.sleep(2)
-        [worker] = _workers(home)
         os.kill(worker.pid, signal.SIGKILL)
         _says(page, "Interrupted.", 30)
         page.locator(".st-key-train_resume button").click()
-        _says(page, "Finished in", 90)
-        assert _points(page) >= 6  # at least one per epoch, however fast the machine is
+        page.locator(".st-key-train_stop button").click(timeout=60_000)
+        _says(page, "Stopped", 60)
+        page.wait_for_selector(".st-key-train_resume", timeout=40_000)
+        page.wait_for_selector(".st-key-train_use", timeout=10_000)
 
 
 def test_two_visitors_who_press_start_at_once_share_one_run(home, open_page):
