@@ -93,8 +93,7 @@ def test_the_history_outlives_a_change_of_page_and_a_reload(server, new_page):
         page.locator(".st-key-history_csv button").click()
     assert download.value.path().read_text().count("\n") == 3
     page.locator(".st-key-history_clear button").click()
-    page.get_by_text("What is read in this tab").wait_for()
-    page.reload()
+    page.reload()  # at once
     _unfold(page)
     page.get_by_text("What is read in this tab").wait_for()
     assert _pictures(page) == 0

@@ -218,12 +218,12 @@ def test_a_page_that_reads_badly_is_turned():
     assert {m.label for m in page.marks} == set(range(5))
 
 
-@pytest.mark.parametrize(("seconds", "times"), [(10.0, 4), (0.0, 2)])
-def test_a_page_that_takes_long_is_turned_once(seconds, times):
+@pytest.mark.parametrize(("marks", "times"), [(4, 1), (5, 4), (400, 4), (401, 1)])
+def test_a_page_of_few_or_very_many_marks_is_not_turned(marks, times):
     grey = np.zeros((100, 160), np.uint8)
     grey[20:80:7] = 255
-    network = FakeNetwork({40: [mark(30 * i, 50, OTHER) for i in range(5)]})
-    PageReader(network, ReadingSettings(turning=seconds)).read(grey)
+    network = FakeNetwork({40: [mark(30 * i, 50, OTHER) for i in range(marks)]})
+    PageReader(network).read(grey)
     assert network.asked.count(40) == times
 
 

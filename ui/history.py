@@ -41,6 +41,13 @@ function kept() {
   try { return JSON.parse(window.sessionStorage.getItem(STORE) ?? "[]"); } catch (error) { return []; }
 }
 
+function clear(event) {  // at once: a reload may come before the server's answer
+  if (!event.target.closest?.(".st-key-history_clear button")) return;
+  try { window.sessionStorage.removeItem(STORE); } catch (error) { /* nothing is stored */ }
+}
+
+document.addEventListener("click", clear, true);
+
 export default function ({ data, setStateValue }) {
   if (!data.known) {
     setStateValue("kept", JSON.stringify(kept()));

@@ -20,7 +20,6 @@ class ReadingSettings:
         upright: fraction of a page's marks that are digits from which it is not turned.
         fewest: marks below which a page is not turned.
         most: marks above which it is not turned either, since reading it three more times takes too long.
-        turning: thread time in seconds after which no further orientation is tried.
         gain: factor by which a turned page must show more digits.
         within_level: intersection over union from which two detections of one level are the same mark.
         between_levels: the same for two levels.
@@ -54,7 +53,6 @@ class ReadingSettings:
     upright: float = 0.6
     fewest: int = 5
     most: int = 400
-    turning: float = 1.5
     gain: float = 1.5
     within_level: float = 0.5
     between_levels: float = 0.42
