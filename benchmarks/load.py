@@ -1,7 +1,7 @@
 """Measure how many visitors can draw at once: `python benchmarks/load.py [VISITORS:STROKES_A_SECOND ...]`.
 
-Visitors are WebSocket sessions that send what `ui/browser.js` sends: after each stroke, its picture and its points;
-once an answer took longer than BUSY, the picture for the answer alone, and everything when the pen has rested. They
+Visitors are WebSocket sessions that send what `ui/browser.js` sends: after each stroke, its picture for the answer, and
+then picture and points for everything beside it; if the server is busy, the latter only when the pen has rested. They
 do not wait for answers. Latency is measured from the stroke that an answer belongs to; a stroke whose picture was
 replaced by a newer one counts as answered with that one. The visitors share the machine with the server.
 Needs requirements-dev.txt.
@@ -35,6 +35,7 @@ SECONDS = 15
 BUSY, RESTS = 0.6, 1.2  # seconds, as in ui/browser.js
 PEN = 18  # pixels
 PATIENCE = 20.0  # seconds to wait for the last answers
+PATH = "/read-drawing?model="
 ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
 
@@ -79,6 +80,7 @@ async def _measure(url: str, visitors: int, rate: float):
         *[visitor.draw(rate, float(rng.uniform(0, 1 / rate))) for visitor in came], return_exceptions=True
     )
     errors = visitors - len(came) + sum(isinstance(result, BaseException) for result in results)
+    errors += sum(visitor.errors for visitor in came)
     for visitor in came:
         await visitor.leave()
     return [answer for visitor in came for answer in visitor.answers], errors, SECONDS
@@ -91,93 +93,99 @@ class Visitor:
     number: int
     pictures: list[tuple[str, list]]  # each a data URL and its strokes of [x, y]
     answers: list[tuple[float, bool]] = field(default_factory=list)
-    waiting: list[tuple[float, str]] = field(default_factory=list)  # send time and digit of each stroke
+    waiting: int = 0  # the first stroke that is not answered
+    idle: list = field(default_factory=list)  # open connections to the server
+    errors: int = 0
+    rests: asyncio.Task | None = None  # will rerun the tab
 
     async def open(self, url: str) -> None:
-        """Load the page; return when its script has finished and both places of our component are known."""
+        """Load the page; return when its script has finished and the place of our component is known."""
+        self.host = url.removeprefix("http://")
         self.socket = await connect(
-            url.replace("http", "ws") + "/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
+            f"ws://{self.host}/_stcore/stream", subprotocols=["streamlit"], max_size=None, open_timeout=60
         )
-        self.places, self.is_busy = {}, False
-        await self._run(BackMsg())
-        while len(self.places) < 2 or not self.ended:
-            self._learn(ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 60)))
-        await self._send(live=None)
+        self.place, ended = None, False
+        message = BackMsg()
+        message.rerun_script.page_script_hash = ""
+        await self.socket.send(message.SerializeToString())
+        while not (self.place and ended):
+            message = ForwardMsg.FromString(await asyncio.wait_for(self.socket.recv(), 60))
+            ended = ended or message.WhichOneof("type") == "script_finished"
+            self._learn(message)
+        await self._rerun(None)
         self.listener = asyncio.create_task(self._listen())
         await asyncio.sleep(0.5)
 
-    async def _run(self, message: BackMsg) -> None:
-        message.rerun_script.page_script_hash = ""
-        self.ended = False
-        await self.socket.send(message.SerializeToString())
-
     def _learn(self, message: ForwardMsg) -> None:
-        if message.WhichOneof("type") == "script_finished":
-            self.ended = True
         component = message.delta.new_element.bidi_component
-        if component.component_name.endswith("inkling_browser"):
-            is_answer = b'"answers"' in component.SerializeToString()
-            self.places["answer" if is_answer else "whole"] = component.id, message.delta.fragment_id
+        if component.component_name.endswith("inkling_browser") and b'"answered"' in component.SerializeToString():
+            self.place = component.id, message.delta.fragment_id
 
-    async def _send(self, live: dict | None, place: str = "whole") -> None:
-        """Send to one of the component's two places: "whole" refreshes everything, "answer" only the answer."""
+    async def _rerun(self, live: dict | None, seconds: float = 0) -> None:
+        """Rerun the drawing tab with a picture, after the pen has rested."""
+        await asyncio.sleep(seconds)
         message = BackMsg()
         run = message.rerun_script
-        component, run.fragment_id = self.places[place]
-        state = {"live": live} if live else {}
-        if place == "whole":
-            state |= {"width": 560, "kept": ""}
+        component, run.fragment_id = self.place
+        state = {"width": 560, "kept": ""} | ({"live": live} if live else {})
         run.widget_states.widgets.add(id=component, json_value=json.dumps(state))
         await self.socket.send(message.SerializeToString())
 
     async def draw(self, rate: float, begin: float) -> None:
         """Draw one digit after another for SECONDS, each on a blank canvas."""
-        start, rests = time.monotonic() + begin, None
+        start, asked = time.monotonic() + begin, []
         for stroke, (picture, strokes) in enumerate(self.pictures):
             await asyncio.sleep(max(start + stroke / rate - time.monotonic(), 0))
-            digit = (self.number + stroke) % 10
-            if rests:
-                rests.cancel()
-            live = {"number": int(time.time() * 1000), "down": False, "data": picture}
-            self.waiting.append((time.monotonic(), str(digit)))
-            drawn = [{"number": live["number"] - 1, "pen": PEN, "points": points} for points in strokes]
-            if self.is_busy:
-                await self._send(live, "answer")
-                rests = asyncio.create_task(self._rest({**live, "strokes": drawn}))
-            else:
-                await self._send({**live, "strokes": drawn})
-        until = time.monotonic() + PATIENCE
-        while self.waiting and time.monotonic() < until:
-            await asyncio.sleep(0.05)
-        if self.waiting or self.listener.done():
+            if self.rests:
+                self.rests.cancel()
+            number = int(time.time() * 1000)
+            drawn = [{"number": number - 1, "pen": PEN, "points": points} for points in strokes]
+            live = {"number": number, "data": picture, "strokes": drawn}
+            self.rests = asyncio.create_task(self._rerun(live, RESTS))
+            asked.append(asyncio.create_task(self._ask(stroke, live, self.rests)))
+        await asyncio.gather(*asked)
+        self.rests.cancel()
+        if self.waiting < len(self.pictures) or self.listener.done():
             raise RuntimeError("some strokes were never answered")
 
-    async def _rest(self, live: dict) -> None:
-        """Refresh everything, unless the pen goes on."""
-        await asyncio.sleep(RESTS)
-        await self._send({**live, "number": live["number"] + 1})
+    async def _ask(self, stroke: int, live: dict, rests: asyncio.Task) -> None:
+        """Post a stroke's picture, as a browser does; its answer stands for those of all strokes before it."""
+        sent = time.monotonic()
+        try:
+            status, is_busy, body = await asyncio.wait_for(self._post(PATH, live["data"].encode()), PATIENCE)
+        except (OSError, TimeoutError, asyncio.IncompleteReadError):
+            status, is_busy, body = 0, True, b""
+        self.errors += status not in (200, 204)
+        took = time.monotonic() - sent
+        if status == 200 and stroke >= self.waiting:
+            self.waiting = stroke + 1
+            found = ANSWER.search(body)
+            digit = str((self.number + stroke) % 10).encode()
+            self.answers.append((took, bool(found) and found[1] == digit))
+        if status == 200 and rests is self.rests and not is_busy and took < BUSY:
+            rests.cancel()
+            await self._rerun(live)
+
+    async def _post(self, path: str, body: bytes) -> tuple[int, bool, bytes]:
+        """Return the status, whether the server is busy, and the body."""
+        reader, writer = self.idle.pop() if self.idle else await asyncio.open_connection(*self.host.split(":"))
+        head = f"POST {path} HTTP/1.1\r\nHost: {self.host}\r\nX-Visitor: {self.number}\r\n"
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        status, *headers = (await reader.readuntil(b"\r\n\r\n")).lower().split(b"\r\n")
+        sizes = [int(line.partition(b":")[2]) for line in headers if line.startswith(b"content-length")]
+        answer = await reader.readexactly(sizes[0]) if sizes else b""
+        self.idle.append((reader, writer))
+        return int(status.split()[1]), any(line.startswith(b"x-busy") for line in headers), answer
 
     async def _listen(self) -> None:
-        async for message in self.socket:
-            if found := ANSWER.search(message):
-                self._answered(found[1].decode())
-
-    def _answered(self, text: str) -> None:
-        """Mark the newest waiting stroke of that digit as answered, and drop all before it."""
-        now = time.monotonic()
-        for place in reversed(range(len(self.waiting))):
-            sent, digit = self.waiting[place]
-            if digit == text:
-                self.answers.append((now - sent, True))
-                self.is_busy = self.is_busy or now - sent > BUSY
-                del self.waiting[: place + 1]
-                return
-        if self.waiting and now - self.waiting[0][0] > 2:  # it was read as something else
-            self.answers.append((now - self.waiting.pop(0)[0], False))
+        async for _ in self.socket:
+            pass
 
     async def leave(self) -> None:
         self.listener.cancel()
         await self.socket.close()
+        for _, writer in self.idle:
+            writer.close()
 
 
 def _picture(number: int, stroke: int) -> tuple[str, list]:

@@ -123,6 +123,7 @@ class Visitors:
                     other.close()
             if page.is_closed():
                 page = context.new_page()
+            page.unroute_all()
             page.evaluate(FORGET_TAB)
             page.goto("about:blank")
             page.mouse.move(0, 0)
@@ -190,8 +191,9 @@ def wait_for_answer(page: Page, text: str, container: str = "reading", seconds: 
 
 
 def wait_until_idle(page: Page, seconds: float = 20) -> None:
-    """Wait until the page's script has finished and its pictures, which shift the layout, have loaded."""
+    """Wait until the page shows its script's last run and its pictures, which shift the layout, have loaded."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=1000 * seconds)
+    page.wait_for_function("!document.querySelector('[data-live]')", timeout=1000 * seconds)
     page.wait_for_function("[...document.images].every((picture) => picture.complete)", timeout=1000 * seconds)
 
 

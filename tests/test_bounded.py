@@ -1,8 +1,10 @@
 """The LRU cache bounded in bytes."""
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from ui.bounded import Bounded, weight
 
@@ -53,3 +55,32 @@ def test_what_is_kept_is_not_made_again():
 
     assert cache.get_or_make("a", make) is cache.get_or_make("a", make)
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(("fails", "times"), [(False, 1), (True, 2)])
+def test_a_value_that_two_threads_want_is_made_once_unless_that_fails(fails, times):
+    cache, begun, goes_on, made, got = Bounded(10_000), threading.Event(), threading.Event(), [], []
+
+    def make() -> int:
+        made.append(1)
+        begun.set()
+        goes_on.wait(10)
+        if fails and len(made) == 1:
+            raise ValueError
+        return 7
+
+    def want() -> None:
+        try:
+            got.append(cache.get_or_make("a", make))
+        except ValueError:
+            got.append("failed")
+
+    threads = [threading.Thread(target=want) for _ in range(2)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    goes_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(made) == times
+    assert got == (["failed", 7] if fails else [7, 7])

@@ -98,13 +98,63 @@ def test_the_answer_changes_while_the_pen_moves(page):
         page.mouse.move(box["x"] + x, box["y"] + y, steps=4)
         page.wait_for_timeout(150)
         answers.add(answer(page))
-    page.wait_for_timeout(600)
-    page.mouse.move(box["x"] + x + 1, box["y"] + y)
     assert wait_for_answer(page, "2") == "2"
     assert len(answers) >= 2
+    assert page.locator(".st-key-drawn_bars").count() == 0  # no run has followed
     page.mouse.up()
     page.wait_for_timeout(800)
     assert answer(page) == "2"
+
+
+def test_without_live_answers_each_stroke_is_answered(new_page, server):
+    """A proxy may keep the route from the browser."""
+    page = new_page()
+    page.route("**/read-drawing*", lambda route: route.abort())
+    open_canvas(page, server.url)
+    for place, digit in enumerate("20"):
+        draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
+        assert wait_for_answer(page, "20"[: place + 1]) == "20"[: place + 1]
+
+
+def test_an_answer_that_comes_after_its_run_changes_nothing(new_page, server):
+    page, held = new_page(), []
+    page.route("**/read-drawing*", lambda route: held.append(route))
+    open_canvas(page, server.url)
+    draw_with_mouse(page, placed(DIGITS[5], 150, 60, 220))
+    assert wait_for_answer(page, "5") == "5"
+    _clear(page)
+    assert held
+    for route in held:
+        route.continue_()
+    page.wait_for_timeout(1000)
+    assert answer(page) == INVITATION
+
+
+SLOW = """() => {
+  const send = WebSocket.prototype.send;
+  WebSocket.prototype.send = function (data) {
+    setTimeout(() => send.call(this, data), data.length > 2000 ? 900 : 0);
+  };
+}"""
+
+
+def test_on_a_busy_server_the_answer_comes_first_and_the_rest_when_the_pen_has_rested(new_page, server):
+    page = new_page()
+    open_canvas(page, server.url)
+    page.evaluate(SLOW)
+    for place, digit in enumerate("20"):
+        draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
+        assert wait_for_answer(page, "20"[: place + 1]) == "20"[: place + 1]
+        assert page.locator("[data-live]").count() == 1
+        wait_until_idle(page)
+    began = page.evaluate("performance.now()")
+    page.locator(".st-key-undo button").click()
+    assert wait_for_answer(page, "2") == "2"
+    draw_with_mouse(page, number("7", 190, 100, 130))
+    assert wait_for_answer(page, "27") == "27"
+    wait_until_idle(page)
+    assert page.evaluate("performance.now()") - began > 1200 + 900  # the pen rests, then the message is sent
+    page.get_by_alt_text("What the network saw, read as 7").wait_for()
 
 
 def test_what_was_sent_while_the_pen_moved_does_not_outlive_clear(page):

@@ -236,6 +236,9 @@ def hostile_pictures() -> dict[str, np.ndarray]:
     }
 
 
+MOST_COST = 20  # ordinary pages, of about 0.1 s each (see docs/results.md)
+
+
 @pytest.fixture(scope="module")
 def page_cost(recognizer) -> float:
     """Seconds of processor time for an ordinary page of 30 digits and 12 megapixels."""
@@ -248,13 +251,13 @@ def page_cost(recognizer) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["diagonals", "noise", "digits without end"])
 def test_a_hostile_picture_costs_little(recognizer, page_cost, name):
-    assert _cost(recognizer, hostile_pictures()[name]) < 10 * page_cost
+    assert _cost(recognizer, hostile_pictures()[name]) < MOST_COST * page_cost
 
 
 @pytest.mark.slow
 def test_a_picture_made_to_cost_much_costs_little(recognizer, page_cost):
     ratios = {name: _cost(recognizer, picture) / page_cost for name, picture in hostile.scenes()}
-    assert max(ratios.values()) < 10, ratios
+    assert max(ratios.values()) < MOST_COST, ratios
 
 
 def _cost(recognizer, picture: np.ndarray) -> float:

@@ -68,6 +68,12 @@ def test_a_page_without_that_title_stays_as_it_is():
     assert _asked("/", page=b"<html></html>" * 3)[1] == b"<html></html>" * 3
 
 
+@pytest.mark.parametrize(("path", "base"), [("", ""), (None, ""), ("numbers", "/numbers"), ("/a/b/", "/a/b")])
+def test_our_routes_lie_below_the_server_s_base_path(monkeypatch, path, base):
+    monkeypatch.setattr(link.config, "get_option", lambda name: path)
+    assert link._base() == base
+
+
 @pytest.mark.parametrize("host", [b'a"><script>alert(1)</script>', b"a b", b"", b"a/b", b"\xff", b"x" * 300])
 def test_a_host_that_is_none_names_no_picture(host):
     body = _asked("/", [(b"host", host)])[1]

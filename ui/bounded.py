@@ -4,7 +4,7 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ class Bounded:
     def __init__(self, most: int):
         self.most, self.bytes = most, 0
         self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._making: dict[Any, Event] = {}
         self._lock = Lock()
 
     def get(self, key: Any) -> Any | None:
@@ -26,12 +27,26 @@ class Bounded:
             return self._kept[key][0]
 
     def get_or_make(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return the cached value, or make and cache it. Two threads may make it at once."""
-        found = self.get(key)
-        if found is None:
-            found = make()
-            self.put(key, found)
+        """Return the cached value, or make and cache it. Another thread that makes it is waited for."""
+        while (found := self.get(key)) is None:
+            with self._lock:
+                others = self._making.get(key)
+                if not others:
+                    made = self._making[key] = Event()
+            if not others:
+                return self._make(key, make, made)
+            others.wait()  # if it fails, or the value is too large to be cached, this thread tries
         return found
+
+    def _make(self, key: Any, make: Callable[[], Any], made: Event) -> Any:
+        try:
+            value = make()
+            self.put(key, value)
+            return value
+        finally:
+            with self._lock:
+                del self._making[key]
+            made.set()
 
     def put(self, key: Any, value: Any) -> None:
         size = weight(value)

@@ -3,16 +3,17 @@
 const STORE = "inkling-drawing", UNSAVED = "inkling-strokes";
 const LONGEST = 3000;  // timeout for an answer, in ms
 const MOST_CLICKS = 30;  // maximum number of queued tool clicks
-const PAUSE = 130, BUSY = 600;  // ms: minimum between pictures of a stroke; slower answers mean a busy server
+const PAUSE = 130;  // ms: minimum between pictures of a stroke
+const BUSY = 600;  // ms: slower answers mean a busy server
 const STAYS_STILL = 400;  // ms without pen movement before a busy server gets a picture
-const MERGES = 25;  // ms within which Streamlit merges a message for everything into one for the answer alone
 const RESTS = 1200;  // ms after the pen is lifted before a busy server updates more than the answer
+const GIVES_UP = 10_000;  // timeout for a live answer, in ms
 const watched = new WeakMap();
 let waiting = null;
-const pen = { down: false, id: null, moved: false, lifted: false, stroke: null, strokes: [],  // in canvas pixels
-  number: 0, sent: 0, took: 0, answered: 0, timer: null,  // for all pictures
-  whole: 0, wholeSent: 0, wholeAnswered: 0, isBusy: false,  // for pictures that update the whole page
-  rests: null, again: null, send: () => {}, sendWhole: () => {} };
+const pen = { down: false, id: null, moved: false, lifted: false, owes: false, stroke: null, strokes: [],  // in canvas pixels
+  number: 0, sent: 0, took: 0, answered: 0, isCalm: true, timer: null, asked: "",  // for all pictures
+  whole: 0, wholeSent: 0, wholeAnswered: 0,  // for pictures that update the whole tab
+  rests: null, again: null, sendWhole: () => {} };
 
 let mostPoints = 0;  // maximum per stroke
 let penWidth = 0;  // in canvas pixels
@@ -32,61 +33,100 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
-let isPending = false;  // strokes are about to be sent
+// ---- answers while the pen moves, shown in place of the last run's
 
-function tell(isWhole = !pen.down && !pen.isBusy) {  // otherwise only the answer is updated
+const visitor = `${Date.now()}-${Math.random()}`;
+const live = { root: null, address: null, shown: 0 };  // `shown`: number of the picture whose answer is shown
+
+function showAnswersIn(root, { answers, model }) {
+  live.root = root.querySelector(".ink-live");
+  const script = document.querySelector("script[src*='/static/js/']")?.src;  // below the server's base path
+  live.address = new URL(`../..${answers}?model=${encodeURIComponent(model)}`, script ?? location.href);
+}
+
+async function ask(data, number) {
+  let html = null, status = 0, isBusy = false;
+  try {
+    const options = { method: "POST", body: data, headers: { "X-Visitor": visitor } };
+    const response = await fetch(live.address, { ...options, signal: AbortSignal.timeout(GIVES_UP) });
+    ({ status } = response);
+    isBusy = status === 503 || response.headers.has("X-Busy");
+    if (response.ok) html = await response.text();
+  } catch (error) { /* the run after the stroke answers */ }
+  if (status === 204) return;  // a newer picture has replaced this one
+  if (html !== null) showLive(html, number);
+  heard(number, html !== null);
+  if (number !== pen.number) return;
+  pen.isCalm = !isBusy && (html === null || pen.took < BUSY);
+  if (pen.isCalm) tellWhole();
+}
+
+function showLive(html, number) {
+  if (number <= live.shown || !live.root?.isConnected) return;
+  live.shown = number;
+  live.root.innerHTML = html;
+  live.root.closest(".st-key-reading")?.setAttribute("data-live", "");
+}
+
+function hideLive(number) {  // the last run shows the answer to this picture
+  if (number < live.shown) return;
+  live.shown = number;
+  if (!live.root) return;
+  live.root.closest(".st-key-reading")?.removeAttribute("data-live");
+  live.root.innerHTML = "";
+}
+
+function tell(isWhole = false) {  // otherwise only the answer is updated, and the rest follows
   clearTimeout(pen.timer);
   clearTimeout(pen.rests);
-  const merges = pen.sent + MERGES - performance.now();
-  isPending = isWhole && merges > 0;
-  if (isPending) {
-    pen.timer = setTimeout(() => tell(!pen.down), merges);
-    return;
-  }
   const data = isLeaving ? null : picture();
   if (!data) return;
+  const isNew = data !== pen.asked;
   pen.moved = pen.lifted = false;
-  pen.number = Math.max(Date.now(), pen.number + 1);  // increases, even across reloads
-  pen.sent = performance.now();
-  const live = { number: pen.number, down: pen.down, data, at: pen.stroke?.points.at(-1) };
   if (!pen.down) lookAgain(data, sheet);
-  if (!isWhole) {
-    pen.send(live);
-    if (!pen.down) pen.rests = setTimeout(tellWhole, RESTS);
-    return;
+  if (isNew || isWhole) {
+    pen.number = Math.max(Date.now(), pen.number + 1);  // increases, even across reloads
+    pen.sent = performance.now();
   }
-  pen.whole = pen.number;
-  pen.wholeSent = pen.sent;
-  pen.sendWhole({ ...live, strokes: pen.strokes });
+  pen.asked = data;
+  if (isNew) ask(data, pen.number);
+  if (isWhole) {
+    pen.owes = false;
+    pen.whole = pen.number;
+    pen.wholeSent = pen.sent;
+    pen.sendWhole({ number: pen.number, data, at: pen.stroke?.points.at(-1), strokes: pen.strokes });
+  } else if (!pen.down) {
+    pen.rests = setTimeout(tellWhole, RESTS);
+    if (pen.isCalm && pen.answered >= pen.number) tellWhole();
+  }
 }
 
 function lookAgain(data, onSheet) {  // on a slow machine the canvas draws the end of a stroke late
   clearTimeout(pen.again);
-  pen.again = setTimeout(() => { if (!pen.down && sheet === onSheet && picture() !== data) tell(); }, 300);
+  pen.again = setTimeout(() => {
+    if (pen.down || sheet !== onSheet || picture() === data) return;
+    pen.owes = true;
+    tell();
+  }, 300);
 }
 
 function tellWhole() {  // send what the server does not have yet
-  if (!pen.down && (pen.lifted || pen.strokes.some((stroke) => stroke.number > pen.whole))) tell(true);
+  if (!pen.down && pen.owes) tell(true);
 }
+
+let isPending = false;  // strokes are about to be sent
 
 function sendAgain(tries = 200) {  // strokes that did not reach the server because the page or tab was left
-  isPending = pen.strokes.length > 0 && !pen.down && tries > 0;
-  if (!isPending) return;
-  if (picture()) tell(true);
-  else setTimeout(() => sendAgain(tries - 1), 50);  // the canvas is not mounted yet
+  isPending = pen.strokes.length > 0 && !pen.down && tries > 0 && !picture();  // the canvas is not mounted yet
+  if (isPending) setTimeout(() => sendAgain(tries - 1), 50);
+  else if (pen.strokes.length && !pen.down) tell(true);
 }
 
-function heard(number) {
+function heard(number, isWell = true) {
   if (number <= pen.answered) return;
   pen.answered = number;
-  if (number === pen.number) pen.took = performance.now() - pen.sent;
+  if (number === pen.number) pen.took = isWell ? performance.now() - pen.sent : LONGEST;
   tellSoon();
-}
-
-function heardWhole(number) {
-  if (number < pen.whole || pen.wholeAnswered >= pen.whole) return;
-  pen.wholeAnswered = number;
-  pen.isBusy = performance.now() - pen.wholeSent > BUSY;
 }
 
 function draw(event) {
@@ -130,9 +170,12 @@ function tellSoon() {  // at most one picture is in flight while the pen is down
   if (!pen.down || !pen.moved) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  if (pen.took > BUSY) pen.timer = setTimeout(tell, STAYS_STILL);  // debounce while the server is busy
-  else if (since >= PAUSE) tell();
-  else pen.timer = setTimeout(tellSoon, PAUSE - since);
+  const due = pen.took > BUSY ? STAYS_STILL : PAUSE - since;  // debounce while the server is busy
+  pen.timer = setTimeout(() => requestAnimationFrame(tellMoved), Math.max(due, 0));
+}
+
+function tellMoved() {  // the canvas has drawn the last movement
+  if (pen.down && pen.moved) tell();
 }
 
 function lift(event) {
@@ -142,7 +185,7 @@ function lift(event) {
   pen.stroke.pen = penWidth;
   pen.strokes.push(pen.stroke);
   keepUnsaved();
-  pen.lifted = true;
+  pen.lifted = pen.owes = true;
   // the canvas draws the stroke in the next frame; hidden tabs get no frames, hence the timeout
   requestAnimationFrame(() => setTimeout(() => { if (pen.lifted) tell(); }, 0));
   setTimeout(() => { if (pen.lifted) tell(); }, 100);
@@ -312,13 +355,13 @@ function handStops() {
   if (!hand.sheet) return handWaits();
   hand.sheet.remove();
   hand.sheet = null;
-  tellHand("", false);
+  hideLive(pen.number);
 }
 
-function tellHand(data, down = true) {
+function tellHand(data) {
   pen.number = Math.max(Date.now(), pen.number + 1);
   pen.sent = performance.now();
-  pen.send({ number: pen.number, down, data });
+  ask(data, pen.number);
 }
 
 async function write() {
@@ -354,7 +397,7 @@ async function write() {
     await rests(200);
     if (hand.sheet !== sheet) return;
   }
-  tellHand(sheet.toDataURL("image/png"), false);
+  tellHand(sheet.toDataURL("image/png"));
   await rests(STAYS);
   if (hand.sheet === sheet) handStops();
 }
@@ -364,10 +407,7 @@ for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "resize", 
 }
 
 export default function ({ data, parentElement, setStateValue }) {
-  if (data.answers) {  // the instance in the answer's fragment
-    pen.send = (live) => setStateValue("live", live);
-    return heard(data.answered);
-  }
+  if (data.answers) return showAnswersIn(parentElement, data);
   let observer = watched.get(parentElement);
   if (!observer) {
     setStateValue("unsaved", unsaved());
@@ -380,8 +420,9 @@ export default function ({ data, parentElement, setStateValue }) {
   pen.sendWhole = (live) => setStateValue("live", live);
   pen.strokes = pen.strokes.filter((stroke) => stroke.number > Math.max(data.settled, discarded));
   if (observer && data.keep !== null) keepUnsaved();
-  heardWhole(data.answered);
+  pen.wholeAnswered = data.answered;
   heard(data.answered);
+  hideLive(data.answered);
   sheet = data.sheet;
   if (!observer) {
     isLeaving = false;
@@ -389,7 +430,7 @@ export default function ({ data, parentElement, setStateValue }) {
   }
   letGo();
   if (!observer) {
-    const probe = parentElement.querySelector(".probe");
+    const probe = parentElement.querySelector(".ink-probe");
     let last = 0;
     observer = new ResizeObserver(() => {
       const width = Math.floor(probe.getBoundingClientRect().width);

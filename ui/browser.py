@@ -6,13 +6,13 @@ styles). It reports the width of its column, initially and on every change. It s
 session storage, which survives a reload and is private to the tab, and beside it the strokes that the server has not
 confirmed. It returns what it found there when mounted.
 
-While the pen moves, it sends pictures of the canvas, one at a time: when one is answered, it sends the current state.
-These pictures rerun only the answer: they go through a second instance of the component, in the answer's fragment.
-When the pen is lifted, it sends a picture and the finished strokes at once, and everything reruns. A busy server gets
-only a picture after each stroke, or when the pen pauses, which reruns the answer alone, and the strokes once the pen
-has rested for a moment. Strokes that did not arrive because the page was left are sent again on return. A click on a
-tool waits until the server has answered the last stroke, so that Undo removes the visible one, and the last click,
-because Streamlit would merge two clicks into one.
+While the pen moves, it posts pictures of the canvas to `live_answers`, one at a time: when one is answered, it posts
+the current state. A second instance of the component shows these answers in place of the last run's. When the pen is
+lifted, it posts a picture as well; after its answer, it sends picture and finished strokes, which reruns the drawing
+tab. A busy server gets these once the pen has rested for a moment, and a slow one pictures only after a stroke or
+when the pen pauses. Strokes that did not arrive because the page was left are sent again on return. A click on a tool
+waits until the server has answered the last stroke, so that Undo removes the visible one, and the last click, because
+Streamlit would merge two clicks into one.
 
 After a period of inactivity, an animated hand writes a number, once, and the number is read.
 """
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from ui import scripts
+from ui import live_answers, scripts
 
 CANVAS_LABEL = "Drawing canvas. Without a pen or mouse, use Try a sample to add a number."
 MOST_STROKES, MOST_POINTS = 60, 2000  # unsettled strokes, and points of each
@@ -30,26 +30,25 @@ LARGEST_KEPT = 2_000_000  # characters; browsers allow a few megabytes a site
 
 _component = st.components.v2.component(
     "inkling_browser",
-    html='<div class="probe"></div>',
-    css=".probe { width: 100%; height: 0; }",
+    html='<div class="ink-probe"></div><div class="ink-live" aria-hidden="true"></div>',
+    css=".ink-probe { width: 100%; height: 0; }",
+    isolate_styles=False,  # the answers are styled by `frame`
     js=scripts.text("browser.js"),
 )
 
 
 @dataclass(frozen=True)
 class Live:
-    """A picture of the canvas.
+    """A picture of the canvas after a stroke.
 
     Attributes:
         number: increasing sequence number of pictures and strokes.
-        down: whether the pen was on the canvas.
         data: a PNG as a data URL.
         strokes: finished strokes that are not settled (see `listen`): number, pen width, and points in canvas pixels.
-        at: where the pen is or was lifted, in canvas pixels.
+        at: where the pen was lifted, in canvas pixels.
     """
 
     number: int
-    down: bool
     data: str
     strokes: list[tuple[int, float, list[tuple[float, float]]]]
     at: tuple[float, float] | None = None
@@ -86,8 +85,7 @@ class Browser:
 
 
 def look(key: str) -> Browser:
-    """Return the browser's last report. `listen` or `listen_for_answers` must follow in the same run, with the same
-    key."""
+    """Return the browser's last report. `listen` must follow in the same run, with the same key."""
     said = st.session_state.get(key) or {}
     width, kept = said.get("width"), said.get("kept")
     return Browser(
@@ -113,7 +111,7 @@ def _live(said) -> Live | None:
     try:
         strokes = _strokes(said.get("strokes", []))
         at = _points([said["at"]])[0] if said.get("at") else None
-        live = Live(_number(said["number"]), bool(said["down"]), said["data"], strokes, at)
+        live = Live(_number(said["number"]), said["data"], strokes, at)
     except (TypeError, KeyError, ValueError, AttributeError):
         return None
     return live if isinstance(live.data, str) and len(live.data) <= LARGEST_KEPT else None
@@ -180,14 +178,10 @@ def listen(
     )
 
 
-def listen_for_answers(key: str, answered: int) -> None:
-    """Mount the component in the answer's fragment, to receive pictures that rerun only the answer.
+def show_answers(key: str, model: str | None) -> None:
+    """Mount the component where it shows the answers of `live_answers`.
 
-    `answered`: number of the picture that this run has answered.
+    Args:
+        model: name of the model that reads; None for the default.
     """
-    _component(
-        key=key,
-        data={"answers": True, "answered": answered},
-        default={"live": None},
-        on_live_change=lambda: None,
-    )
+    _component(key=key, data={"answers": live_answers.PATH, "model": model or ""})

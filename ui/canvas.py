@@ -1,10 +1,9 @@
 """The drawing canvas: fills its column and never loses a drawing.
 
-The canvas component only draws. `browser` sends the input: a picture while the pen moves and when it is lifted, and
-each stroke when it ends. Strokes and picture are stored in the session, and in the browser for a reload. The component
-loses its drawing when the visitor leaves its page or tab, and gets it back as its initial drawing. (It can send its
-drawing itself, 200 ms after each stroke, but that would cause another rerun. Each stroke has a constant width: stylus
-pressure has no effect.)
+The canvas component only draws. `browser` sends each finished stroke with a picture. Strokes and picture are stored
+in the session, and in the browser for a reload. The component loses its drawing when the visitor leaves its page or
+tab, and gets it back as its initial drawing. (It can send its drawing itself, 200 ms after each stroke, but that
+would cause another rerun. Each stroke has a constant width: stylus pressure has no effect.)
 """
 
 import numpy as np
@@ -32,31 +31,13 @@ def drawing() -> np.ndarray | None:
     _open_link()
     _restore(seen)
     _fit(state.get("width"))
-    return newest_picture()
-
-
-def newest_picture() -> np.ndarray | None:
-    """Return the browser's last picture, else the drawing's, as in `drawing`. In the answer's fragment, `listen` must
-    follow in the same run."""
     live = _live()
     return sent_drawing.decoded(live.data if live else (state.get("drawing") or {}).get("data"))
 
 
-def listen() -> None:
-    """Receive pictures that rerun only the answer; call in its fragment."""
-    live = _last_live()
-    browser.listen_for_answers(ANSWERS_KEY, live.number if live else 0)
-
-
-def is_drawing() -> bool:
-    """Whether the pen was down when the picture was taken."""
-    live = _live()
-    return live is not None and live.down
-
-
-def _shows_live() -> bool:
-    live = _live()
-    return live is not None and (live.down or bool(live.data))
+def show_live_answers() -> None:
+    """Show the answers while the pen moves; call in the answer's container, before the answer."""
+    browser.show_answers(ANSWERS_KEY, state.get("model"))
 
 
 def newest() -> tuple[float, float] | None:
@@ -71,8 +52,8 @@ def newest() -> tuple[float, float] | None:
 
 
 def link() -> str:
-    """Return the drawing encoded for a link; "" while the pen is down or if it is too long."""
-    kept = None if is_drawing() else state.get("drawing")
+    """Return the drawing encoded for a link; "" if it is too long."""
+    kept = state.get("drawing")
     return shared_drawing.pack(kept["raw"]["objects"], kept["width"]) or "" if kept else ""
 
 
@@ -98,7 +79,7 @@ def keep() -> None:
     browser.listen(
         BROWSER_KEY,
         sent_drawing.packed(kept) if state.get("reload_checked") else None,
-        blank=not kept and not _shows_live(),
+        blank=not kept,
         answered=live.number if live else 0,
         settled=state.get("taken"),
         sheet=state.get("sheets"),
@@ -115,10 +96,9 @@ def _live() -> browser.Live | None:
 
 def _last_live() -> browser.Live | None:
     """Return the browser's last picture; it survives a page change, which clears the component's own state."""
-    for key in (BROWSER_KEY, ANSWERS_KEY):
-        live, known = browser.look(key).live, state.get("live")
-        if live and (known is None or live.number > known.number):
-            state.put("live", live)
+    live, known = browser.look(BROWSER_KEY).live, state.get("live")
+    if live and (known is None or live.number > known.number):
+        state.put("live", live)
     return state.get("live")
 
 
@@ -129,13 +109,13 @@ def _take(width: int) -> None:
     new = [stroke for stroke in live.strokes if stroke[0] > state.get("taken")] if live else []
     if new:
         objects = _with(kept["raw"]["objects"] if kept else [], _paths(new))
-        if live.down or all(sent_drawing.shows(live.data, points) for *_, points in new):
+        if all(sent_drawing.shows(live.data, points) for *_, points in new):
             state.put("drawing", {"raw": {"objects": objects}, "data": live.data, "width": width})
         else:
             _put(objects, width)  # the canvas was replaced meanwhile, and has lost them
         state.put("taken", max(number for number, *_ in new))
         state.put("undone", [])
-    elif live and kept and live.data and not live.down:
+    elif live and kept and live.data:
         state.put("drawing", {**kept, "data": live.data})
     _take_from_host(width)
 

@@ -26,8 +26,8 @@ LARGEST_INK = 200_000  # bytes of a mark's ink that a session keeps
 LINK_BEGINS = re.compile(r"www|https?|mailto|xmpp|@", re.IGNORECASE)  # what Markdown turns into a link
 
 
-def answer(text: str, sentence: str, certainties: Sequence[str], group: str, announced: bool = True) -> None:
-    """Show the recognised text in large type and the confidence sentence below; screen readers read it if announced.
+def answer(text: str, sentence: str, certainties: Sequence[str], group: str) -> None:
+    """Show the recognised text in large type and the confidence sentence below; screen readers announce it.
 
     Text lines are stacked; the slash between them is invisible and only there for copying. Clicking a mark selects it.
 
@@ -35,6 +35,32 @@ def answer(text: str, sentence: str, certainties: Sequence[str], group: str, ann
         certainties: `wording.certainty` of each mark.
         group: key of the reading, as in `details`.
     """
+    _announce(_answer_html(text, sentence, certainties, group))
+
+
+def invitation(text: str) -> None:
+    """Show a placeholder while there is no answer."""
+    _announce(_invitation_html(text))
+
+
+def drawing_answer(reading: Reading | None, group: str) -> None:
+    """Show the answer to a drawing, or that nothing is found in it."""
+    _announce(reading_html(reading, group))
+
+
+def reading_html(reading: Reading | None, group: str) -> str:
+    """The HTML of `drawing_answer`."""
+    if reading is None or not reading.digits:
+        return _invitation_html("I can't find a digit in this drawing yet.")
+    certainties = [wording.certainty(digit) for digit in reading.digits]
+    return _answer_html(reading.text, wording.sentence(reading), certainties, group)
+
+
+def _announce(content: str) -> None:
+    st.html(f'<div role="status" aria-live="polite">{content}</div>')
+
+
+def _answer_html(text: str, sentence: str, certainties: Sequence[str], group: str) -> str:
     lines = text.split("/")
     size = " long" if max(map(len, lines)) > LONG or len(lines) > 2 else ""
     if len(text) == 1:  # nothing to select
@@ -42,11 +68,11 @@ def answer(text: str, sentence: str, certainties: Sequence[str], group: str, ann
     else:
         slash = '<span class="ink-slash">/</span>'
         shown = slash.join(f'<span class="ink-line">{line}</span>' for line in _marked(lines, certainties, group))
-    live = "polite" if announced else "off"
-    st.html(
-        f'<div role="status" aria-live="{live}"><div class="ink-answer{size}">{shown}</div>'
-        f'<div class="ink-sentence">{html.escape(sentence)}</div></div>'
-    )
+    return f'<div class="ink-answer{size}">{shown}</div><div class="ink-sentence">{html.escape(sentence)}</div>'
+
+
+def _invitation_html(text: str) -> str:
+    return f'<div class="ink-invite">{html.escape(text)}</div>'
 
 
 def _marked(lines: Sequence[str], certainties: Sequence[str], group: str) -> list[str]:
@@ -101,11 +127,6 @@ def send() -> None:
     Streamlit flushes every 10 ms, and pictures keep server and browser busy.
     """
     time.sleep(0.015)
-
-
-def invitation(text: str) -> None:
-    """Show a placeholder while there is no answer."""
-    st.html(f'<div class="ink-invite" role="status" aria-live="polite">{html.escape(text)}</div>')
 
 
 def details(

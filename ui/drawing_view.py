@@ -1,6 +1,6 @@
 """The drawing tab of the Predict page: the canvas, and the answer beside it.
 
-Two nested fragments: pictures sent while the pen moves rerun only the answer, finished strokes rerun the whole tab.
+A finished stroke reruns the tab. While the pen moves, the browser replaces the answer itself (see `live_answers`).
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import streamlit as st
 
 from digit_core import Reading
 from digit_core.reading import wording
-from ui import canvas, components, feedback, history, model_choice, resources, tabs, turns, welcome, why
+from ui import canvas, components, feedback, history, live_answers, model_choice, resources, tabs, turns, welcome, why
 
 
 @st.fragment
@@ -18,12 +18,16 @@ def show() -> None:
     left, right = st.columns([6, 5], gap="medium")
     picture = canvas.drawing()
     tabs.rerun_if_changed("Draw")
-    reading = _read(picture)
+    reading = None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
     has_marks = reading is not None and bool(reading.digits)
     with right:
         card, more = st.container(key="reading"), st.container()
     with card:
-        _answer()
+        canvas.show_live_answers()
+        if picture is None:
+            components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
+        else:
+            components.drawing_answer(reading, live_answers.GROUP)
     if has_marks:
         sentence = wording.sentence(reading)
         components.send()
@@ -36,40 +40,16 @@ def show() -> None:
             welcome.show()
     with left:
         canvas.keep()
-        if not canvas.is_drawing():
-            history.note_drawing(picture, reading, sentence if has_marks else "")
+        history.note_drawing(picture, reading, sentence if has_marks else "")
         history.keep("drawn")
-
-
-@st.fragment
-@turns.turn()
-def _answer() -> None:
-    """Show the answer; rerun alone while the pen moves."""
-    picture = canvas.newest_picture()
-    tabs.rerun_if_changed("Draw")
-    reading = _read(picture)
-    if reading is not None and reading.digits:
-        certainties = [wording.certainty(digit) for digit in reading.digits]
-        sentence, announced = wording.sentence(reading), not canvas.is_drawing()
-        components.answer(reading.text, sentence, certainties, "drawn", announced=announced)
-    elif picture is not None:
-        components.invitation("I can't find a digit in this drawing yet.")
-    else:
-        components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
-    canvas.listen()
-
-
-def _read(picture: np.ndarray | None) -> Reading | None:
-    """Read the picture; None for a blank canvas."""
-    return None if picture is None else resources.read_drawing(picture, resources.chosen_recognizer())
 
 
 def _details(picture: np.ndarray, reading: Reading, sentence: str) -> None:
     """Show what can be done with the answer, and one digit of it."""
     components.acts(reading.text, sentence, canvas.link())
     asked = st.container()
-    digit = components.details(picture, reading, "drawn", newest=canvas.newest())
+    digit = components.details(picture, reading, live_answers.GROUP, newest=canvas.newest())
     with asked:
-        feedback.show(picture, reading, digit, "drawn", is_busy=canvas.is_drawing())
-    why.show(digit, "drawn", is_busy=canvas.is_drawing())
-    model_choice.others(picture, is_busy=canvas.is_drawing())
+        feedback.show(picture, reading, digit, live_answers.GROUP)
+    why.show(digit, live_answers.GROUP)
+    model_choice.others(picture)

@@ -21,20 +21,19 @@ def is_allowed() -> bool:
     return limits().feedback
 
 
-def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str, is_busy: bool = False) -> None:
+def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str) -> None:
     """Ask whether a reading is right.
 
     Args:
         digit: the selected mark, which a correction applies to.
         key: key of the reading, as in `components.details`.
-        is_busy: whether the pen is down, which disables the buttons.
     """
     if not is_allowed() or not reading.digits:
         return
     place = next(place for place, other in enumerate(reading.digits) if other is digit)
     said, name = state.get("feedback").get(key, {}), _name(reading)
     if said.get("name") != name:
-        asks = said.get("asks", False) and said["text"] == reading.text  # a stroke's last picture keeps it open
+        asks = said.get("asks", False) and said["text"] == reading.text  # although a stroke changed its picture
         said = {"name": name, "text": reading.text, "marks": {}, "asks": asks, "error": None}
         _remember(key, said)
     with st.container(key="feedback" if key == "drawn" else f"feedback_{key}", gap="xsmall"):
@@ -43,10 +42,10 @@ def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str, is_busy:
         if len(said["marks"]) == len(reading.digits):
             _thank(said, key)
         else:
-            _ask(picture, reading, place, said, key, is_busy)
+            _ask(picture, reading, place, said, key)
 
 
-def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str, is_busy: bool) -> None:
+def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("Right?", width="content")
         everything = {
@@ -54,9 +53,9 @@ def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str
             for number, mark in enumerate(reading.digits)
             if number not in said["marks"]
         }
-        st.button("Yes", key=f"{key}_right", icon=":material/thumb_up:", disabled=is_busy, on_click=_save,
+        st.button("Yes", key=f"{key}_right", icon=":material/thumb_up:", on_click=_save,
                   args=(picture, reading, everything, key))  # fmt: skip
-        st.button("No", key=f"{key}_wrong", icon=":material/thumb_down:", disabled=is_busy, on_click=_change,
+        st.button("No", key=f"{key}_wrong", icon=":material/thumb_down:", on_click=_change,
                   args=(key,), kwargs={"asks": True})  # fmt: skip
         st.caption("Your answer is saved with the marks and the reading, but nothing about you.")
     if not said["asks"]:

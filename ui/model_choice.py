@@ -44,10 +44,10 @@ def known() -> list[StoredModel]:
     return found if who is None else [m for m in found if m.owner in ("", who) or m.name in asked]
 
 
-def others(picture: np.ndarray, is_busy: bool) -> None:
-    """Show every model's reading of a drawing in a collapsed section, once the pen rests, with buttons to switch."""
+def others(picture: np.ndarray) -> None:
+    """Show every model's reading of a drawing in a collapsed section, with buttons to switch."""
     folded = st.expander("What other models say", icon=":material/groups:", key="others", on_change="rerun")
-    if not folded.open or is_busy:
+    if not folded.open:
         return
     chosen = state.get("model") or model_store.default_name()
     with folded:

@@ -1,4 +1,5 @@
-"""Additions to Streamlit's server: link previews, a limit on each visitor's uploads, and a bounded shutdown.
+"""Additions to Streamlit's server: answers while the pen moves, link previews, a limit on each visitor's uploads, and a
+bounded shutdown.
 
 Streamlit serves the same empty page for every URL and fills it with JavaScript. `LinkPreview` adds a title, a
 description and an image URL (Open Graph, https://ogp.me) for messengers and search engines that run no scripts.
@@ -17,9 +18,10 @@ from pathlib import Path
 from starlette.middleware import Middleware
 from starlette.responses import FileResponse, PlainTextResponse
 from starlette.routing import Route
-from streamlit import runtime
+from streamlit import config, runtime
 
 from ui.frame import TITLES
+from ui.live_answers import PATH, LiveAnswers
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +155,17 @@ def _then_at_once(handler):
     return handle
 
 
+def _base() -> str:
+    """The path below which Streamlit serves, without a slash at its end."""
+    path = (config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{path}" if path else ""
+
+
 ADDITIONS = {  # to `st.App`
     "lifespan": _bounded_shutdown,
     "middleware": [Middleware(LinkPreview), Middleware(BoundedUploads)],
-    "routes": [Route("/preview.png", _picture)],
+    "routes": [
+        Route("/preview.png", _picture),
+        Route(_base() + PATH, LiveAnswers().answer, methods=["POST"]),
+    ],
 }

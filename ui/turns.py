@@ -21,8 +21,14 @@ class Turns:
     """A semaphore for `at_once` threads with a priority queue: the waiting thread with the lowest `since` is next."""
 
     def __init__(self, at_once: int):
-        self._free, self._waiting = at_once, []
+        self._at_once = self._free = at_once
+        self._waiting = []
         self._lock, self._count = threading.Lock(), itertools.count()
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many wait as may run."""
+        return len(self._waiting) >= self._at_once
 
     @contextlib.contextmanager
     def take(self, since: float) -> Iterator[None]:
@@ -50,6 +56,13 @@ class Turns:
 
 
 _turns = Turns(AT_ONCE)
+
+
+def is_busy() -> bool:
+    """Whether many runs wait for their turn."""
+    return _turns.is_crowded
+
+
 _own = threading.local()
 
 

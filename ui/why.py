@@ -10,10 +10,10 @@ from digit_core.reading import wording
 from ui import inside_digit, resources
 
 
-def show(digit: Digit, key: str, is_busy: bool = False) -> None:
-    """Show a collapsed section; compute the evidence when it is expanded and the pen rests."""
+def show(digit: Digit, key: str) -> None:
+    """Show a collapsed section; compute the evidence when it is expanded."""
     unfolded = st.expander("Why?", icon=":material/psychology_alt:", key=f"{key}_why", on_change="rerun")
-    if not unfolded.open or is_busy or not digit.image.any():
+    if not unfolded.open or not digit.image.any():
         return
     evidence = resources.evidence(resources.chosen_recognizer(), digit.image)
     order = np.argsort(-evidence.probabilities)

@@ -205,6 +205,7 @@ def _receive(connection: Connection) -> Any:
 
 def serve(connection: Connection) -> None:
     """Main loop of the process: answer each picture with its reading or with an error message."""
+    cv2.setNumThreads(1)  # the other cores are busy, and splitting small pictures costs a quarter more
     load = functools.lru_cache(KEPT)(lambda name, files: Recognizer.load(name))
     load(None, "")
     connection.send("ready")

@@ -1,0 +1,131 @@
+"""Answers while the pen moves: a route of the server that reads a picture of the canvas and returns HTML.
+
+`browser.js` posts here. A Streamlit run takes several times as long as a reading, so one follows only when the pen has
+been lifted, for everything beside the answer, and on a busy server only when the pen has rested. A few pictures are
+read at a time; a visitor's newer picture replaces the one that waits, and keeps its place in the queue.
+"""
+
+import asyncio
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+
+from digit_core.models.store import ModelError
+from ui import components, resources, sent_drawing, turns
+
+PATH = "/read-drawing"
+AT_ONCE = 3  # concurrent readings
+LARGEST = 2_000_000  # bytes of a picture
+MOST_HELD = 64_000_000  # bytes of all pictures received or waiting
+PATIENCE = 10.0  # seconds for a picture to arrive
+LONGEST_KEY = 64  # characters
+GROUP = "drawn"  # of the answer's marks, as in `components.answer`
+
+
+class Queue:
+    """Lets `at_once` in at a time, in order of arrival; of each key, only the newest waits. For one event loop."""
+
+    def __init__(self, at_once: int):
+        self._at_once = self._free = at_once
+        self._waiting = {}
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether as many wait as may be in."""
+        return len(self._waiting) >= self._at_once
+
+    async def enter(self, key: str) -> bool:
+        """Wait for a turn. Return False if a newer one of this key has taken the place; else `leave` must follow."""
+        if self._free:
+            self._free -= 1
+            return True
+        turn = asyncio.get_running_loop().create_future()
+        older, self._waiting[key] = self._waiting.get(key), turn  # a key that waits keeps its place
+        if older:
+            older.set_result(False)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if self._waiting.get(key) is turn:
+                del self._waiting[key]
+            elif turn.done() and not turn.cancelled() and turn.result():
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        if not self._waiting:
+            self._free += 1
+            return
+        key = next(iter(self._waiting))
+        self._waiting.pop(key).set_result(True)
+
+
+class LiveAnswers:
+    """The route's endpoint, with what it holds."""
+
+    def __init__(self):
+        self._queue, self._held = Queue(AT_ONCE), 0
+
+    async def answer(self, request: Request) -> Response:
+        """Read the posted data URL with the model `?model=`, and return the answer as HTML.
+
+        The header `X-Visitor` tells visitors apart. Status 204: a newer picture of this visitor replaced this one.
+
+        On a busy server the answer has the header `X-Busy`: a run may wait.
+
+        Raises:
+            HTTPException: 404 unknown model, 408 too slow, 411 no length, 413 too large, 503 too many at a time.
+        """
+        size = _length(request)
+        if self._held + size > MOST_HELD:
+            raise HTTPException(503)
+        self._held += size
+        try:
+            picture = await _body(request, size)
+            if not await self._queue.enter(request.headers.get("x-visitor", "")[:LONGEST_KEY]):
+                return Response(status_code=204)
+            try:
+                html = await run_in_threadpool(_answer, picture, request.query_params.get("model"))
+            finally:
+                self._queue.leave()
+        finally:
+            self._held -= size
+        busy = {"X-Busy": "1"} if turns.is_busy() or self._queue.is_crowded else {}
+        return HTMLResponse(html, headers={"Cache-Control": "no-store", **busy})
+
+
+def _length(request: Request) -> int:
+    said = request.headers.get("content-length", "")
+    if not said.isascii() or not said.isdigit():
+        raise HTTPException(411)
+    if len(said) > 9 or int(said) > LARGEST:
+        raise HTTPException(413)
+    return int(said)
+
+
+async def _body(request: Request, size: int) -> str:
+    parts, came = [], 0
+    try:
+        async with asyncio.timeout(PATIENCE):
+            async for part in request.stream():
+                came += len(part)
+                if came > size:  # a chunked body has no length that a server would check
+                    raise HTTPException(413)
+                parts.append(part)
+    except TimeoutError:
+        raise HTTPException(408) from None
+    except ClientDisconnect:
+        raise HTTPException(400) from None
+    return b"".join(parts).decode("latin-1")
+
+
+def _answer(url: str, model: str | None) -> str:
+    picture = sent_drawing.decoded(url)
+    try:
+        reading = None if picture is None else resources.read_drawing(picture, resources.load(model or None))
+    except ModelError:
+        raise HTTPException(404) from None
+    return components.reading_html(reading, GROUP)
