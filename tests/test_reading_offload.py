@@ -60,11 +60,16 @@ def test_the_process_reads_as_this_one_does(offload, recognizer):
     assert offload.read("lenet5", "", PICTURES[4], never).text == "4"
 
 
-def test_many_threads_get_their_own_answers(offload):
-    found = {}
+def test_many_threads_get_their_own_answers_from_both_processes(offload, recognizer):
+    found, here = {}, []
+
+    def read_here(picture):
+        here.append(1)
+        return recognizer.read(picture)
 
     def ask(number: int) -> None:
-        found[number] = offload.read(None, "", PICTURES[number % 10], never).text
+        picture = PICTURES[number % 10]
+        found[number] = offload.read(None, "", picture, lambda: read_here(picture)).text
 
     threads = [threading.Thread(target=ask, args=(number,)) for number in range(40)]
     for thread in threads:
@@ -72,6 +77,8 @@ def test_many_threads_get_their_own_answers(offload):
     for thread in threads:
         thread.join(60)
     assert found == {number: str(number % 10) for number in range(40)}
+    assert 0 < len(here) < 40
+    assert offload._here == offload._there == 0
 
 
 def test_a_long_queue_is_no_hanging(monkeypatch):

@@ -55,10 +55,10 @@ def extend(grey: np.ndarray, top: int, bottom: int, left: int, right: int) -> np
 def _running_median(line: np.ndarray) -> np.ndarray:
     """uint8 (n,) -> uint8 (n,), mirrored at the ends."""
     window = min(EDGE_WINDOW, (len(line) - 1) | 1)
-    mode = "reflect" if len(line) > window // 2 else "edge"
-    extended = np.pad(line, window // 2, mode=mode)
-    windows = np.lib.stride_tricks.sliding_window_view(extended, window)
-    return np.median(windows, axis=1).astype(np.uint8)[: len(line)]
+    reach = window // 2
+    border = cv2.BORDER_REFLECT_101 if len(line) > reach else cv2.BORDER_REPLICATE
+    extended = cv2.copyMakeBorder(line.reshape(1, -1), 0, 0, reach, reach, border)
+    return cv2.medianBlur(extended, window)[0, reach : reach + len(line)]
 
 
 def _mean(a: np.uint8, b: np.uint8) -> int:

@@ -2,7 +2,8 @@
 
 A reading releases Python's global interpreter lock (GIL) about thirty times. Beside many busy threads it waits for the
 GIL each time and takes several times as long. So a process is started when several readings run at once. It reads
-pictures in order and exits when idle for a while. If it fails, this process reads instead.
+pictures in order, this process reads what is too much for it, and it exits when idle for a while. If it fails, this
+process reads instead.
 """
 
 import contextlib
@@ -15,7 +16,6 @@ import subprocess
 import sys
 import threading
 import time
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
@@ -42,12 +42,13 @@ class OffloadError(Exception):
 
 
 class Offload:
-    """Reads in the separate process if it runs, else in this one. Thread-safe."""
+    """Reads in the separate process if it runs and is not too busy, else in this one. Thread-safe."""
 
     def __init__(self, idle: float = IDLE, many: int = MANY):
         self._idle, self._many = idle, many
         self._lock, self._jobs = threading.Lock(), queue.SimpleQueue()
-        self._here, self._is_ready, self._feeder = 0, False, None
+        self._here, self._there = 0, 0  # pictures that this process and the other one read
+        self._is_ready, self._feeder = False, None
         self._heard = 0.0  # time of the last answer
         self.process: subprocess.Popen | None = None
 
@@ -66,10 +67,12 @@ class Offload:
             here: reads it in this process.
         """
         with self._lock:
-            answer, process = (Future(), self.process) if self._is_ready else (None, None)
-            if answer:
+            is_sent = self._is_ready and self._there - self._here < AHEAD  # else this process is less busy
+            if is_sent:
+                answer, process = Future(), self.process
                 self._jobs.put((answer, name, files, picture))
-        if answer:
+                self._there += 1
+        if is_sent:
             try:
                 return self._waited_for(answer)
             except OffloadError:
@@ -78,6 +81,9 @@ class Offload:
                 log.warning("The reading process hangs, and is ended")
                 if process is self.process:  # not its successor
                     self.kill()
+            finally:
+                with self._lock:
+                    self._there -= 1
         with self._lock:
             self._here += 1
             if self._here >= self._many and not self._feeder:
@@ -195,12 +201,12 @@ def _grey(picture: np.ndarray) -> np.ndarray:
 
 
 def _send(connection: Connection, what: Any) -> None:
-    connection.send_bytes(zlib.compress(pickle.dumps(what), 1))  # pictures are mostly white
+    connection.send_bytes(pickle.dumps(what))
 
 
 def _receive(connection: Connection) -> Any:
     """Receive from the other end of the socket pair; unpickling is safe, as nobody else has access."""
-    return pickle.loads(zlib.decompress(connection.recv_bytes()))
+    return pickle.loads(connection.recv_bytes())
 
 
 def serve(connection: Connection) -> None:
