@@ -31,10 +31,10 @@ READINGS = 100
 SETTLED = 900  # ms until the last answer to a stroke has arrived, including the canvas's own message
 WATCH = """
 window.marks = {};
-const send = WebSocket.prototype.send;
-WebSocket.prototype.send = function (data) {
+const ask = window.fetch;
+window.fetch = function (...request) {
   if (marks.up && !marks.sent) marks.sent = performance.now();
-  return send.call(this, data);
+  return ask.apply(this, request);
 };
 addEventListener("mouseup", () => { marks.up = performance.now(); marks.sent = null; }, true);
 new MutationObserver(() => {
@@ -135,7 +135,7 @@ def pages() -> list[tuple[str, str, str]]:
             shown, ended = slider(page, server.url)
     return [
         _row("pen-up to the final answer in the page", whole),
-        _row("of that, frame out to answer in the page", share),
+        _row("of that, picture out to answer in the page", share),
         ("start of the server to the first reading in the page", f"{first:.1f} s", ""),
         (f"memory of the server after {READINGS} readings", f"{memory:.0f} MB", ""),
         _row("a slider of Inside to the changed sums of the last layer in the page", shown),

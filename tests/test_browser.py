@@ -195,8 +195,16 @@ def test_two_quick_undos_take_two_strokes_away(page):
     for place, digit in enumerate("237"):
         draw_with_mouse(page, number(digit, 40 + 120 * place, 100, 130))
     assert wait_for_answer(page, "237") == "237"
+    page.locator(".st-key-undo button:enabled").wait_for()
     page.evaluate("for (let i = 0; i < 2; i++) document.querySelector('.st-key-undo button').click()")
     assert wait_for_answer(page, "2") == "2"
+
+
+def test_a_key_pressed_right_after_the_first_stroke_undoes_it(page):
+    draw_with_mouse(page, number("2", 60, 100, 130))
+    page.keyboard.press("Control+z")
+    page.locator(".st-key-redo button:enabled").wait_for()
+    assert wait_for_answer(page, INVITATION) == INVITATION
 
 
 def test_the_canvas_invites_and_has_a_name_and_one_set_of_tools(page):

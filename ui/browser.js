@@ -201,6 +201,7 @@ function press(event) {  // keyboard shortcuts for the tools below the canvas
   const button = document.querySelector(`.st-key-${KEYS[held + key]} button`);
   if (!button?.checkVisibility()) return;
   event.preventDefault();
+  tellWhole();
   if (!event.repeat) click(KEYS[held + key]);
 }
 
@@ -211,10 +212,11 @@ const queue = [];  // names of the tools whose clicks are waiting
 let discarded = 0;  // number of the last stroke that was cleared
 let cleared = false;  // until the server has cleared the drawing, or a tool or the pen starts another
 
-function click(name, tries = 60) {  // during a script run the buttons may be out of date
+function click(name, tries = 60) {  // before the end of a run the buttons may be out of date
   const button = document.querySelector(`.st-key-${name} button`);
   if (button && !button.disabled) return button.click();
-  if (tries && document.querySelector("[data-test-script-state=running]")) setTimeout(() => click(name, tries - 1), 50);
+  const running = isWaiting() || document.querySelector("[data-test-script-state=running]");
+  if (tries && running) setTimeout(() => click(name, tries - 1), 50);
 }
 
 function isWaiting() {  // for the response to the last stroke or click
