@@ -136,14 +136,20 @@ class Visitors:
 
 
 def open_canvas(page: Page, url: str) -> None:
-    """Open the first page and wait until its canvas is as wide as its column."""
+    """Open the first page and wait for its canvas."""
     page.goto(url)
-    page.wait_for_selector(".st-key-canvas canvas", timeout=20_000)
-    until = time.monotonic() + 10
-    while abs(canvas_box(page)["width"] - _column_width(page)) > 3:  # the canvas's shadow root hides it from queries
+    wait_for_canvas(page)
+
+
+def wait_for_canvas(page: Page, seconds: float = 20) -> None:
+    """Wait until the canvas is as wide as its column, and stays where it is."""
+    page.wait_for_selector(".st-key-canvas canvas", timeout=1000 * seconds)
+    until, before = time.monotonic() + seconds, None
+    while abs((box := canvas_box(page))["width"] - _column_width(page)) > 3 or box != before:
         if time.monotonic() > until:
-            raise RuntimeError("The canvas did not take its column's width")
-        time.sleep(0.05)
+            raise RuntimeError("The canvas did not take its place")
+        before = box
+        page.wait_for_timeout(50)
 
 
 def _column_width(page: Page) -> float:

@@ -53,7 +53,7 @@ def test_what_is_kept_is_not_made_again():
         made.append(1)
         return array(1)
 
-    assert cache.get_or_make("a", make) is cache.get_or_make("a", make)
+    assert cache.get_or_make("a", make, waits=True) is cache.get_or_make("a", make, waits=True)
     assert len(made) == 1
 
 
@@ -71,7 +71,7 @@ def test_a_value_that_two_threads_want_is_made_once_unless_that_fails(fails, tim
 
     def want() -> None:
         try:
-            got.append(cache.get_or_make("a", make))
+            got.append(cache.get_or_make("a", make, waits=True))
         except ValueError:
             got.append("failed")
 

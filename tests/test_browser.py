@@ -28,6 +28,11 @@ pytestmark = pytest.mark.browser
 INVITATION = "Draw a digit, or a whole number. The answer appears here as you write."
 
 
+def _answered_as_if_busy(route):
+    response = route.fetch()
+    route.fulfill(response=response, headers={**response.headers, "X-Busy": "1"})
+
+
 @pytest.fixture
 def page(new_page, server):
     page = new_page()
@@ -106,14 +111,28 @@ def test_the_answer_changes_while_the_pen_moves(page):
     assert answer(page) == "2"
 
 
-def test_without_live_answers_each_stroke_is_answered(new_page, server):
+SIGN_IN = {"status": 200, "content_type": "text/html", "body": "Please sign in <img src=x onerror='window.bad = 1'>"}
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        lambda route: route.abort(),
+        lambda route: route.fulfill(status=404),
+        lambda route: route.fulfill(**SIGN_IN),
+        lambda route: None,
+    ],
+    ids=["aborts", "404", "signs in", "hangs"],
+)
+def test_without_live_answers_each_stroke_is_answered(new_page, server, answers):
     """A proxy may keep the route from the browser."""
     page = new_page()
-    page.route("**/read-drawing*", lambda route: route.abort())
+    page.route("**/read-drawing*", answers)
     open_canvas(page, server.url)
     for place, digit in enumerate("20"):
         draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
         assert wait_for_answer(page, "20"[: place + 1]) == "20"[: place + 1]
+    assert not page.evaluate("window.bad")
 
 
 def test_an_answer_that_comes_after_its_run_changes_nothing(new_page, server):
@@ -131,12 +150,8 @@ def test_an_answer_that_comes_after_its_run_changes_nothing(new_page, server):
 
 
 def test_on_a_busy_server_the_answer_comes_first_and_the_rest_when_the_pen_has_rested(new_page, server):
-    def answer_as_if_busy(route):
-        response = route.fetch()
-        route.fulfill(response=response, headers={**response.headers, "X-Busy": "1"})
-
     page = new_page()
-    page.route("**/read-drawing*", answer_as_if_busy)
+    page.route("**/read-drawing*", _answered_as_if_busy)
     open_canvas(page, server.url)
     for place, digit in enumerate("20"):
         draw_with_mouse(page, number(digit, 60 + 130 * place, 100, 130))
@@ -146,6 +161,55 @@ def test_on_a_busy_server_the_answer_comes_first_and_the_rest_when_the_pen_has_r
         wait_until_idle(page)
         assert page.evaluate("performance.now()") - began > 1100  # the pen has rested
         page.get_by_alt_text(f"What the network saw, read as {digit}").wait_for()
+
+
+def test_a_right_click_keeps_nothing_from_the_server(new_page, server):
+    page = new_page()
+    page.route("**/read-drawing*", _answered_as_if_busy)
+    open_canvas(page, server.url)
+    draw_with_mouse(page, number("2", 60, 100, 130))
+    assert wait_for_answer(page, "2") == "2"
+    page.locator(".st-key-canvas").click(button="right", position={"x": 400, "y": 300})
+    page.get_by_alt_text("What the network saw, read as 2").wait_for()
+    assert page.locator("[data-live], [data-blank]").count() == 0
+
+
+def test_an_answer_cannot_be_saved_or_copied_while_a_newer_one_is_shown(new_page, server):
+    page = new_page()
+    open_canvas(page, server.url)
+    draw_with_mouse(page, number("2", 60, 100, 130))
+    assert wait_for_answer(page, "2") == "2"
+    wait_until_idle(page)
+    page.route("**/read-drawing*", _answered_as_if_busy)
+    page.locator(".st-key-drawn_right button").focus()
+    draw_with_mouse(page, number("7", 190, 100, 130))
+    assert wait_for_answer(page, "27") == "27"
+    page.keyboard.press("Enter")
+    wait_until_idle(page)
+    assert page.locator(".st-key-feedback").get_by_role("button", name="Yes").count() == 1  # nothing was saved
+    page.locator(".st-key-drawn_right button").click()
+    page.locator(".st-key-feedback").get_by_text("Saved").wait_for()
+
+
+def test_after_clear_no_answer_tells_of_what_was_cleared(new_page, server):
+    """A new stroke is drawn before the server has cleared the canvas."""
+    page = new_page()
+    open_canvas(page, server.url)
+    draw_with_mouse(page, number("2", 60, 100, 130))
+    assert wait_for_answer(page, "2") == "2"
+    wait_until_idle(page)
+    process = psutil.Process(server.process.pid)
+    process.suspend()
+    try:
+        page.locator(".st-key-clear button").click()
+        draw_with_mouse(page, number("7", 190, 100, 130))
+        page.wait_for_timeout(300)
+    finally:
+        process.resume()
+    assert wait_for_answer(page, "7") == "7"
+    wait_until_idle(page)
+    assert answer(page) == "7"
+    assert page.locator("[data-live], [data-blank]").count() == 0
 
 
 def test_what_was_sent_while_the_pen_moved_does_not_outlive_clear(page):

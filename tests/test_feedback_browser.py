@@ -1,7 +1,16 @@
 """Corrections and history in a real browser: correct readings, teach a network with them, and undo it."""
 
 import pytest
-from browser import answer, canvas_box, draw_with_mouse, open_canvas, serving, wait_for_answer, wait_until_idle
+from browser import (
+    answer,
+    canvas_box,
+    draw_with_mouse,
+    open_canvas,
+    serving,
+    wait_for_answer,
+    wait_for_canvas,
+    wait_until_idle,
+)
 from drawing import DIGITS, placed
 
 pytestmark = pytest.mark.browser
@@ -60,6 +69,7 @@ def test_a_network_learns_from_what_is_said_and_forgets_it_again(home, new_page,
         page.get_by_role("link", name="Predict", exact=True).click()
         page.get_by_text("You are using my-hand").wait_for()
         wait_until_idle(page)
+        wait_for_canvas(page)
         draw_with_mouse(page, placed(DIGITS[7], 120, 50, 220))
         assert wait_for_answer(page, "1") == "1"
         page.get_by_role("link", name="Train", exact=True).click()

@@ -17,16 +17,23 @@ def _url(digit: int) -> str:
     return overlay.data_url(draw(placed(DIGITS[digit], 150, 60, 220), width=560, height=380, pen=18))
 
 
-def _request(*parts: bytes, length: str | None = "", model: str = "") -> Request:
-    """A posted body in parts; `length` is what its header says, "" the true one, None no header."""
+def _request(
+    *parts: bytes, length: str | None = "", model: str = "", visitor: str = "me", goes: bool = False
+) -> Request:
+    """A posted body in parts; `length` is what its header says, "" the true one, None no header. Then the browser
+    waits, or `goes`."""
     waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     waiting.append({"type": "http.request", "body": b"", "more_body": False})
+    waiting += [{"type": "http.disconnect"}] * goes
 
     async def receive():
+        if not waiting:
+            await asyncio.sleep(60)
         return waiting.pop(0)
 
     said = str(sum(map(len, parts))) if length == "" else length
     headers = [] if said is None else [(b"content-length", said.encode())]
+    headers += [(b"x-visitor", visitor.encode())] if visitor else []
     scope = {"type": "http", "method": "POST", "headers": headers, "query_string": f"model={model}".encode()}
     return Request(scope, receive)
 
@@ -85,22 +92,33 @@ def test_a_newer_picture_takes_the_place_of_the_one_that_waits():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("is_in", [False, True])
-def test_who_goes_away_blocks_nobody(is_in):
-    """Also if that one is let in at the same moment."""
+@pytest.mark.parametrize("order", ["goes", "is let in, goes", "goes, is let in", "goes, comes again"])
+def test_who_goes_away_blocks_nobody(order):
+    """Also at the very moment that one is let in, or replaced."""
 
     async def run():
         queue = Queue(1)
         assert await queue.enter("first")
-        gone, other = (asyncio.create_task(queue.enter(key)) for key in "ab")
+        gone = asyncio.create_task(queue.enter("a"))
         await _rest()
-        if is_in:
+        for step in order.split(", "):
+            if step == "goes":
+                gone.cancel()
+            elif step == "is let in":
+                queue.leave()
+            else:
+                again = asyncio.create_task(queue.enter("a"))
+        other = asyncio.create_task(queue.enter("b"))
+        await _rest()
+        if "is let in" not in order:
             queue.leave()
-        gone.cancel()
-        await _rest()
-        if not is_in:
+        if "again" in order:
+            assert await asyncio.wait_for(again, 5)
             queue.leave()
         assert await asyncio.wait_for(other, 5)
+        queue.leave()
+        assert queue._free == 1
+        assert not len(queue)
 
     asyncio.run(run())
 
@@ -112,10 +130,18 @@ def test_a_picture_is_answered_with_what_it_reads():
     )
 
 
-@pytest.mark.parametrize("picture", [b"", b"data:image/png;base64,AAAA", b"\xff" * 99, b"<script>", "blank"])
-def test_a_picture_without_digits_is_answered_with_a_sentence(picture):
-    body = overlay.data_url(np.full((380, 560), 255, np.uint8)).encode() if picture == "blank" else picture
-    said = _answered(_request(body))
+BLANK = np.full((380, 560), 255, np.uint8)
+JPEG = overlay.data_url(draw(placed(DIGITS[7], 150, 60, 220)), ".jpg")
+LARGE = overlay.data_url(draw(placed(DIGITS[7], 150, 60, 1200), width=1500, height=1500, pen=80))
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [b"", b"data:image/png;base64,AAAA", b"\xff" * 99, b"<script>", overlay.data_url(BLANK), JPEG, LARGE],
+    ids=["empty", "short", "bytes", "markup", "blank", "jpeg", "large"],
+)
+def test_what_is_no_picture_of_a_canvas_with_digits_is_answered_with_a_sentence(picture):
+    said = _answered(_request(picture if isinstance(picture, bytes) else picture.encode()))
     assert "find a digit in this drawing yet" in said
     assert "script" not in said
 
@@ -123,6 +149,8 @@ def test_a_picture_without_digits_is_answered_with_a_sentence(picture):
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
+        (_request(_url(3).encode(), visitor=""), 400),
+        (_request(_url(3).encode(), goes=True), 400),
         (_request(b"a", length=None), 411),
         (_request(b"a", length="-1"), 411),
         (_request(b"a", length="\u00b2"), 411),
@@ -155,9 +183,11 @@ def test_a_picture_that_never_arrives_is_given_up(monkeypatch):
     assert raised.value.status_code == 408
 
 
-def test_more_than_fits_into_memory_is_refused(monkeypatch):
+@pytest.mark.parametrize(("limit", "least"), [("MOST_HELD", 100), ("MOST_WAITING", 0)])
+def test_more_than_can_be_held_or_wait_is_refused(monkeypatch, limit, least):
+    monkeypatch.setattr(live_answers, limit, least)
     route = LiveAnswers()
-    route._held = live_answers.MOST_HELD
     with pytest.raises(HTTPException) as raised:
         _answered(_request(_url(3).encode()), route)
     assert raised.value.status_code == 503
+    assert route._held == 0

@@ -69,7 +69,7 @@ def test_a_page_without_that_title_stays_as_it_is():
 
 
 @pytest.mark.parametrize(("path", "base"), [("", ""), (None, ""), ("numbers", "/numbers"), ("/a/b/", "/a/b")])
-def test_our_routes_lie_below_the_server_s_base_path(monkeypatch, path, base):
+def test_live_answers_lie_below_the_server_s_base_path(monkeypatch, path, base):
     monkeypatch.setattr(link.config, "get_option", lambda name: path)
     assert link._base() == base
 

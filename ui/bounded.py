@@ -16,7 +16,7 @@ class Bounded:
     def __init__(self, most: int):
         self.most, self.bytes = most, 0
         self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._making: dict[Any, Event] = {}
+        self._making: dict[Any, Event] = {}  # set when the value is made; single steps of a dict are atomic
         self._lock = Lock()
 
     def get(self, key: Any) -> Any | None:
@@ -26,26 +26,27 @@ class Bounded:
             self._kept.move_to_end(key)
             return self._kept[key][0]
 
-    def get_or_make(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return the cached value, or make and cache it. Another thread that makes it is waited for."""
-        while (found := self.get(key)) is None:
-            with self._lock:
-                others = self._making.get(key)
-                if not others:
-                    made = self._making[key] = Event()
-            if not others:
-                return self._make(key, make, made)
-            others.wait()  # if it fails, or the value is too large to be cached, this thread tries
-        return found
+    def get_or_make(self, key: Any, make: Callable[[], Any], waits: bool = False) -> Any:
+        """Return the cached value, or make and cache it.
 
-    def _make(self, key: Any, make: Callable[[], Any], made: Event) -> Any:
+        Args:
+            waits: whether to wait for another thread that makes it at this moment; if that fails, this one tries.
+        """
+        found = self.get(key)
+        others = self._making.get(key) if found is None and waits else None
+        if others:
+            others.wait()
+            found = self.get(key)
+        return self._make(key, make) if found is None else found
+
+    def _make(self, key: Any, make: Callable[[], Any]) -> Any:
+        made = self._making.setdefault(key, Event())
         try:
             value = make()
             self.put(key, value)
             return value
         finally:
-            with self._lock:
-                del self._making[key]
+            self._making.pop(key, None)
             made.set()
 
     def put(self, key: Any, value: Any) -> None:

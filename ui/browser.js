@@ -7,7 +7,8 @@ const PAUSE = 130;  // ms: minimum between pictures of a stroke
 const BUSY = 600;  // ms: slower answers mean a busy server
 const STAYS_STILL = 400;  // ms without pen movement before a busy server gets a picture
 const RESTS = 1200;  // ms after the pen is lifted before a busy server updates more than the answer
-const GIVES_UP = 10_000;  // timeout for a live answer, in ms
+const GIVES_UP = 5000;  // timeout for a live answer, in ms
+const RETRIES = 60_000;  // ms until live answers are tried again after they failed
 const watched = new WeakMap();
 let waiting = null;
 const pen = { down: false, id: null, moved: false, lifted: false, owes: false, stroke: null, strokes: [],  // in canvas pixels
@@ -33,10 +34,11 @@ function picture() {
   return sheet.toDataURL("image/png");
 }
 
-// ---- answers while the pen moves, shown in place of the last run's
+// ---- answers while the pen moves, shown in place of the last run's. If the route fails, a proxy may block it, and each
+// stroke is answered by its run.
 
 const visitor = `${Date.now()}-${Math.random()}`;
-const live = { root: null, address: null, shown: 0 };  // `shown`: number of the picture whose answer is shown
+const live = { root: null, address: null, resumes: 0, shown: 0 };  // `shown`: number of the picture whose answer is shown
 
 function showAnswersIn(root, { answers, model }) {
   live.root = root.querySelector(".ink-live");
@@ -44,20 +46,25 @@ function showAnswersIn(root, { answers, model }) {
   live.address = new URL(`../..${answers}?model=${encodeURIComponent(model)}`, script ?? location.href);
 }
 
+function isLive() {
+  return live.address && performance.now() >= live.resumes;
+}
+
 async function ask(data, number) {
-  let html = null, status = 0, isBusy = false;
+  const options = { method: "POST", body: data, headers: { "X-Visitor": visitor }, redirect: "error" };
+  let status = 0, html = null, isBusy = false;
   try {
-    const options = { method: "POST", body: data, headers: { "X-Visitor": visitor } };
     const response = await fetch(live.address, { ...options, signal: AbortSignal.timeout(GIVES_UP) });
     ({ status } = response);
     isBusy = status === 503 || response.headers.has("X-Busy");
-    if (response.ok) html = await response.text();
-  } catch (error) { /* the run after the stroke answers */ }
+    if (response.headers.has("X-Answer")) html = await response.text();
+  } catch (error) { /* no connection, or no answer */ }
   if (status === 204) return;  // a newer picture has replaced this one
   if (html !== null) showLive(html, number);
-  heard(number, html !== null);
-  if (number !== pen.number) return;
-  pen.isCalm = !isBusy && (html === null || pen.took < BUSY);
+  else if (!isBusy) live.resumes = performance.now() + RETRIES;
+  heard(number);
+  if (number !== pen.number && isLive()) return;
+  pen.isCalm = !isBusy && (pen.took < BUSY || !isLive());
   if (pen.isCalm) tellWhole();
 }
 
@@ -66,6 +73,7 @@ function showLive(html, number) {
   live.shown = number;
   live.root.innerHTML = html;
   live.root.closest(".st-key-reading")?.setAttribute("data-live", "");
+  freeze(true);
 }
 
 function hideLive(number) {  // the last run shows the answer to this picture
@@ -74,6 +82,11 @@ function hideLive(number) {  // the last run shows the answer to this picture
   if (!live.root) return;
   live.root.closest(".st-key-reading")?.removeAttribute("data-live");
   live.root.innerHTML = "";
+  freeze(false);
+}
+
+function freeze(isFrozen) {  // nobody saves or copies an answer other than the one shown
+  for (const part of document.querySelectorAll(".ink-acts, .st-key-feedback")) part.inert = isFrozen;
 }
 
 function tell(isWhole = false) {  // otherwise only the answer is updated, and the rest follows
@@ -81,7 +94,12 @@ function tell(isWhole = false) {  // otherwise only the answer is updated, and t
   clearTimeout(pen.rests);
   const data = isLeaving ? null : picture();
   if (!data) return;
-  const isNew = data !== pen.asked;
+  if (isActing()) {  // the canvas is about to change
+    if (!pen.down) pen.rests = setTimeout(tellWhole, RESTS);
+    return;
+  }
+  if (!pen.down && !isLive()) isWhole = true;
+  const isNew = isLive() && data !== pen.asked;
   pen.moved = pen.lifted = false;
   if (!pen.down) lookAgain(data, sheet);
   if (isNew || isWhole) {
@@ -122,10 +140,10 @@ function sendAgain(tries = 200) {  // strokes that did not reach the server beca
   else if (pen.strokes.length && !pen.down) tell(true);
 }
 
-function heard(number, isWell = true) {
+function heard(number) {
   if (number <= pen.answered) return;
   pen.answered = number;
-  if (number === pen.number) pen.took = isWell ? performance.now() - pen.sent : LONGEST;
+  if (number === pen.number) pen.took = performance.now() - pen.sent;
   tellSoon();
 }
 
@@ -167,10 +185,10 @@ function move(event) {  // also outside the canvas, which goes on drawing there
 
 function tellSoon() {  // at most one picture is in flight while the pen is down
   clearTimeout(pen.timer);
-  if (!pen.down || !pen.moved) return;
+  if (!pen.down || !pen.moved || !isLive()) return;
   const since = performance.now() - pen.sent, waits = pen.answered < pen.number && since < LONGEST;
   if (waits) return;
-  const due = pen.took > BUSY ? STAYS_STILL : PAUSE - since;  // debounce while the server is busy
+  const due = pen.isCalm ? PAUSE - since : STAYS_STILL;  // debounce while the server is busy
   pen.timer = setTimeout(() => requestAnimationFrame(tellMoved), Math.max(due, 0));
 }
 
@@ -219,10 +237,12 @@ function click(name, tries = 60) {  // before the end of a run the buttons may b
   if (tries && running) setTimeout(() => click(name, tries - 1), 50);
 }
 
+function isActing() {  // the server has not answered the last click on a tool
+  return acted && acted.sheet === sheet && performance.now() - acted.time < LONGEST;
+}
+
 function isWaiting() {  // for the response to the last stroke or click
-  const now = performance.now();
-  return isPending || (pen.wholeAnswered < pen.whole && now - pen.wholeSent < LONGEST)
-    || (acted && acted.sheet === sheet && now - acted.time < LONGEST);
+  return isPending || isActing() || (pen.wholeAnswered < pen.whole && performance.now() - pen.wholeSent < LONGEST);
 }
 
 function hold(event) {  // delay a tool click until the server has the last stroke
@@ -262,8 +282,9 @@ function leave(event) {  // this click may change the page
 function follow(event) {
   const link = event.target.closest?.("a[href]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  tellWhole();
   isLeaving = true;
-  setTimeout(() => { isLeaving = false; }, LONGEST);  // in case the page did not change
+  setTimeout(() => { isLeaving = false; tellWhole(); }, LONGEST);  // in case the page did not change
   if (follows || performance.now() - pen.sent > SENDS) return;
   event.stopImmediatePropagation();
   event.preventDefault();
@@ -297,17 +318,18 @@ function dressCanvas({ label, blank }, tries = 200) {
   const canvas = document.querySelector(".st-key-canvas");
   let dressed = false;
   if (canvas) {
-    canvas.toggleAttribute("data-blank", blank && !pen.down && !pen.lifted);  // shows the prompt
+    const isBlank = blank && !pen.down && !pen.owes && !pen.strokes.length;
+    canvas.toggleAttribute("data-blank", isBlank);  // shows the prompt
     canvas.onpointerdown = (event) => {
-      if (pen.down && event.pointerId !== pen.id) return;
+      if (event.button > 0 || (pen.down && event.pointerId !== pen.id)) return;
       pen.id = event.pointerId;
       canvas.removeAttribute("data-blank");
       cleared = false;
-      pen.down = event.button <= 0;
+      pen.down = true;
       clearTimeout(pen.rests);
       pen.stroke = { points: [] };
       draw(event);
-      pen.took = Math.min(pen.took, BUSY);  // retry live updates once per stroke, in case the server has recovered
+      pen.isCalm = true;  // try once per stroke, in case the server has recovered
     };
   }
   for (const host of document.querySelectorAll(".st-key-canvas *")) {
@@ -358,9 +380,11 @@ function handStops() {
   hand.sheet.remove();
   hand.sheet = null;
   hideLive(pen.number);
+  document.querySelector(".st-key-canvas")?.setAttribute("data-blank", "");
 }
 
 function tellHand(data) {
+  if (!isLive()) return;
   pen.number = Math.max(Date.now(), pen.number + 1);
   pen.sent = performance.now();
   ask(data, pen.number);
@@ -415,17 +439,22 @@ export default function ({ data, parentElement, setStateValue }) {
     setStateValue("unsaved", unsaved());
     setStateValue("kept", storage((s) => s.getItem(STORE)) ?? "");
   }
-  dressCanvas(data);
   mostPoints = data.most_points;
   penWidth = data.pen;
   startHand(data.hand);
   pen.sendWhole = (live) => setStateValue("live", live);
   pen.strokes = pen.strokes.filter((stroke) => stroke.number > Math.max(data.settled, discarded));
+  dressCanvas(data);
   if (observer && data.keep !== null) keepUnsaved();
   pen.wholeAnswered = data.answered;
   heard(data.answered);
   hideLive(data.answered);
-  sheet = data.sheet;
+  if (data.sheet !== sheet) {  // what was asked about the sheet before is out of date
+    hideLive(pen.number);
+    pen.asked = "";
+    sheet = data.sheet;
+    tellWhole();
+  }
   if (!observer) {
     isLeaving = false;
     if (data.keep !== null) sendAgain();  // else the session is new, and takes them from UNSAVED

@@ -103,20 +103,23 @@ def _last_live() -> browser.Live | None:
 
 
 def _take(width: int) -> None:
-    """Store new finished strokes and their picture in the session."""
+    """Store new finished strokes and their picture in the session.
+
+    The canvas loses strokes that are drawn while its content is replaced: if its picture lacks one, they are put back.
+    """
     live, kept = browser.look(BROWSER_KEY).live, state.get("drawing")
     live = live if live and live.number > state.get("live_done") else None
     new = [stroke for stroke in live.strokes if stroke[0] > state.get("taken")] if live else []
+    objects = _with(kept["raw"]["objects"] if kept else [], _paths(new))
     if new:
-        objects = _with(kept["raw"]["objects"] if kept else [], _paths(new))
-        if all(sent_drawing.shows(live.data, points) for *_, points in new):
-            state.put("drawing", {"raw": {"objects": objects}, "data": live.data, "width": width})
-        else:
-            _put(objects, width)  # the canvas was replaced meanwhile, and has lost them
+        kept = {"width": width, "data": None}
         state.put("taken", max(number for number, *_ in new))
         state.put("undone", [])
-    elif live and kept and live.data:
-        state.put("drawing", {**kept, "data": live.data})
+    if live and objects and live.data != kept["data"]:
+        if sent_drawing.shows(live.data, objects):
+            state.put("drawing", {"raw": {"objects": objects}, "data": live.data, "width": kept["width"]})
+        else:
+            _put(objects, kept["width"])
     _take_from_host(width)
 
 

@@ -18,6 +18,7 @@ from ui import bars, boxes, state
 
 log = logging.getLogger(__name__)
 
+DRAWING = "drawn"  # key of the drawing's reading, as in `details`
 LONG = 7  # characters; longer answers are set in smaller type
 BOXED_HEIGHT = 150  # screen pixels; fixed to avoid layout shifts
 STEP_HEIGHT = 104  # pixels on the screen

@@ -8,7 +8,7 @@ import streamlit as st
 
 from digit_core import Reading
 from digit_core.reading import wording
-from ui import canvas, components, feedback, history, live_answers, model_choice, resources, tabs, turns, welcome, why
+from ui import canvas, components, feedback, history, model_choice, resources, tabs, turns, welcome, why
 
 
 @st.fragment
@@ -27,7 +27,7 @@ def show() -> None:
         if picture is None:
             components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
         else:
-            components.drawing_answer(reading, live_answers.GROUP)
+            components.drawing_answer(reading, components.DRAWING)
     if has_marks:
         sentence = wording.sentence(reading)
         components.send()
@@ -48,8 +48,8 @@ def _details(picture: np.ndarray, reading: Reading, sentence: str) -> None:
     """Show what can be done with the answer, and one digit of it."""
     components.acts(reading.text, sentence, canvas.link())
     asked = st.container()
-    digit = components.details(picture, reading, live_answers.GROUP, newest=canvas.newest())
+    digit = components.details(picture, reading, components.DRAWING, newest=canvas.newest())
     with asked:
-        feedback.show(picture, reading, digit, live_answers.GROUP)
-    why.show(digit, live_answers.GROUP)
+        feedback.show(picture, reading, digit, components.DRAWING)
+    why.show(digit, components.DRAWING)
     model_choice.others(picture)

@@ -33,7 +33,7 @@ def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str) -> None:
     place = next(place for place, other in enumerate(reading.digits) if other is digit)
     said, name = state.get("feedback").get(key, {}), _name(reading)
     if said.get("name") != name:
-        asks = said.get("asks", False) and said["text"] == reading.text  # although a stroke changed its picture
+        asks = said.get("asks", False) and said["text"] == reading.text  # the picture may change after the stroke
         said = {"name": name, "text": reading.text, "marks": {}, "asks": asks, "error": None}
         _remember(key, said)
     with st.container(key="feedback" if key == "drawn" else f"feedback_{key}", gap="xsmall"):

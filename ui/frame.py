@@ -72,10 +72,10 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
 [class*="st-key-tile_"] [data-testid="stElementToolbar"] { display: none; }
 .st-key-canvas { position: relative; }
 .st-key-canvas_answers { position: absolute; }
-/* while the browser shows a newer answer, the last run's is there for screen readers only, and cannot be acted on */
+/* while the browser shows a newer answer, the last run's is there for screen readers only */
 .st-key-reading[data-live] .st-key-canvas_answers { position: static; }
 .st-key-reading[data-live] > :not(.st-key-canvas_answers) { position: absolute; clip-path: inset(50%); }
-[data-testid="stColumn"]:has([data-live]) :is(.ink-acts, .st-key-feedback) { pointer-events: none; }
+.ink-live { pointer-events: none; }
 .st-key-canvas[data-blank]::before { content: "Write here"; position: absolute; inset: 0; z-index: 15;
   display: grid; place-items: center; font-size: 1.6rem; color: #8a8f9c; pointer-events: none; }
 .st-key-phone_nav { display: none; }

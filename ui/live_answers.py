@@ -3,9 +3,12 @@
 `browser.js` posts here. A Streamlit run takes several times as long as a reading, so one follows only when the pen has
 been lifted, for everything beside the answer, and on a busy server only when the pen has rested. A few pictures are
 read at a time; a visitor's newer picture replaces the one that waits, and keeps its place in the queue.
+
+Anyone can post, so all is bounded: pictures that wait, their bytes, and the size of each.
 """
 
 import asyncio
+from asyncio import Future
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -17,11 +20,12 @@ from ui import components, resources, sent_drawing, turns
 
 PATH = "/read-drawing"
 AT_ONCE = 3  # concurrent readings
+MOST_WAITING = 400  # pictures
 LARGEST = 2_000_000  # bytes of a picture
-MOST_HELD = 64_000_000  # bytes of all pictures received or waiting
+LARGEST_CANVAS = 1_500_000  # pixels; a canvas as wide as a 4K screen has that many
+MOST_HELD = 64_000_000  # bytes of all pictures that arrive or wait
 PATIENCE = 10.0  # seconds for a picture to arrive
 LONGEST_KEY = 64  # characters
-GROUP = "drawn"  # of the answer's marks, as in `components.answer`
 
 
 class Queue:
@@ -29,7 +33,10 @@ class Queue:
 
     def __init__(self, at_once: int):
         self._at_once = self._free = at_once
-        self._waiting = {}
+        self._waiting: dict[str, Future[bool]] = {}
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     @property
     def is_crowded(self) -> bool:
@@ -43,24 +50,25 @@ class Queue:
             return True
         turn = asyncio.get_running_loop().create_future()
         older, self._waiting[key] = self._waiting.get(key), turn  # a key that waits keeps its place
-        if older:
+        if older and not older.done():
             older.set_result(False)
         try:
             return await turn
         except asyncio.CancelledError:
             if self._waiting.get(key) is turn:
                 del self._waiting[key]
-            elif turn.done() and not turn.cancelled() and turn.result():
+            elif not turn.cancelled() and turn.result():  # cancelled while it was let in
                 self.leave()
             raise
 
     def leave(self) -> None:
         """Let the next one in."""
-        if not self._waiting:
-            self._free += 1
-            return
-        key = next(iter(self._waiting))
-        self._waiting.pop(key).set_result(True)
+        while self._waiting:
+            turn = self._waiting.pop(next(iter(self._waiting)))
+            if not turn.done():  # else it was cancelled
+                turn.set_result(True)
+                return
+        self._free += 1
 
 
 class LiveAnswers:
@@ -72,29 +80,51 @@ class LiveAnswers:
     async def answer(self, request: Request) -> Response:
         """Read the posted data URL with the model `?model=`, and return the answer as HTML.
 
-        The header `X-Visitor` tells visitors apart. Status 204: a newer picture of this visitor replaced this one.
-
-        On a busy server the answer has the header `X-Busy`: a run may wait.
+        The header `X-Visitor` tells visitors apart; browsers send it only from our own pages. Status 204: a newer
+        picture of this visitor replaced this one. On a busy server the answer has the header `X-Busy`: a run may wait.
 
         Raises:
-            HTTPException: 404 unknown model, 408 too slow, 411 no length, 413 too large, 503 too many at a time.
+            HTTPException: 400 no visitor, or gone; 404 unknown model; 408 too slow; 411 no length; 413 too large;
+                503 too many at a time.
         """
-        size = _length(request)
-        if self._held + size > MOST_HELD:
-            raise HTTPException(503)
-        self._held += size
+        visitor, size = request.headers.get("x-visitor", "")[:LONGEST_KEY], _length(request)
+        if not visitor:
+            raise HTTPException(400)
+        parts: list[bytes] = []
         try:
-            picture = await _body(request, size)
-            if not await self._queue.enter(request.headers.get("x-visitor", "")[:LONGEST_KEY]):
+            await self._receive(request, size, parts)
+            if len(self._queue) >= MOST_WAITING:
+                raise HTTPException(503)
+            if not await self._queue.enter(visitor):
                 return Response(status_code=204)
             try:
-                html = await run_in_threadpool(_answer, picture, request.query_params.get("model"))
+                if await request.is_disconnected():
+                    raise HTTPException(400)
+                url = b"".join(parts).decode("latin-1")
+                html = await run_in_threadpool(_answer, url, request.query_params.get("model"))
             finally:
                 self._queue.leave()
         finally:
-            self._held -= size
+            self._held -= sum(map(len, parts))
         busy = {"X-Busy": "1"} if turns.is_busy() or self._queue.is_crowded else {}
-        return HTMLResponse(html, headers={"Cache-Control": "no-store", **busy})
+        return HTMLResponse(html, headers={"Cache-Control": "no-store", "X-Answer": "1", **busy})
+
+    async def _receive(self, request: Request, size: int, parts: list[bytes]) -> None:
+        """Receive a body of at most `size` bytes in parts, counted in `_held`."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                async for part in request.stream():
+                    size -= len(part)
+                    if size < 0:  # a chunked body has no length that a server would check
+                        raise HTTPException(413)
+                    if self._held + len(part) > MOST_HELD:
+                        raise HTTPException(503)
+                    self._held += len(part)
+                    parts.append(part)
+        except TimeoutError:
+            raise HTTPException(408) from None
+        except ClientDisconnect:
+            raise HTTPException(400) from None
 
 
 def _length(request: Request) -> int:
@@ -106,26 +136,10 @@ def _length(request: Request) -> int:
     return int(said)
 
 
-async def _body(request: Request, size: int) -> str:
-    parts, came = [], 0
-    try:
-        async with asyncio.timeout(PATIENCE):
-            async for part in request.stream():
-                came += len(part)
-                if came > size:  # a chunked body has no length that a server would check
-                    raise HTTPException(413)
-                parts.append(part)
-    except TimeoutError:
-        raise HTTPException(408) from None
-    except ClientDisconnect:
-        raise HTTPException(400) from None
-    return b"".join(parts).decode("latin-1")
-
-
 def _answer(url: str, model: str | None) -> str:
-    picture = sent_drawing.decoded(url)
+    picture = sent_drawing.decoded(url, LARGEST_CANVAS)
     try:
         reading = None if picture is None else resources.read_drawing(picture, resources.load(model or None))
     except ModelError:
         raise HTTPException(404) from None
-    return components.reading_html(reading, GROUP)
+    return components.reading_html(reading, components.DRAWING)

@@ -197,7 +197,7 @@ def read_drawing(picture: np.ndarray, recognizer: Recognizer) -> Reading:
     name = None if recognizer.name == model_store.default_name() else recognizer.name
     key = hashlib.sha256(picture.tobytes()).hexdigest(), name, _files(name)
     return _drawings_read().get_or_make(
-        key, lambda: _offload().read(name, key[2], picture, lambda: recognizer.read(picture))
+        key, lambda: _offload().read(name, key[2], picture, lambda: recognizer.read(picture)), waits=True
     )
 
 

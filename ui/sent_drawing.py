@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import json
 import logging
+import struct
 
 import numpy as np
 
@@ -18,9 +19,10 @@ from ui.bounded import Bounded
 log = logging.getLogger(__name__)
 
 LARGEST_PNG = 8_000_000  # characters of a data URL
-LARGEST_PICTURE = 15_000_000  # array elements; more than a full-width canvas on a high-DPI screen
+LARGEST_PICTURE = 5_000_000  # pixels; more than a full-width canvas on a high-DPI screen
 FARTHEST = 100_000  # pixels
 NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
+PNG = b"\x89PNG\r\n\x1a\n"  # how every PNG begins
 INKED = 128  # grey levels; the pen is darker
 COMMANDS = {("Q", 4), ("L", 2)}  # path commands after the move, with their number of values
 MOST_COMMANDS = 40_000  # of all paths of a drawing: hundreds of strokes
@@ -54,30 +56,45 @@ def _is_path(stroke: dict) -> bool:
     return known and all(abs(records.number(number)) < FARTHEST for number in numbers)
 
 
-def decoded(url: str | None) -> np.ndarray | None:
-    """Decode a data URL to RGB (height, width, 3); None if nothing was drawn. Cached: do not modify the result."""
+def decoded(url: str | None, most: int = LARGEST_PICTURE) -> np.ndarray | None:
+    """Decode a PNG of at most `most` pixels, given as a data URL, to RGB (height, width, 3) or grey (height, width);
+    None if nothing was drawn. Cached: do not modify the result."""
     if not url:
         return None
-    return _decoded.get_or_make(hashlib.blake2b(url.encode(errors="replace")).digest(), lambda: _decode(url))
+    key = hashlib.blake2b(url.encode(errors="replace")).digest()
+    return _decoded.get_or_make(key, lambda: _decode(url, most), waits=True)
 
 
-def _decode(url: str) -> np.ndarray | None:
+def _decode(url: str, most: int) -> np.ndarray | None:
     try:
-        picture = image_files.decode(binascii.a2b_base64(url.partition(";base64,")[2]))
-    except (binascii.Error, UnreadableImageError):  # not from our canvas: nothing drawn
-        log.warning("The canvas sent a picture that cannot be read", exc_info=True)
+        content = binascii.a2b_base64(url.partition(";base64,")[2])
+        return image_files.decode(content) if 0 < _pixels(content) <= most else None
+    except (binascii.Error, UnreadableImageError) as error:  # not from our canvas: nothing drawn
+        log.info("The canvas sent a picture that cannot be read: %s", error)
         return None
-    return picture if picture.size <= LARGEST_PICTURE else None
 
 
-def shows(url: str, points: list[tuple[float, float]]) -> bool:
-    """Whether the picture of a data URL shows the ink of a stroke, by its points in canvas pixels."""
+def _pixels(content: bytes) -> int:
+    """Number of pixels that a PNG's header tells; 0 if it is no PNG."""
+    if content[:8] != PNG or len(content) < 24:
+        return 0
+    width, height = struct.unpack(">II", content[16:24])
+    return width * height
+
+
+def shows(url: str, strokes: list[dict]) -> bool:
+    """Whether the picture of a data URL shows the ink of all strokes, by the points of their paths."""
     picture = decoded(url)
     if picture is None:
         return False
-    height, width = picture.shape[:2]
-    inside = [(round(y), round(x)) for x, y in points if 0 <= round(x) < width and 0 <= round(y) < height]
-    return not inside or np.mean([picture[place].min() < INKED for place in inside]) > 0.5
+    inked = (picture if picture.ndim == 2 else picture.min(2)) < INKED
+    height, width = inked.shape
+    for stroke in strokes:
+        x, y = np.round([command[-2:] for command in stroke["path"]]).astype(int).T
+        is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+        if is_inside.any() and inked[y[is_inside], x[is_inside]].mean() <= 0.5:
+            return False
+    return True
 
 
 def packed(kept: dict | None) -> str:

@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "undone": [],  # undone strokes, most recent last
     "cleared": None,  # what Clear or a sample replaced: {"objects", "width", "by"}, the last being the new objects
     "from_host": None,  # the last drawing found under the canvas's own key
-    "live": None,  # ui.browser.Live: the last picture that the browser sent while drawing
+    "live": None,  # ui.browser.Live: the last picture that the browser sent after a stroke
     "live_done": 0,  # number of the last live picture that is out of date
     "taken": 0,  # number of the last stroke that was added to the drawing
     "reload_checked": False,  # whether the drawing that the browser kept over a reload has been handled

@@ -63,25 +63,15 @@ def is_busy() -> bool:
     return _turns.is_crowded
 
 
-_own = threading.local()
-
-
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Wait for this session's turn and hold it until the block ends. Nested calls do not wait.
+    """Wait for this session's turn and hold it until the block ends.
 
     If a newer picture arrives, Streamlit stops this run and starts another, which keeps the place in the queue.
     """
-    if getattr(_own, "is_running", False):
-        yield
-        return
     since = st.session_state.setdefault(SINCE, time.monotonic())
     with _turns.take(since):
-        _own.is_running = True
-        try:
-            yield
-        finally:
-            _own.is_running = False
+        yield
     forget()
 
 

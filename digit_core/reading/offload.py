@@ -34,6 +34,7 @@ MANY = 3  # concurrent readings from which the process is started
 IDLE = 60.0  # seconds without a picture after which it exits
 LONGEST = 20.0  # seconds without an answer, or until it has started, after which it counts as hanging
 AHEAD = 2  # pictures sent but not yet answered
+LEAD = 2  # pictures that the process has more than this one, from which this one reads too
 KEPT = 3  # models that it keeps loaded
 
 
@@ -67,7 +68,7 @@ class Offload:
             here: reads it in this process.
         """
         with self._lock:
-            is_sent = self._is_ready and self._there - self._here < AHEAD  # else this process is less busy
+            is_sent = self._is_ready and self._there - self._here < LEAD  # else this process is less busy
             if is_sent:
                 answer, process = Future(), self.process
                 self._jobs.put((answer, name, files, picture))
