@@ -44,7 +44,9 @@ ANSWER = re.compile(rb'class="ink-answer[^>]*>(\d+)<')
 
 
 def main() -> None:
-    print("| visitors | strokes a second | answers a second | median | 95 % within | right | page updates a second | errors |")
+    print(
+        "| visitors | strokes a second | answers a second | median | 95 % within | right | updates a second | errors |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as server:
         for load in sys.argv[1:] or LOADS:

@@ -163,6 +163,19 @@ def test_on_a_busy_server_the_answer_comes_first_and_the_rest_when_the_pen_has_r
         page.get_by_alt_text(f"What the network saw, read as {digit}").wait_for()
 
 
+@pytest.mark.parametrize("width", [390, 320])
+def test_the_canvas_of_a_phone_stays_in_its_place_while_answers_come(new_page, server, width):
+    page = new_page(viewport={"width": width, "height": 844}, has_touch=True)
+    open_canvas(page, server.url)
+    top, tops = canvas_box(page)["y"], []
+    for place, digit in enumerate((5, 3)):
+        for strokes in (DIGITS[digit][:1], DIGITS[digit][1:]):
+            draw_with_mouse(page, placed(strokes, 40 + 130 * place, 40, 150))
+            page.wait_for_timeout(200)
+            tops.append(canvas_box(page)["y"])
+    assert max(abs(now - top) for now in tops) < 3
+
+
 def test_a_right_click_keeps_nothing_from_the_server(new_page, server):
     page = new_page()
     page.route("**/read-drawing*", _answered_as_if_busy)

@@ -101,7 +101,10 @@ h1.ink-title { font-size: 1.6rem; margin: 0; padding: 0; font-weight: 700; line-
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) > [data-testid="stColumn"] > [data-testid="stVerticalBlock"] {
     display: contents; }
   [data-testid="stHorizontalBlock"]:has(.st-key-canvas) [data-testid="stLayoutWrapper"]:has(> .st-key-reading) {
-    order: -1; min-height: 6.2rem; }
+    order: -1; min-height: 7.4rem; }  /* room for two lines: the canvas must not move under the pen */
+  .ink-live .ink-sentence { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2;
+    overflow: hidden; }
+  .ink-invite { padding: 0.4rem 0; }
   .ink-title span { display: block; }
 }
 </style>
