@@ -25,7 +25,7 @@ def test_arrays_are_weighed_wherever_they_are_held():
 
 
 def test_what_was_used_longest_ago_goes_first():
-    cache = Bounded(10_000)
+    cache = Bounded(11_000)
     for key in "abc":
         cache.put(key, array(3))
     assert cache.get("a") is not None
@@ -84,3 +84,11 @@ def test_a_value_that_two_threads_want_is_made_once_unless_that_fails(fails, tim
         thread.join(10)
     assert len(made) == times
     assert got == (["failed", 7] if fails else [7, 7])
+
+
+def test_many_small_entries_count_with_their_keys():
+    cache = Bounded(10_000)
+    for number in range(1000):
+        cache.put(f"a long key {number}", number)
+        cache.get_or_make(f"missing {number}", lambda: None)
+    assert len(cache._kept) < 50

@@ -95,6 +95,20 @@ def test_a_stroke_that_the_canvas_lost_is_put_back(session, canvas):
     assert len(state.get("seed")["objects"]) == 1  # this time nothing was lost
 
 
+@pytest.mark.parametrize("pen", [1, 1.2, 2, 10, 28])
+@pytest.mark.parametrize("grey", [0, 210])
+def test_a_picture_shows_the_strokes_that_were_drawn_whatever_pen_drew_them(pen, grey):
+    """Links and hosts may bring thin pens and light colours."""
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        points = [(float(x), float(y)) for x, y in rng.uniform(10, 490, (6, 2))]
+        stroke = samples.path(points, "#000000", pen)
+        picture = sent_drawing.decoded(samples.picture([stroke], 500, 500))
+        light = overlay.data_url(np.maximum(picture, grey))
+        assert sent_drawing.shows(light, [stroke])
+        assert not sent_drawing.shows(samples.picture([], 500, 500), [stroke])
+
+
 def test_a_stroke_that_was_undone_stays_undone(session, canvas):
     session[BROWSER_KEY] = said(107, 109, number=110)
     state.put("width", 500)

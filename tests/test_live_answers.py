@@ -20,8 +20,8 @@ def _url(digit: int) -> str:
 def _request(
     *parts: bytes, length: str | None = "", model: str = "", visitor: str = "me", goes: bool = False
 ) -> Request:
-    """A posted body in parts; `length` is what its header says, "" the true one, None no header. Then the browser
-    waits, or `goes`."""
+    """A posted body in parts; `length` is what its header says, "" the true one, None no header. Afterwards the
+    browser waits, or disconnects if `goes`."""
     waiting = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
     waiting.append({"type": "http.request", "body": b"", "more_body": False})
     waiting += [{"type": "http.disconnect"}] * goes

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+ENTRY = 200  # bytes of an entry beside its key and value
+
 
 class Bounded:
     """LRU cache of at most `most` bytes in total; a larger value is not cached."""
@@ -16,7 +18,7 @@ class Bounded:
     def __init__(self, most: int):
         self.most, self.bytes = most, 0
         self._kept: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._making: dict[Any, Event] = {}  # set when the value is made; single steps of a dict are atomic
+        self._making: dict[Any, Event] = {}  # set when the value is made; single dict operations are atomic
         self._lock = Lock()
 
     def get(self, key: Any) -> Any | None:
@@ -43,14 +45,15 @@ class Bounded:
         made = self._making.setdefault(key, Event())
         try:
             value = make()
-            self.put(key, value)
+            if value is not None:  # which counts as missing
+                self.put(key, value)
             return value
         finally:
             self._making.pop(key, None)
             made.set()
 
     def put(self, key: Any, value: Any) -> None:
-        size = weight(value)
+        size = weight(key) + weight(value) + ENTRY
         with self._lock:
             self.bytes -= self._kept.pop(key, (None, 0))[1]
             if size > self.most:

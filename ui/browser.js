@@ -9,12 +9,14 @@ const STAYS_STILL = 400;  // ms without pen movement before a busy server gets a
 const RESTS = 1200;  // ms after the pen is lifted before a busy server updates more than the answer
 const GIVES_UP = 5000;  // timeout for a live answer, in ms
 const RETRIES = 60_000;  // ms until live answers are tried again after they failed
+const SETTLES = 300;  // ms until the canvas has surely drawn its content
+const MOST_LOOKS = 3;  // some browsers add noise to what scripts read of a canvas: it never stays the same
 const watched = new WeakMap();
 let waiting = null;
 const pen = { down: false, id: null, moved: false, lifted: false, owes: false, stroke: null, strokes: [],  // in canvas pixels
   number: 0, sent: 0, took: 0, answered: 0, isCalm: true, timer: null, asked: "",  // for all pictures
   whole: 0, wholeSent: 0, wholeAnswered: 0,  // for pictures that update the whole tab
-  rests: null, again: null, sendWhole: () => {} };
+  rests: null, again: null, looks: 0, sendWhole: () => {} };
 
 let mostPoints = 0;  // maximum per stroke
 let penWidth = 0;  // in canvas pixels
@@ -38,7 +40,8 @@ function picture() {
 // stroke is answered by its run.
 
 const visitor = `${Date.now()}-${Math.random()}`;
-const live = { root: null, address: null, resumes: 0, shown: 0 };  // `shown`: number of the picture whose answer is shown
+const live = { root: null, address: null, resumes: 0, isSlow: false,
+  shown: 0 };  // number of the picture whose answer is shown
 
 function showAnswersIn(root, { answers, model }) {
   live.root = root.querySelector(".ink-live");
@@ -58,7 +61,11 @@ async function ask(data, number) {
     ({ status } = response);
     isBusy = status === 503 || response.headers.has("X-Busy");
     if (response.headers.has("X-Answer")) html = await response.text();
-  } catch (error) { /* no connection, or no answer */ }
+    live.isSlow = false;
+  } catch (error) {  // no connection, or no answer: a server that is slow once is busy
+    isBusy = error.name === "TimeoutError" && !live.isSlow;
+    live.isSlow = isBusy;
+  }
   if (status === 204) return;  // a newer picture has replaced this one
   if (html !== null) showLive(html, number);
   else if (!isBusy) live.resumes = performance.now() + RETRIES;
@@ -77,7 +84,7 @@ function showLive(html, number) {
 }
 
 function hideLive(number) {  // the last run shows the answer to this picture
-  if (number < live.shown) return;
+  if (number < live.shown) return freeze(Boolean(live.root?.innerHTML));  // an older run
   live.shown = number;
   if (!live.root) return;
   live.root.closest(".st-key-reading")?.removeAttribute("data-live");
@@ -92,6 +99,7 @@ function freeze(isFrozen) {  // nobody saves or copies an answer other than the 
 function tell(isWhole = false) {  // otherwise only the answer is updated, and the rest follows
   clearTimeout(pen.timer);
   clearTimeout(pen.rests);
+  if (isWhole) pen.owes = true;
   const data = isLeaving ? null : picture();
   if (!data) return;
   if (isActing()) {  // the canvas is about to change
@@ -122,10 +130,10 @@ function tell(isWhole = false) {  // otherwise only the answer is updated, and t
 function lookAgain(data, onSheet) {  // on a slow machine the canvas draws the end of a stroke late
   clearTimeout(pen.again);
   pen.again = setTimeout(() => {
-    if (pen.down || sheet !== onSheet || picture() === data) return;
+    if (pen.down || sheet !== onSheet || picture() === data || ++pen.looks > MOST_LOOKS) return;
     pen.owes = true;
     tell();
-  }, 300);
+  }, SETTLES);
 }
 
 function tellWhole() {  // send what the server does not have yet
@@ -201,7 +209,8 @@ function lift(event) {
   pen.down = false;
   pen.stroke.number = Math.max(Date.now(), pen.number + 1);
   pen.stroke.pen = penWidth;
-  pen.strokes.push(pen.stroke);
+  if (pen.stroke.points.length) pen.strokes.push(pen.stroke);
+  pen.looks = 0;
   keepUnsaved();
   pen.lifted = pen.owes = true;
   // the canvas draws the stroke in the next frame; hidden tabs get no frames, hence the timeout
@@ -260,15 +269,24 @@ function hold(event) {  // delay a tool click until the server has the last stro
   }
   event.stopImmediatePropagation();
   if (queue.length < MOST_CLICKS) queue.push(name);
-  setTimeout(letGo, LONGEST);
+  letGoSoon();
+}
+
+let released = null;
+
+function letGoSoon() {
+  clearTimeout(released);
+  released = setTimeout(letGo, 200);
 }
 
 function letGo() {
-  if (!queue.length || isWaiting() || !document.querySelector(`.st-key-${queue[0]} button`)) return;
+  if (!queue.length) return;
+  if (isWaiting()) return letGoSoon();
+  if (!document.querySelector(`.st-key-${queue[0]} button`)) return;
   letsPass = true;
   click(queue.shift(), 0);
   letsPass = false;
-  setTimeout(letGo, 50);  // in case that click had no effect
+  letGoSoon();  // in case that click had no effect
 }
 
 const SENDS = 50;  // ms to allow for a message to be sent
@@ -432,6 +450,8 @@ for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "resize", 
   addEventListener(type, handStops, { capture: true, passive: true });
 }
 
+let settled = 0;  // number up to which the server has taken strokes
+
 export default function ({ data, parentElement, setStateValue }) {
   if (data.answers) return showAnswersIn(parentElement, data);
   let observer = watched.get(parentElement);
@@ -442,7 +462,9 @@ export default function ({ data, parentElement, setStateValue }) {
   mostPoints = data.most_points;
   penWidth = data.pen;
   startHand(data.hand);
-  pen.sendWhole = (live) => setStateValue("live", live);
+  pen.sendWhole = (message) => setStateValue("live", message);
+  const hasSettled = data.settled > settled;
+  settled = data.settled;
   pen.strokes = pen.strokes.filter((stroke) => stroke.number > Math.max(data.settled, discarded));
   dressCanvas(data);
   if (observer && data.keep !== null) keepUnsaved();
@@ -453,6 +475,11 @@ export default function ({ data, parentElement, setStateValue }) {
     hideLive(pen.number);
     pen.asked = "";
     sheet = data.sheet;
+    clearTimeout(pen.rests);
+    if (pen.owes) pen.rests = setTimeout(tellWhole, SETTLES);
+  }
+  if (hasSettled && pen.strokes.length && !pen.owes && pen.wholeAnswered >= pen.whole) {
+    pen.owes = true;  // the server takes some strokes at a time
     tellWhole();
   }
   if (!observer) {

@@ -9,10 +9,10 @@ confirmed. It returns what it found there when mounted.
 While the pen moves, it posts pictures of the canvas to `live_answers`, one at a time: when one is answered, it posts
 the current state. A second instance of the component shows these answers in place of the last run's. When the pen is
 lifted, it posts a picture as well; after its answer, it sends picture and finished strokes, which reruns the drawing
-tab. A busy server gets these once the pen has rested for a moment, and a slow one pictures only after a stroke or
-when the pen pauses. Strokes that did not arrive because the page was left are sent again on return. A click on a tool
-waits until the server has answered the last stroke, so that Undo removes the visible one, and the last click, because
-Streamlit would merge two clicks into one.
+tab. If the server is busy or slow, this waits until the pen has rested for a moment, and pictures are posted only at
+the beginning and end of a stroke and when the pen pauses. Strokes that did not arrive because the page was left are
+sent again on return. A click on a tool waits until the server has answered the last stroke, so that Undo removes the
+visible one, and the last click, because Streamlit would merge two clicks into one.
 
 After a period of inactivity, an animated hand writes a number, once, and the number is read.
 """

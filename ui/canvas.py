@@ -41,8 +41,8 @@ def show_live_answers() -> None:
 
 
 def newest() -> tuple[float, float] | None:
-    """Return the pen's position, or the centre of the newest stroke, in canvas pixels; None if unknown."""
-    if live := _live():
+    """Return where the pen was lifted, or the centre of the newest stroke, in canvas pixels; None if unknown."""
+    if (live := _live()) and live.at:
         return live.at
     if not (kept := state.get("drawing")):
         return None
@@ -105,7 +105,8 @@ def _last_live() -> browser.Live | None:
 def _take(width: int) -> None:
     """Store new finished strokes and their picture in the session.
 
-    The canvas loses strokes that are drawn while its content is replaced: if its picture lacks one, they are put back.
+    The canvas loses strokes that are drawn while its content is replaced: if one is missing from its picture, all are
+    put back.
     """
     live, kept = browser.look(BROWSER_KEY).live, state.get("drawing")
     live = live if live and live.number > state.get("live_done") else None
@@ -124,7 +125,7 @@ def _take(width: int) -> None:
 
 
 def _with(before: list[dict], new: list[dict]) -> list[dict]:
-    """Add strokes to a drawing, up to the most that is kept; nobody draws so many."""
+    """Add strokes to a drawing, up to the limit, which nobody reaches by hand."""
     room = sent_drawing.MOST_COMMANDS - sent_drawing.commands(before)
     sizes = np.cumsum([sent_drawing.commands([stroke]) for stroke in new])
     return before + new[: np.searchsorted(sizes, room, side="right")]

@@ -44,17 +44,17 @@ def invitation(text: str) -> None:
     _announce(_invitation_html(text))
 
 
-def drawing_answer(reading: Reading | None, group: str) -> None:
+def drawing_answer(reading: Reading | None) -> None:
     """Show the answer to a drawing, or that nothing is found in it."""
-    _announce(reading_html(reading, group))
+    _announce(reading_html(reading))
 
 
-def reading_html(reading: Reading | None, group: str) -> str:
+def reading_html(reading: Reading | None) -> str:
     """The HTML of `drawing_answer`."""
     if reading is None or not reading.digits:
         return _invitation_html("I can't find a digit in this drawing yet.")
     certainties = [wording.certainty(digit) for digit in reading.digits]
-    return _answer_html(reading.text, wording.sentence(reading), certainties, group)
+    return _answer_html(reading.text, wording.sentence(reading), certainties, DRAWING)
 
 
 def _announce(content: str) -> None:

@@ -27,7 +27,7 @@ def show() -> None:
         if picture is None:
             components.invitation("Draw a digit, or a whole number. The answer appears here as you write.")
         else:
-            components.drawing_answer(reading, components.DRAWING)
+            components.drawing_answer(reading)
     if has_marks:
         sentence = wording.sentence(reading)
         components.send()

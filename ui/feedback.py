@@ -9,7 +9,7 @@ import streamlit as st
 from digit_core import Digit, Reading
 from digit_core.reading import wording
 from digit_core.runs.limits import limits
-from ui import resources, state
+from ui import components, resources, state
 
 CHOICES = {**{value: str(value) for value in range(10)}, -1: "no digit", -2: "two digits"}
 MOST_SHOWN = 12
@@ -36,7 +36,7 @@ def show(picture: np.ndarray, reading: Reading, digit: Digit, key: str) -> None:
         asks = said.get("asks", False) and said["text"] == reading.text  # the picture may change after the stroke
         said = {"name": name, "text": reading.text, "marks": {}, "asks": asks, "error": None}
         _remember(key, said)
-    with st.container(key="feedback" if key == "drawn" else f"feedback_{key}", gap="xsmall"):
+    with st.container(key="feedback" if key == components.DRAWING else f"feedback_{key}", gap="xsmall"):
         if said["error"]:
             st.caption(said["error"])
         if len(said["marks"]) == len(reading.digits):

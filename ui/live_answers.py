@@ -4,7 +4,7 @@
 been lifted, for everything beside the answer, and on a busy server only when the pen has rested. A few pictures are
 read at a time; a visitor's newer picture replaces the one that waits, and keeps its place in the queue.
 
-Anyone can post, so all is bounded: pictures that wait, their bytes, and the size of each.
+Anyone can post, so everything is bounded: the number of waiting pictures, their bytes, and the size of each.
 """
 
 import asyncio
@@ -23,13 +23,16 @@ AT_ONCE = 3  # concurrent readings
 MOST_WAITING = 400  # pictures
 LARGEST = 2_000_000  # bytes of a picture
 LARGEST_CANVAS = 1_500_000  # pixels; a canvas as wide as a 4K screen has that many
-MOST_HELD = 64_000_000  # bytes of all pictures that arrive or wait
+MOST_HELD = 64_000_000  # total bytes of pictures being received or waiting
 PATIENCE = 10.0  # seconds for a picture to arrive
 LONGEST_KEY = 64  # characters
 
 
 class Queue:
-    """Lets `at_once` in at a time, in order of arrival; of each key, only the newest waits. For one event loop."""
+    """Admits `at_once` callers at a time, in order of arrival; only the newest of each key waits.
+
+    Use it in one event loop.
+    """
 
     def __init__(self, at_once: int):
         self._at_once = self._free = at_once
@@ -38,13 +41,17 @@ class Queue:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._waiting
+
     @property
     def is_crowded(self) -> bool:
-        """Whether as many wait as may be in."""
+        """Whether at least `at_once` are waiting."""
         return len(self._waiting) >= self._at_once
 
     async def enter(self, key: str) -> bool:
-        """Wait for a turn. Return False if a newer one of this key has taken the place; else `leave` must follow."""
+        """Wait for a turn. Return False if a newer caller with this key took its place; otherwise call `leave`
+        afterwards."""
         if self._free:
             self._free -= 1
             return True
@@ -84,8 +91,8 @@ class LiveAnswers:
         picture of this visitor replaced this one. On a busy server the answer has the header `X-Busy`: a run may wait.
 
         Raises:
-            HTTPException: 400 no visitor, or gone; 404 unknown model; 408 too slow; 411 no length; 413 too large;
-                503 too many at a time.
+            HTTPException: 400 visitor missing or disconnected; 404 unknown model; 408 too slow; 411 no length;
+                413 too large; 503 too many at a time.
         """
         visitor, size = request.headers.get("x-visitor", "")[:LONGEST_KEY], _length(request)
         if not visitor:
@@ -93,7 +100,7 @@ class LiveAnswers:
         parts: list[bytes] = []
         try:
             await self._receive(request, size, parts)
-            if len(self._queue) >= MOST_WAITING:
+            if len(self._queue) >= MOST_WAITING and visitor not in self._queue:
                 raise HTTPException(503)
             if not await self._queue.enter(visitor):
                 return Response(status_code=204)
@@ -142,4 +149,4 @@ def _answer(url: str, model: str | None) -> str:
         reading = None if picture is None else resources.read_drawing(picture, resources.load(model or None))
     except ModelError:
         raise HTTPException(404) from None
-    return components.reading_html(reading, components.DRAWING)
+    return components.reading_html(reading)

@@ -1,7 +1,7 @@
-"""Validation of drawings from the browser; both formats are untrusted input.
+"""Validation of drawings and their pictures; all of it is untrusted input.
 
-The canvas sends {"raw": {"objects": Fabric.js paths}, "data": a PNG as a data URL}. The browser stores the same, with
-the canvas's width, as JSON.
+A drawing is {"raw": {"objects": Fabric.js paths}, "data": a PNG as a data URL}. The browser stores it, with the
+canvas's width, as JSON; a host's script may send one. `browser.js` sends pictures alone.
 """
 
 import binascii
@@ -22,8 +22,8 @@ LARGEST_PNG = 8_000_000  # characters of a data URL
 LARGEST_PICTURE = 5_000_000  # pixels; more than a full-width canvas on a high-DPI screen
 FARTHEST = 100_000  # pixels
 NARROWEST, WIDEST = 50, 4000  # pixels of a canvas
-PNG = b"\x89PNG\r\n\x1a\n"  # how every PNG begins
-INKED = 128  # grey levels; the pen is darker
+PNG = b"\x89PNG\r\n\x1a\n"  # signature
+INKED = 250  # grey levels; ink of any colour is darker than paper
 COMMANDS = {("Q", 4), ("L", 2)}  # path commands after the move, with their number of values
 MOST_COMMANDS = 40_000  # of all paths of a drawing: hundreds of strokes
 
@@ -69,13 +69,13 @@ def _decode(url: str, most: int) -> np.ndarray | None:
     try:
         content = binascii.a2b_base64(url.partition(";base64,")[2])
         return image_files.decode(content) if 0 < _pixels(content) <= most else None
-    except (binascii.Error, UnreadableImageError) as error:  # not from our canvas: nothing drawn
-        log.info("The canvas sent a picture that cannot be read: %s", error)
+    except (binascii.Error, UnreadableImageError) as error:  # not from our pages: nothing drawn
+        log.info("A picture of a canvas cannot be read: %s", error)
         return None
 
 
 def _pixels(content: bytes) -> int:
-    """Number of pixels that a PNG's header tells; 0 if it is no PNG."""
+    """Pixel count from a PNG's header; 0 if it is not a PNG."""
     if content[:8] != PNG or len(content) < 24:
         return 0
     width, height = struct.unpack(">II", content[16:24])
@@ -90,7 +90,7 @@ def shows(url: str, strokes: list[dict]) -> bool:
     inked = (picture if picture.ndim == 2 else picture.min(2)) < INKED
     height, width = inked.shape
     for stroke in strokes:
-        x, y = np.round([command[-2:] for command in stroke["path"]]).astype(int).T
+        x, y = np.floor([command[-2:] for command in stroke["path"]]).astype(int).T
         is_inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
         if is_inside.any() and inked[y[is_inside], x[is_inside]].mean() <= 0.5:
             return False

@@ -27,7 +27,7 @@ class Turns:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether as many wait as may run."""
+        """Whether at least `at_once` are waiting."""
         return len(self._waiting) >= self._at_once
 
     @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 A reading releases Python's global interpreter lock (GIL) about thirty times. Beside many busy threads it waits for the
 GIL each time and takes several times as long. So a process is started when several readings run at once. It reads
-pictures in order, this process reads what is too much for it, and it exits when idle for a while. If it fails, this
+pictures in order, this process reads what exceeds its capacity, and it exits when idle for a while. If it fails, this
 process reads instead.
 """
 
@@ -34,7 +34,7 @@ MANY = 3  # concurrent readings from which the process is started
 IDLE = 60.0  # seconds without a picture after which it exits
 LONGEST = 20.0  # seconds without an answer, or until it has started, after which it counts as hanging
 AHEAD = 2  # pictures sent but not yet answered
-LEAD = 2  # pictures that the process has more than this one, from which this one reads too
+LEAD = 2  # how many more pictures the process may have than this one before this one reads as well
 KEPT = 3  # models that it keeps loaded
 
 

@@ -2,7 +2,7 @@
 
 A finer level is searched only where the marks found so far do not explain all ink. If few marks of a page read as
 digits, other orientations are tried and the best one is kept. The pyramid bounds the work, to about 13 megapixels of
-network input, so no clock is needed: a picture reads the same on a fast and on a slow machine.
+network input in all four, so no clock is needed: a picture reads the same on a fast and on a slow machine.
 """
 
 import functools
