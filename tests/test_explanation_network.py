@@ -10,6 +10,7 @@ from digit_core import Recognizer
 from digit_core.explanation import gradients, network, stations
 from digit_core.explanation.network import Layer, Network
 from digit_core.models import store
+from digit_core.models.grad_cam import Compiled
 from digit_core.models.store import ModelError
 
 SHIPPED = ["inkling", "inkling-mnist", "lenet5", "resnet", "simple_cnn"]
@@ -88,6 +89,15 @@ def test_every_pixel_is_its_printed_sum(name, rng):
             assert stations.explain(station, values, *place).value == pytest.approx(float(maps[place]), abs=1e-4)
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_model_has_grad_cam_in_its_litert_file(name, rng):
+    found, digit = store.find(name), rng.integers(0, 256, (28, 28), np.uint8)
+    own = network.network_of(found)
+    np.testing.assert_allclose(
+        Compiled(found.litert_bytes())(digit), gradients.grad_cam(own, own.run(digit)), atol=1e-5
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["inkling", "lenet5", "resnet", "simple_cnn"])
 def test_activations_and_gradients_are_those_of_keras(name, rng):
@@ -115,6 +125,8 @@ def test_activations_and_gradients_are_those_of_keras(name, rng):
         logits = x @ head[-1].kernel + head[-1].bias
     slopes = tape.jacobian(logits, maps)[0, :, 0]
     np.testing.assert_allclose(gradients.gradients(own, values), slopes, atol=1e-3)
+    cams = np.einsum("dhwc,ijc->dij", slopes / (maps.shape[1] * maps.shape[2]), maps[0])
+    np.testing.assert_allclose(Compiled(found.litert_bytes())(digit), cams, atol=1e-3)
 
 
 def test_a_shuffled_and_an_untrained_network_have_forgotten(rng):

@@ -95,3 +95,62 @@ def test_the_command_exports_a_shipped_model_and_leaves_its_card_alone(tmp_path,
     assert (answer["model"], answer["format"], answer["digits"], answer["agreement"]) == ("lenet5", "litert", 1000, 1.0)
     assert (model_store.find("lenet5").folder / "card.json").read_bytes() == card
     assert cli.main(["export", "--model", "none", "--format", "litert", "--out", str(out)]) == 1
+
+
+def test_a_litert_file_answers_by_name_too_and_explains_its_answers(model, digits, tmp_path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    from digit_core.explanation import gradients, network
+    from digit_core.models.grad_cam import Compiled
+
+    export.export(model, "litert", tmp_path / "model.tflite", digits)
+    model.save(tmp_path / "model.keras")
+    batch = digits[:3, ..., np.newaxis].astype(np.float32) / 255
+    classify = Interpreter(model_path=str(tmp_path / "model.tflite")).get_signature_runner("classify")
+    [answers] = classify(digit=batch).values()
+    np.testing.assert_allclose(answers, export.run_litert(tmp_path / "model.tflite", batch), atol=1e-6)
+    explain = Compiled((tmp_path / "model.tflite").read_bytes())
+    own = network.read((tmp_path / "model.keras").read_bytes())
+    for digit in digits[:3]:
+        np.testing.assert_allclose(explain(digit), gradients.grad_cam(own, own.run(digit)), atol=1e-4)
+
+
+def test_a_network_with_other_last_layers_becomes_a_file_without_grad_cam(digits, tmp_path):
+    import keras
+
+    from digit_core.models.grad_cam import Compiled
+
+    layers = keras.layers
+    others = {
+        "separate softmax": [layers.Flatten(), layers.Dense(10), layers.Softmax()],
+        "no maps": [layers.Reshape((784,)), layers.Flatten(), layers.Dense(10, activation="softmax")],
+        "another activation": [layers.Flatten(), layers.Dense(9, "gelu"), layers.Dense(10, activation="softmax")],
+    }
+    for name, last in others.items():
+        other = keras.Sequential([layers.Input((28, 28, 1)), *last])
+        assert export.export(other, "litert", tmp_path / name, digits).agreement == 1
+        with pytest.raises(ValueError, match="no Grad-CAM"):
+            Compiled((tmp_path / name).read_bytes())
+
+
+@pytest.mark.parametrize("pooling", ["Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"])
+def test_grad_cam_of_each_way_to_end_a_network(digits, tmp_path, pooling):
+    import keras
+
+    from digit_core.explanation import gradients, network
+    from digit_core.models.grad_cam import Compiled
+
+    layers = keras.layers
+    keras.utils.set_random_seed(1)
+    chain = keras.Sequential([
+        layers.Input((28, 28, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(),
+        getattr(layers, pooling)(), layers.Dense(12, "relu"), layers.Dropout(0.5), layers.Dense(8, "tanh"),
+        layers.Dense(10, "softmax"),
+    ])  # fmt: skip
+    model = keras.Model(chain.inputs, chain.outputs)
+    export.export(model, "litert", tmp_path / "model.tflite", digits)
+    model.save(tmp_path / "model.keras")
+    own = network.read((tmp_path / "model.keras").read_bytes())
+    explained = Compiled((tmp_path / "model.tflite").read_bytes())(digits[0])
+    assert np.abs(explained).max() > 1e-5
+    np.testing.assert_allclose(explained, gradients.grad_cam(own, own.run(digits[0])), atol=1e-5)

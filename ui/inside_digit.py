@@ -14,10 +14,11 @@ import streamlit as st
 
 from digit_core import Recognizer
 from digit_core.data import datasets
-from digit_core.explanation import edits
+from digit_core.explanation import edits, gradients
 from digit_core.explanation.edits import LIMITS, Edit
 from digit_core.explanation.network import Network, Values, network_of
 from digit_core.models import store as model_store
+from digit_core.models.grad_cam import Compiled
 from digit_core.models.store import ModelError, StoredModel
 from ui import address, components, model_choice, resources, state
 
@@ -207,6 +208,20 @@ def network(found: StoredModel) -> Network:
         ModelError: its layers cannot be read.
     """
     return _network(found.name, found.digest)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _compiled(name: str, file: str) -> Compiled | None:
+    try:
+        return Compiled(model_store.find(name).litert_bytes())
+    except ValueError:  # saved before models had one
+        return None
+
+
+def grad_cam(subject: Subject) -> np.ndarray:
+    """A coarse map per digit, float32 (10, height, width), by the function compiled into the model's file."""
+    compiled = _compiled(subject.model.name, subject.model.digest)
+    return gradients.grad_cam(subject.network, subject.values) if compiled is None else compiled(subject.image)
 
 
 def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:

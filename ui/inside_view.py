@@ -21,9 +21,10 @@ STYLE = """
 <style>
 .ink-station { margin: 1.6rem 0 0.3rem; font-size: 1.25rem; font-weight: 700; padding: 0; }
 .ink-station b { color: #4c7de0; margin-right: 0.4rem; }
-[class*="st-key-inside_walk"] [data-testid="stHtml"] { font-size: 0.85rem; line-height: 1.25; }
-[class*="st-key-inside_walk"] small { opacity: 0.8; }
-[class*="st-key-inside_walk"] img { width: 100%; image-rendering: pixelated; border-radius: 0.3rem; }
+.ink-walk, .st-key-inside_walk [data-testid="stHtml"] { font-size: 0.85rem; line-height: 1.25; }
+.ink-walk small, .st-key-inside_walk small { opacity: 0.8; }
+.ink-walk { display: grid; grid-template-columns: 2fr 7fr; gap: 0.35rem 0.8rem; align-items: center; }
+.ink-walk img { width: 100%; image-rendering: pixelated; border-radius: 0.3rem; }
 .ink-scroll { overflow-x: auto; }
 .ink-grids { display: flex; gap: 0.7rem; align-items: center; flex-wrap: wrap; }
 .ink-grids figure { margin: 0; } .ink-grids figcaption { font-size: 0.8rem; opacity: 0.85; }
@@ -99,26 +100,41 @@ def _setting(tip: Tip) -> str:
 # ---- the layers
 
 
-def walk(subject: Subject, found: list[Station], key: str, can_choose: bool = True) -> tuple[Station, int] | None:
+def walk(subject: Subject, found: list[Station], key: str) -> tuple[Station, int] | None:
     """Show each layer's most active maps in a row. Return the clicked layer and map."""
     chosen = None
     with st.container(key=key, gap="xxsmall"):
         for number, station in enumerate(found):
-            values = subject.values[station.maps]
-            height, width, count = values.shape
-            order = np.sort(np.argsort(-np.abs(values).mean((0, 1)))[:MOST_IN_WALK])
-            montage = pictures.montage(values[..., order], MOST_IN_WALK)
-            said = f"{len(order)} maps of {station.name}"
+            order, montage, said = _most_active(subject, station)
             label, row = st.columns([2, 7], gap="small", vertical_alignment="center", wrap=False)
-            label.html(f"<b>{html.escape(station.name)}</b><br><small>{count} maps, {height}×{width}</small>")
-            if not can_choose:
-                row.html(f'<img src="{overlay.data_url(montage)}" alt="{html.escape(said)}">')
-                continue
+            label.html(_named(subject, station))
             with row:
                 clicked = grid.show(montage, 1, MOST_IN_WALK, said, f"{key}_{number}", width=544)
             if clicked and clicked[0][1] < len(order):
                 chosen = station, int(order[clicked[0][1]])
     return chosen
+
+
+def walk_beside(subject: Subject, found: list[Station]) -> None:
+    """Show the same rows as one picture: to compare, not to click."""
+    rows = []
+    for station in found:
+        _, montage, said = _most_active(subject, station)
+        picture = f'<img src="{overlay.data_url(montage)}" alt="{html.escape(said)}">'
+        rows.append(f"<div>{_named(subject, station)}</div>{picture}")
+    st.html(f'<div class="ink-walk">{"".join(rows)}</div>')
+
+
+def _most_active(subject: Subject, station: Station) -> tuple[np.ndarray, np.ndarray, str]:
+    """A layer's most active maps: which they are, their picture, and what it is."""
+    values = subject.values[station.maps]
+    order = np.sort(np.argsort(-np.abs(values).mean((0, 1)))[:MOST_IN_WALK])
+    return order, pictures.montage(values[..., order], MOST_IN_WALK), f"{len(order)} maps of {station.name}"
+
+
+def _named(subject: Subject, station: Station) -> str:
+    height, width, count = subject.values[station.maps].shape
+    return f"<b>{html.escape(station.name)}</b><br><small>{count} maps, {height}×{width}</small>"
 
 
 def maps(subject: Subject, station: Station, chosen: int) -> int | None:
@@ -226,8 +242,7 @@ def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
     """Float (10, 28, 28) by "occlusion" or "cam"."""
     if way == "occlusion":
         return found.maps
-    cams = gradients.grad_cam(subject.network, subject.values)
-    return np.stack([gradients.enlarged(cam) for cam in cams])
+    return np.stack([gradients.enlarged(cam) for cam in inside_digit.grad_cam(subject)])
 
 
 # ---- ten sums

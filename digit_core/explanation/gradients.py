@@ -1,7 +1,9 @@
 """Grad-CAM: where a network's last feature maps are evidence for a digit.
 
 R. R. Selvaraju et al.: Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, 2017.
-The gradient is backpropagated layer by layer, from the ten logits to the last feature maps.
+The gradient is backpropagated layer by layer, from the ten logits to the last feature maps. For a stored model,
+`models.grad_cam` compiles the same into its LiteRT file; here it also works for networks that are nowhere stored, as
+those with shuffled weights.
 """
 
 import cv2

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from digit_core.models import grad_cam
 from digit_core.pictures import normalization
 
 if TYPE_CHECKING:
@@ -92,8 +93,10 @@ def _convert(form: str, write: Callable, model: "keras.Model", out: Path, digits
 
 
 def litert(model: "keras.Model") -> bytes:
-    """The model as a LiteRT file in float32: input float32 (n, 28, 28, 1), output float32 (n, classes)."""
-    return _converter(model).convert()
+    """The model as a LiteRT file in float32: input float32 (n, 28, 28, 1), output float32 (n, classes); with a second
+    signature for Grad-CAM, if `models.grad_cam` knows its layers."""
+    signatures = grad_cam.signatures(model)
+    return _converter(model).convert() if signatures is None else _convert_all(signatures)
 
 
 def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:
@@ -120,6 +123,16 @@ def _converter(model: "keras.Model"):
     shape = (None, *model.inputs[0].shape[1:])  # (n, 28, 28, 1) for digits; the width of rows stays open
     concrete = call.get_concrete_function(tf.TensorSpec(shape, tf.float32, name=model.inputs[0].name))
     return tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(concrete)])
+
+
+def _convert_all(signatures: dict) -> bytes:
+    """Frozen functions by name -> a LiteRT file with these signatures; the first by name is the one run by default."""
+    from digit_core.frameworks import tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+        tf.saved_model.save(tf.Module(), folder, signatures=signatures, options=options)
+        return tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=sorted(signatures)).convert()
 
 
 def _write_litert(model, out: Path, digits: np.ndarray) -> None:
