@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,6 +22,9 @@ import numpy as np
 import psutil
 from browser import chromium, draw_with_mouse, open_canvas, serving
 from drawing import DIGITS, draw, number, placed
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
 
 from digit_core import Recognizer
 from digit_core.models import store as model_store
@@ -133,6 +136,8 @@ def pages() -> list[tuple[str, str, str]]:
                 times += more
             memory = psutil.Process(server.process.pid).memory_info().rss / 1e6
             shown, ended = slider(page, server.url)
+            page.close()
+            alone = [run_inside(server.url, degrees) for degrees in range(1, 21)]
     return [
         _row("pen-up to the final answer in the page", whole),
         _row("of that, picture out to answer in the page", share),
@@ -140,6 +145,7 @@ def pages() -> list[tuple[str, str, str]]:
         (f"memory of the server after {READINGS} readings", f"{memory:.0f} MB", ""),
         _row("a slider of Inside to the changed sums of the last layer in the page", shown),
         _row("a slider of Inside to the end of its run: maps, evidence, neighbours", ended),
+        _row("of that, the server's part, with no browser on the same cores", alone),
     ]
 
 
@@ -160,6 +166,29 @@ def slider(page, url: str) -> tuple[list[float], list[float]]:
         ended.append((times["ended"] - times["moved"]) / 1000)
         page.wait_for_timeout(500)
     return shown, ended
+
+
+def run_inside(url: str, degrees: int) -> float:
+    """Turn the digit of a new visitor on the Inside page; return seconds until the server has sent everything."""
+    address = url.replace("http", "ws", 1) + "/_stcore/stream"
+    with connect(address, subprotocols=["streamlit"], max_size=None) as socket:
+        run = BackMsg()
+        run.rerun_script.page_name = "inside"
+        widgets = {}
+        for message in _messages_of_a_run(socket, run):
+            turn = message.delta.new_element.slider
+            widgets |= {turn.label: turn.id}
+        run.rerun_script.widget_states.widgets.add(id=widgets["Turn"]).double_array_value.data.append(degrees)
+        began = time.perf_counter()
+        for _ in _messages_of_a_run(socket, run):
+            pass
+        return time.perf_counter() - began
+
+
+def _messages_of_a_run(socket, run: BackMsg) -> Iterator[ForwardMsg]:
+    socket.send(run.SerializeToString())
+    while (message := ForwardMsg.FromString(socket.recv(60))).WhichOneof("type") != "script_finished":
+        yield message
 
 
 def strokes(page, count: int) -> tuple[list[float], list[float]]:

@@ -269,10 +269,10 @@ def digit_map(points: np.ndarray, labels: np.ndarray, own: tuple[float, float]) 
     """
     traces = []
     for digit in range(10):
-        some = points[labels == digit].round(1)
-        traces.append({
-            "type": "scattergl", "mode": "text", "x": some[:, 0].tolist(), "y": some[:, 1].tolist(),
-            "text": [str(digit)] * len(some), "name": str(digit), "hoverinfo": "skip",
+        some = points[labels == digit]
+        traces.append({  # arrays, which Plotly checks and encodes in half the time of lists
+            "type": "scattergl", "mode": "text", "x": some[:, 0].copy(), "y": some[:, 1].copy(),
+            "texttemplate": str(digit), "name": str(digit), "hoverinfo": "skip",
             "textfont": {"size": 11, "color": PALETTE[digit % len(PALETTE)]},
         })  # fmt: skip
     star = {"x": own[0], "y": own[1], "text": "★", "showarrow": False, "font": {"size": 30, "color": "#d81b60"}}

@@ -1,5 +1,7 @@
 """Inside page: how a network turns a digit into an answer, and the evidence for it."""
 
+from functools import partial
+
 import streamlit as st
 
 from digit_core.explanation import occlusion, stations
@@ -41,6 +43,9 @@ with st.container(key="inside"):
     if not (subject.image >= occlusion.INKED).any():
         answer.info("There is no ink left. Draw a digit on the Predict page, or take another one.")
         st.stop()
+    find_evidence = partial(resources.evidence, subject.recognizer, subject.image)
+    find_tips = partial(resources.tips, subject.recognizer, image, changed)
+    resources.begin(find_evidence, find_tips)  # they take longest
     with answer:
         inside_view.answer(subject)
         inside_view.before(subject)
@@ -67,8 +72,8 @@ with st.container(key="inside"):
     inside_others.compare(subject)
     inside_others.quality_table(subject)
 
-    with evidence:  # these two take longest: everything else follows a slider without them
+    with evidence:
         way, other = inside_layers.which_evidence(subject)
-        inside_view.evidence(subject, resources.evidence(subject.recognizer, subject.image), way, other)
+        inside_view.evidence(subject, find_evidence(), way, other)
     with tips:
-        inside_view.tips(resources.tips(subject.recognizer, image, changed))
+        inside_view.tips(find_tips())

@@ -98,14 +98,14 @@ def compare(subject: Subject) -> None:
         return
     other = replace(subject, network=network, values=network.run(subject.image))
     names = model_choice.called(subject.model.name), _called(chosen)
-    for number, (place, own, name) in enumerate(zip(st.columns(2, gap="medium"), (subject, other), names, strict=True)):
+    for place, own, name in zip(st.columns(2, gap="medium"), (subject, other), names, strict=True):
         with place:
             shares = own.probabilities
             st.markdown(
                 f"**{components.plain(name)}**: {own.winner} with {inside_view.percent(shares[own.winner])}, "
                 f"then {own.runner_up} with {inside_view.percent(shares[own.runner_up])}"
             )
-            inside_view.walk(own, stations.stations(own.network), f"inside_walk_beside_{number}", can_choose=False)
+            inside_view.walk_beside(own, stations.stations(own.network))
 
 
 def _untrained(subject: Subject) -> Network:

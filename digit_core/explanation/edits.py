@@ -8,7 +8,7 @@ import numpy as np
 
 SIDE = 28
 NOISE_SEED = 4
-TRIED = 13  # settings of each slider in the coarse search
+TRIED, FINER = 13, 3  # settings of each slider in the coarse search, and of each gap in the finer ones
 UPSAMPLED = 4  # upsampling factor while the pen is changed, so that fractions of a pixel count
 
 Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
@@ -53,6 +53,9 @@ class Tip:
     digit: int
 
 
+Tips = dict[tuple[str, bool], Tip]  # by edit and direction, upwards or not
+
+
 def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
     """Apply an edit to a digit, uint8 (28, 28); the same edit gives the same noise."""
     done = _penned(image, edit.pen)
@@ -72,40 +75,50 @@ def apply(image: np.ndarray, edit: Edit) -> np.ndarray:
 
 def tips(classify: Classify, image: np.ndarray, edit: Edit) -> list[Tip]:
     """For each edit and direction, the smallest amount that changes the answer while the other edits stay as they are.
-    A coarse search over some settings comes first, then a fine one, to one slider step, between the last setting that
-    keeps the answer and the first that changes it.
+    The search is coarse first, then finer between the last setting that keeps the answer and the first that changes
+    it, until they are one step of the slider apart.
 
     Args:
         edit: the current edit; its answer is the reference.
     """
     answer = int(classify(apply(image, edit)[np.newaxis]).argmax())
     settings = {field.name: _settings(field.name) for field in fields(Edit)}
-    some = {name: own[np.linspace(0, len(own) - 1, TRIED).round().astype(int)] for name, own in settings.items()}
-    coarse = _nearest(classify, image, edit, answer, some)
-    between = {}
-    for tip in coarse:
-        began, tried = getattr(edit, tip.name), some[tip.name]
-        low, high = sorted((tip.amount, began))
-        nearer = [amount for amount in tried if low < amount < high] + [began]
-        last = min(nearer, key=lambda amount: abs(amount - tip.amount))
-        low, high = sorted((tip.amount, last))
-        own = settings[tip.name]
-        between.setdefault(tip.name, []).extend(own[(own >= low) & (own <= high)])
-    return _nearest(classify, image, edit, answer, between) if between else []
+    tried = {name: own[np.linspace(0, len(own) - 1, TRIED).round().astype(int)] for name, own in settings.items()}
+    found = _nearest(classify, image, edit, answer, tried, {})
+    while finer := _finer(found, tried, edit):
+        found = _nearest(classify, image, edit, answer, finer, found)
+        tried = {name: np.append(own, finer.get(name, ())) for name, own in tried.items()}
+    return list(found.values())
 
 
 def _nearest(
-    classify: Classify, image: np.ndarray, edit: Edit, answer: int, amounts: Mapping[str, Sequence[float]]
-) -> list[Tip]:
-    """For each edit and direction, the nearest of the given amounts that changes the answer."""
+    classify: Classify, image: np.ndarray, edit: Edit, answer: int, amounts: Mapping[str, Sequence[float]], found: Tips
+) -> Tips:
+    """For each edit and direction, the nearest that changes the answer: of the given amounts and those found before."""
     tries = [(name, float(amount)) for name, own in amounts.items() for amount in own]
     answers = classify(np.stack([apply(image, replace(edit, **{name: amount})) for name, amount in tries])).argmax(1)
-    found: dict[tuple[str, bool], Tip] = {}
+    found = dict(found)
     for (name, amount), digit in zip(tries, answers, strict=True):
-        away, side = abs(amount - getattr(edit, name)), (name, amount > getattr(edit, name))
-        if digit != answer and (side not in found or away < abs(found[side].amount - getattr(edit, name))):
+        now, side = getattr(edit, name), (name, amount > getattr(edit, name))
+        if digit != answer and (side not in found or abs(amount - now) < abs(found[side].amount - now)):
             found[side] = Tip(name, amount, int(digit))
-    return list(found.values())
+    return found
+
+
+def _finer(found: Tips, tried: Mapping[str, np.ndarray], edit: Edit) -> dict[str, list[float]]:
+    """A few settings between each tip and the last one before it that was tried, or where the edit is now."""
+    between: dict[str, list[float]] = {}
+    for tip in found.values():
+        now = getattr(edit, tip.name)
+        before = np.append(now, tried[tip.name])
+        before = before[(before - now) * np.sign(tip.amount - now) < abs(tip.amount - now)]
+        low, high = sorted((tip.amount, before[np.abs(before - tip.amount).argmin()]))
+        own = _settings(tip.name)
+        inside = own[(own > low) & (own < high)]
+        if len(inside):
+            some = np.linspace(-1, len(inside), min(FINER, len(inside)) + 2)[1:-1].round().astype(int)
+            between.setdefault(tip.name, []).extend(inside[some])
+    return between
 
 
 def _settings(name: str) -> np.ndarray:

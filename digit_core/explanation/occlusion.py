@@ -19,6 +19,7 @@ SEED = 2026
 INKED = 40  # grey levels from which a pixel is ink
 LEAST = 1e-7  # lower bound of a probability before its logarithm is taken
 FOR, AGAINST = (76, 125, 224), (224, 123, 31)  # RGB: blue and orange, distinguishable for colour-blind people
+NEUTRAL = np.float32(165)  # grey of ink that is evidence for nothing
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
@@ -184,12 +185,12 @@ def coloured(image: np.ndarray, evidence: np.ndarray, most: float, scale: int = 
         most: the evidence that has the full colour; blue above 0, orange below.
     """
     size = (SIDE * scale, SIDE * scale)
-    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(float)[..., np.newaxis] / 255
-    strength = np.clip(cv2.resize(evidence / max(most, 1e-9), size, interpolation=cv2.INTER_LINEAR), -1, 1)
-    colour = np.where(strength[..., np.newaxis] >= 0, FOR, AGAINST)
-    grey = np.full(3, 165.0)
-    share = np.sqrt(np.abs(strength))[..., np.newaxis]
-    return np.clip(large * (share * colour + (1 - share) * grey), 0, 255).astype(np.uint8)
+    large = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.float32)[..., np.newaxis] / 255
+    relative = (evidence / max(most, 1e-9)).astype(np.float32)
+    strength = np.clip(cv2.resize(relative, size, interpolation=cv2.INTER_LINEAR), -1, 1)[..., np.newaxis]
+    colour = np.where(strength >= 0, np.float32(FOR), np.float32(AGAINST))
+    shown = NEUTRAL + np.sqrt(np.abs(strength)) * (colour - NEUTRAL)
+    return (large * shown).astype(np.uint8)
 
 
 def _window(y: int, x: int, side: int) -> tuple[slice, slice]:

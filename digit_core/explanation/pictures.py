@@ -2,14 +2,14 @@
 
 import numpy as np
 
-PAPER, ABOVE, BELOW = (np.array(rgb, float) for rgb in ((243, 246, 252), (29, 63, 145), (190, 82, 0)))
+PAPER, ABOVE, BELOW = (np.array(rgb, np.float32) for rgb in ((243, 246, 252), (29, 63, 145), (190, 82, 0)))
 GAP = 2  # pixels of the maps' own size between two of them
 GAP_GREY = 200
 
 
 def coloured(values: np.ndarray, most: float) -> np.ndarray:
-    """Values (height, width) as RGB uint8 (height, width, 3); `most` has the full colour."""
-    strength = np.clip(values / max(most, 1e-9), -1, 1)[..., np.newaxis]
+    """Values, of any shape, as RGB uint8 (*shape, 3); `most` has the full colour."""
+    strength = np.clip(values / max(most, 1e-9), -1, 1).astype(np.float32)[..., np.newaxis]
     colour = np.where(strength >= 0, ABOVE, BELOW)
     return (PAPER + np.abs(strength) * (colour - PAPER)).round().astype(np.uint8)
 
@@ -27,9 +27,9 @@ def columns_of(count: int) -> int:
 def montage(maps: np.ndarray, columns: int) -> np.ndarray:
     """Maps (height, width, n) beside and under each other, in cells of one size; RGB uint8."""
     height, width, count = maps.shape
-    most, rows = strongest(maps), -(-count // columns)
-    page = np.full((rows * (height + GAP), columns * (width + GAP), 3), GAP_GREY, np.uint8)
-    for place in range(count):
-        top, left = place // columns * (height + GAP) + GAP // 2, place % columns * (width + GAP) + GAP // 2
-        page[top : top + height, left : left + width] = coloured(maps[..., place], most)
-    return page
+    rows = -(-count // columns)
+    cells = np.full((rows * columns, height + GAP, width + GAP, 3), GAP_GREY, np.uint8)
+    inner = slice(GAP // 2, GAP // 2 + height), slice(GAP // 2, GAP // 2 + width)
+    cells[:count, *inner] = coloured(maps.transpose(2, 0, 1), strongest(maps))
+    cells = cells.reshape(rows, columns, *cells.shape[1:]).swapaxes(1, 2)
+    return cells.reshape(rows * (height + GAP), columns * (width + GAP), 3)
