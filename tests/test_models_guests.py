@@ -154,3 +154,30 @@ def test_a_keras_file_is_brought_whatever_pixels_it_wants(tmp_path, monkeypatch,
     assert cli.main(["bring", str(path), "--name", "small"]) == 1
     assert "28x28" in capsys.readouterr().err
     assert not Path(model_store.paths.home() / "models" / "small").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ends_in", ["softmax", None])
+def test_a_chain_of_layers_that_was_brought_can_be_looked_into(tmp_path, monkeypatch, ends_in):
+    import keras
+
+    from digit_core.explanation import network, stations
+    from digit_core.models.grad_cam import Compiled
+
+    monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)
+    layers, digits = keras.layers, datasets.load("builtin").train
+    keras.utils.set_random_seed(0)
+    theirs = keras.Sequential([
+        keras.Input((28, 28, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(),
+        layers.Dense(10, activation=ends_in),
+    ])  # fmt: skip
+    theirs.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=ends_in is None))
+    theirs.fit(digits.images[..., None].astype("float32"), digits.labels, epochs=3, verbose=0)
+    theirs.save(tmp_path / "theirs.keras")
+    assert cli.main(["bring", str(tmp_path / "theirs.keras"), "--name", "theirs"]) == 0
+    found = model_store.find("theirs")
+    own = network.network_of(found)
+    assert len(stations.stations(own)) == 2
+    shares = Recognizer.load("theirs").classify(digits.images[:5])
+    np.testing.assert_allclose([own.probabilities(digit) for digit in digits.images[:5]], shares, atol=1e-4)
+    assert Compiled(found.litert_bytes())(digits.images[0]).shape == (10, 13, 13)

@@ -5,7 +5,8 @@
     values["stem1_relu"]              # float32 (28, 28, 32)
 
 A `.keras` file is a zip of `config.json`, the layers and their connections, and `model.weights.h5`, their weights.
-Uses NumPy and h5py only; TensorFlow is not loaded. Supports the layer types that `training.architectures` uses.
+Uses NumPy and h5py only; TensorFlow is not loaded. Supports the layer types that `training.architectures` uses, and
+those of most first networks that people bring.
 """
 
 import io
@@ -41,6 +42,7 @@ USUAL = {  # the only supported layer settings
     "data_format": "channels_last",
 }
 STRIDES = {"Conv2D": [1, 1], "MaxPooling2D": [2, 2], "AveragePooling2D": [2, 2]}
+HEAD = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}  # kinds of the first layer after the last maps
 SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # names in the weights file
 
 
@@ -108,8 +110,7 @@ class Network:
 
     def last_maps(self) -> str:
         """The name of the last layer whose output is feature maps."""
-        head = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}
-        return next(layer.inputs[0] for layer in self.layers if layer.kind in head)
+        return next(layer.inputs[0] for layer in self.layers if layer.kind in HEAD)
 
     def shuffled(self, seed: int) -> "Network":
         """A copy of the network with each kernel's weights shuffled, so that nothing it learned remains."""
@@ -166,8 +167,12 @@ def read(content: bytes) -> Network:
     for layer in network.layers[1:]:
         strides = layer.config.get("strides", STRIDES.get(layer.kind))
         usual = strides == STRIDES.get(layer.kind) and all(layer.config.get(n, v) == v for n, v in USUAL.items())
-        if layer.kind not in KINDS or not usual:
+        is_normal = layer.kind != "BatchNormalization" or len(layer.weights) == 4
+        if layer.kind not in KINDS or layer.activation not in ACTIVATIONS or not (usual and is_normal):
             raise ModelError(f"Layers like {layer.name!r} ({layer.kind}) cannot be looked into.")
+    kinds = [layer.kind for layer in network.layers]
+    if "Conv2D" not in kinds or not set(kinds) & HEAD or network.layers[-1].activation != "softmax":
+        raise ModelError("Only networks of convolutions that end in a softmax layer can be looked into.")
     return network
 
 
@@ -237,6 +242,7 @@ KINDS = {
     "Dense": lambda layer, read: _dense(layer, read[0]),
     "BatchNormalization": lambda layer, read: _normalise(layer, read[0]),
     "ReLU": lambda layer, read: np.maximum(read[0], 0),
+    "Rescaling": lambda layer, read: read[0] * np.float32(layer.config["scale"]) + np.float32(layer.config["offset"]),
     "Add": lambda layer, read: read[0] + read[1],
     "MaxPooling2D": lambda layer, read: _fours(read[0]).max((1, 3)),
     "AveragePooling2D": lambda layer, read: _fours(read[0]).mean((1, 3)),

@@ -40,20 +40,44 @@ def brought(path: Path, digits: Split) -> tuple[keras.Model, str]:
     networks = {way: _wrapped(inner, *numbers) for way, numbers in WAYS.items()}
     losses = {way: _loss(network, digits) for way, network in networks.items()}
     way = min(losses, key=losses.get)
-    return networks[way], way
+    return _unpacked(inner, *WAYS[way]) if isinstance(inner, keras.Sequential) else networks[way], way
 
 
 def _wrapped(inner: keras.Model, scale: float, offset: float) -> keras.Model:
+    """The network behind its pixel format, with ten probabilities as its output."""
+    digit, x = _input(inner, scale, offset)
+    last = "linear" if _gives_probabilities(inner) else "softmax"
+    return keras.Model(digit, layers.Activation(last, name="probabilities")(inner(x)))
+
+
+def _unpacked(inner: keras.Sequential, scale: float, offset: float) -> keras.Model:
+    """The same, with copies of a chain's layers one by one, so that each can be looked into."""
+    digit, x = _input(inner, scale, offset)
+    is_probability = _gives_probabilities(inner)
+    for layer in inner.layers:
+        config = layer.get_config()
+        if layer is inner.layers[-1] and not is_probability and config.get("activation") == "linear":
+            config["activation"], is_probability = "softmax", True
+        own = type(layer).from_config(config)
+        x = own(x)
+        own.set_weights(layer.get_weights())
+    return keras.Model(digit, x if is_probability else layers.Softmax()(x))
+
+
+def _input(inner: keras.Model, scale: float, offset: float) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """A digit in 0..1, and the same as the network takes it."""
     digit = x = keras.Input((28, 28, 1), name="digit")
     if (scale, offset) != (1.0, 0.0):
         x = layers.Rescaling(scale, offset)(x)
     if inner.input_shape != (None, 28, 28, 1):
         x = layers.Reshape(inner.input_shape[1:])(x)
-    x = inner(x)
+    return digit, x
+
+
+def _gives_probabilities(inner: keras.Model) -> bool:
     noise = np.random.default_rng(0).random((8, *inner.input_shape[1:]), np.float32)
     answers = np.asarray(inner(noise, training=False))
-    is_probability = (answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3)
-    return keras.Model(digit, layers.Activation("linear" if is_probability else "softmax", name="probabilities")(x))
+    return bool((answers >= 0).all() and np.allclose(answers.sum(1), 1, atol=1e-3))
 
 
 def _loss(network: keras.Model, digits: Split) -> float:
