@@ -335,3 +335,20 @@ def test_strokes_and_points_are_bounded(session):
     live = browser.look(BROWSER_KEY).live
     assert len(live.strokes) == browser.MOST_STROKES
     assert len(live.strokes[0][2]) == browser.MOST_POINTS
+
+
+def test_a_phone_that_is_turned_and_back_shows_the_drawing_as_before(session, canvas):
+    """Its canvas is 340 pixels wide upright and 700 on its side, and not as much higher."""
+    stroke = samples.path([(40, 40), (200, 180), (120, 60)], "#1c2333", 18)
+    canvas._put([stroke], 340)
+    sideways = []
+    for width in (700, 340, 700, 340):
+        canvas._fit(width)
+        assert state.get("drawing")["width"] == width
+        (sideways if width == 700 else []).append(objects())
+    assert objects() == [samples.scaled(stroke, 1.0)]
+    assert sideways[0] == sideways[1] != objects()
+    more = [*objects(), stroke]
+    canvas._put(more, 340)  # a stroke that is added there becomes part of what is scaled
+    canvas._fit(700)
+    assert len(objects()) == 2

@@ -218,12 +218,20 @@ def _open_link() -> None:
 
 
 def _fit(width: int) -> None:
-    """Scale the drawing when the canvas has become wider or narrower (a phone was turned)."""
+    """Scale the drawing when the canvas has become wider or narrower (a phone was turned).
+
+    Always from the drawing as it was before the first turn: it would become smaller with every turn there and back.
+    """
     kept = state.get("drawing")
     if not kept or kept["width"] == width:
         return
-    factor = min(width / kept["width"], _height(width) / _height(kept["width"]))
-    _put([samples.scaled(stroke, factor) for stroke in kept["raw"]["objects"]], width, kept["data"])
+    objects, drawn_at = kept["raw"]["objects"], kept["width"]
+    if (before := state.get("fitted")) and before["objects"] == objects:
+        objects, drawn_at = before["from"]
+    factor = min(width / drawn_at, _height(width) / _height(drawn_at))
+    fitted = [samples.scaled(stroke, factor) for stroke in objects]
+    state.put("fitted", {"objects": fitted, "from": (objects, drawn_at)})
+    _put(fitted, width, kept["data"])
 
 
 def _pen() -> str:

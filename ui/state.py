@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "model_asked": False,  # whether the URL has been checked for a model
     "width": None,  # last width of the canvas, in pixels
     "drawing": None,  # what is on the canvas: {"raw": Fabric.js objects, "data": PNG data URL, "width"}, or None
+    "fitted": None,  # the drawing as it was scaled to a turned phone: {"objects", "from": (objects, width) before}
     "seed": {"objects": []},  # the drawing that was last put on the canvas
     "sheets": 0,  # number of drawings put on the canvas; makes each seed unique
     "undone": [],  # undone strokes, most recent last
