@@ -234,7 +234,7 @@ def _closer(subject: Subject, place: int) -> None:
             )
         st.markdown(
             f"{first} with {shares[first]:.1%}, then {second} with {shares[second]:.1%}. "
-            f"Number {place:,} of {components.plain(subject.data_name)}'s test digits."
+            f"Number {place:,} of the test digits of {components.plain(subject.data_name)}."
         )
         if _is_disputed(subject, place):
             st.caption("The label is disputed: at most two of five people agreed with it.")

@@ -91,13 +91,16 @@ def compare(subject: Subject) -> None:
         chosen = st.selectbox("The other network", names, format_func=_called, key="inside_other")
     address.put(beside_model=None if chosen == UNTRAINED else chosen)
     try:
-        network = _untrained(subject) if chosen == UNTRAINED else inside_digit.network(model_store.find(chosen))
+        if chosen == UNTRAINED:
+            network = _untrained(subject.model.name, subject.model.digest)
+        else:
+            network = inside_digit.network(model_store.find(chosen))
     except ModelError as error:
         log.warning("A network cannot be compared", exc_info=True)
         st.warning(components.plain(str(error)))
         return
     other = replace(subject, network=network, values=network.run(subject.image))
-    names = model_choice.called(subject.model.name), _called(chosen)
+    names = model_choice.called(subject.model.name), "Untrained" if chosen == UNTRAINED else _called(chosen)
     for place, own, name in zip(st.columns(2, gap="medium"), (subject, other), names, strict=True):
         with place:
             shares = own.probabilities
@@ -108,8 +111,9 @@ def compare(subject: Subject) -> None:
             inside_view.walk_beside(own, stations.stations(own.network))
 
 
-def _untrained(subject: Subject) -> Network:
-    return subject.network.untrained(seed=1)
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _untrained(name: str, file: str) -> Network:
+    return inside_digit.network(model_store.find(name)).untrained(seed=1)
 
 
 def _called(name: str) -> str:

@@ -76,7 +76,7 @@ def before(subject: Subject) -> None:
     """Show the answer for the unedited digit."""
     if np.array_equal(subject.before, subject.image):
         return
-    shares = subject.network.probabilities(subject.before)
+    [shares] = subject.recognizer.classify(subject.before[np.newaxis])
     st.caption(f"Without your changes: {shares.argmax()}, {percent(shares.max())} sure.")
 
 

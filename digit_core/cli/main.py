@@ -32,6 +32,7 @@ from digit_core.models import export
 from digit_core.models import store as model_store
 from digit_core.models.export import ExportError
 from digit_core.models.store import ModelError
+from digit_core.runs.run import RunError
 from digit_core.training.checkpoints import CheckpointError
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
         return options.run(options)
-    except (ModelError, DatasetError, CheckpointError, ExportError) as error:
+    except (ModelError, DatasetError, CheckpointError, ExportError, RunError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
