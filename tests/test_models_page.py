@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from digit_core import paths
 from digit_core.models import page_model, store
-from ui import model_export
+from ui import model_export, visitor
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 
@@ -150,11 +150,27 @@ def test_on_a_public_host_others_models_are_not_shown_unless_a_link_names_them(m
     assert "theirs" in list(_open(is_owner=True).dataframe[0].value["Model"])
 
 
+OWNERS = ("rename_", "delete_", "export_", "default_", "bring_start")
+
+
+def _owners_buttons(app):
+    return {prefix for prefix in OWNERS if any(key.startswith(prefix) for key in _keys(app))}
+
+
 def test_visitors_of_a_public_host_change_and_export_nothing(mine, monkeypatch):
     monkeypatch.setenv("DIGIT_PUBLIC", "true")
     app = _unfold(_open(), "mine")
     assert not app.exception
-    assert not {key for key in _keys(app) if key.startswith(("rename_", "delete_", "export_"))}
+    assert not _owners_buttons(app)
+
+
+def test_a_password_alone_keeps_models_and_trainings_for_the_owner(mine, monkeypatch):
+    monkeypatch.setattr(visitor, "_password", lambda: "sesame")
+    app = _unfold(_open(visitor_token="ab" * 32), "mine")
+    assert not _owners_buttons(app)
+    app.text_input("owner_password").set_value("sesame").run()
+    assert not app.exception
+    assert _owners_buttons(app) == set(OWNERS)
 
 
 def _until(condition):

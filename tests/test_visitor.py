@@ -79,3 +79,17 @@ def test_only_the_password_makes_an_owner(run, monkeypatch):
 def test_without_a_password_nobody_is_asked(run, monkeypatch):
     monkeypatch.setenv("DIGIT_PUBLIC", "true")
     assert not page(run, visitor_token=TOKEN).text_input
+
+
+def test_secrets_that_cannot_be_read_make_nobody_the_owner(tmp_path, monkeypatch):
+    class Broken:
+        def get(self, name, default):
+            raise FileNotFoundError("Error parsing secrets file")
+
+    file = tmp_path / "secrets.toml"
+    monkeypatch.setattr("streamlit.secrets", Broken())
+    monkeypatch.setattr("streamlit.session_state", {})
+    monkeypatch.setattr("streamlit.get_option", lambda name: [str(file)])
+    assert visitor.is_owner()  # there are no secrets: one's own machine
+    file.write_text('owner_password = "sesame')
+    assert not visitor.is_owner()

@@ -60,7 +60,7 @@ def card(model: StoredModel) -> None:
             _host_choice(model)
             parameters = {"model": model.name}
             st.page_link("pages/evaluate.py", label="Evaluate", icon=":material/fact_check:", query_params=parameters)
-            if "brought" not in model.card:  # an uploaded network may have any layers
+            if model.has_keras:
                 st.page_link("pages/inside.py", label="Look inside", icon=":material/search:", query_params=parameters)
         with st.expander(
             "Card and files", icon=":material/description:", key=f"card_{model.name}", on_change="rerun"
@@ -155,7 +155,7 @@ def _settings(model: StoredModel) -> None:
 
 
 def _own(model: StoredModel) -> None:
-    """Let the user rename or delete their own model; on a public host only the host's owner may."""
+    """Let the host's owner rename or delete a model that is not shipped."""
     if model.is_shipped or visitor.who() is not None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):

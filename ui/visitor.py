@@ -1,7 +1,8 @@
-"""Visitor identity on a public host: visitors may change the runs they started, and the host's owner any run.
+"""Visitor identity on a shared host: visitors may change the runs they started, and the host's owner everything.
 
-A visitor is identified by a random token that the browser generates and keeps in local storage. Runs store a digest
-of the token, never the token itself. If `DIGIT_PUBLIC` is not set, every visitor has full access.
+A host is shared if `DIGIT_PUBLIC` is set or if it has an owner's password; otherwise every visitor is its owner. A
+visitor is identified by a random token that the browser generates and keeps in local storage. Runs store a digest of
+the token, never the token itself.
 """
 
 import datetime
@@ -9,11 +10,14 @@ import hashlib
 import hmac
 import logging
 import re
+import secrets
 import time
 import zoneinfo
+from pathlib import Path
 
 import streamlit as st
 
+from digit_core import records
 from digit_core.runs.limits import limits
 from digit_core.runs.store import Run
 
@@ -44,8 +48,8 @@ _component = st.components.v2.component("inkling_visitor", html="<div></div>", c
 
 
 def meet() -> None:
-    """Get the browser's token on a public host; call on every page."""
-    if not limits().public:
+    """Get the browser's token on a shared host; call on every page."""
+    if not _is_shared():
         return
     said = _component(
         key="visitor",
@@ -60,7 +64,7 @@ def meet() -> None:
 
 def who() -> str | None:
     """Return the owner id for new runs: None for the host's owner, "" if the browser's token is not known yet."""
-    if not limits().public or st.session_state.get("is_owner"):
+    if is_owner():
         return None
     token = st.session_state.get("visitor_token")
     return hashlib.sha256(token.encode()).hexdigest()[:32] if token else ""
@@ -71,9 +75,12 @@ def may_change(run: Run) -> bool:
 
 
 def is_owner() -> bool:
-    """Return whether this visitor is the host's owner: they entered the password, or none is set and the host is not
-    public."""
-    return bool(st.session_state.get("is_owner")) or not (limits().public or _password())
+    """Return whether this visitor is the host's owner: they entered the password, or the host is not shared."""
+    return bool(st.session_state.get("is_owner")) or not _is_shared()
+
+
+def _is_shared() -> bool:
+    return limits().public or bool(_password())
 
 
 def ask_for_password() -> None:
@@ -103,7 +110,11 @@ def zone() -> datetime.tzinfo | None:
 
 
 def _password() -> str:
+    """The owner's password, "" if none is set. If secrets exist but cannot be read, one that nobody can know."""
     try:
         return str(st.secrets.get("owner_password", ""))
-    except (OSError, ValueError):  # there are no secrets, or they cannot be read
-        return ""
+    except (OSError, ValueError) as error:
+        if not any(Path(file).is_file() for file in st.get_option("secrets.files")):
+            return ""
+        records.warn_once(f"The secrets cannot be read, so nobody can be the owner: {error}")
+        return secrets.token_hex()
