@@ -54,6 +54,7 @@ SETTINGS = {
     "as it is": Settings(),
     "patches alone": Settings(balance=0.0),
     "masks alone": Settings(balance=1.0),
+    "patches every 3, and 160 masks": Settings(step=3, masks=160),
     "patches of 5, every 2": Settings(patch=5, step=2),
     "patches of 11": Settings(patch=11),
     "masks of 9 cells": Settings(cells=9),

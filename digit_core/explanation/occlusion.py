@@ -37,8 +37,8 @@ class Settings:
     """
 
     patch: int = 9
-    step: int = 3
-    masks: int = 160
+    step: int = 4
+    masks: int = 128
     cells: int = 14
     kept: float = 0.5
     ridge: float = 2.0
