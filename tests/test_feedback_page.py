@@ -3,12 +3,16 @@
 import base64
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pictures
 import pytest
 from drawing import DIGITS, draw, number, placed
 from streamlit.testing.v1 import AppTest
 
 from digit_core.feedback import corrections
+from digit_core.pictures import foreground, image_files, normalization
+from ui import uploads
 
 ENTRY = str(Path(__file__).resolve().parent.parent / "streamlit_app.py")
 STROKE = {"type": "Path", "path": [["M", 0, 0], ["L", 1, 1]], "left": 10, "top": 20, "scaleX": 1, "scaleY": 1}
@@ -76,3 +80,27 @@ def test_a_database_that_cannot_be_had_is_said(app, monkeypatch):
     app.button(key="drawn_right").click().run()
     assert "Corrections cannot be saved at the moment." in _captions(app)
     assert not app.exception
+
+
+def test_what_was_saved_before_a_limit_can_be_taken_back(app, monkeypatch):
+    monkeypatch.setattr(corrections, "MOST_AT_ONCE", 1)
+    monkeypatch.setattr(corrections, "MOST_A_SESSION", 1)
+    _draw(app, draw(number("47", 20, 60, 100), width=300, pen=10))
+    app.button(key="drawn_right").click().run()
+    assert "limit" in _captions(app)
+    assert corrections.number() == 1
+    app.button(key="drawn_take_back").click().run()
+    assert corrections.number() == 0
+    assert not app.exception
+
+
+def test_a_correction_of_a_large_photograph_shows_its_mark(recognizer):
+    picture = cv2.resize(draw(number("47", 700, 500, 60), width=900, height=600, pen=8), (3600, 2400))
+    small, reading = uploads._reduced(picture, recognizer.read(picture))
+    assert reading.text == "47"
+    assert max(small.shape) == 2000
+    for digit in reading.digits:
+        shown = corrections.of(digit, digit.value, reading.text, "inkling", "s", small).picture
+        ink = foreground.extract(image_files.decode(shown))
+        again = recognizer.classify(normalization.normalize(ink)[np.newaxis])[0]
+        assert again.argmax() == digit.value

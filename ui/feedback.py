@@ -57,6 +57,8 @@ def _ask(picture: np.ndarray, reading: Reading, place: int, said: dict, key: str
                   args=(picture, reading, everything, key))  # fmt: skip
         st.button("No", key=f"{key}_wrong", icon=":material/thumb_down:", on_click=_change,
                   args=(key,), kwargs={"asks": True})  # fmt: skip
+        if said["marks"]:
+            _offer_back(key)
         st.caption("Your answer is saved with the marks and the reading, but nothing about you.")
     if not said["asks"]:
         return
@@ -79,7 +81,11 @@ def _thank(said: dict, key: str) -> None:
     shown = " ".join(told) if len(told) <= MOST_SHOWN else f"{len(told)} marks"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Thank you. Saved as {shown}.", help=KEPT, width="content")
-        st.button("Take it back", key=f"{key}_take_back", type="tertiary", on_click=_take_back, args=(key,))
+        _offer_back(key)
+
+
+def _offer_back(key: str) -> None:
+    st.button("Take it back", key=f"{key}_take_back", type="tertiary", on_click=_take_back, args=(key,))
 
 
 def _save(picture: np.ndarray, reading: Reading, truths: dict[int, int], key: str) -> None:
@@ -93,15 +99,16 @@ def _save(picture: np.ndarray, reading: Reading, truths: dict[int, int], key: st
         digit = reading.digits[place]
         believed = digit.probabilities if usual.name == model else usual.classify(digit.image[np.newaxis])[0]
         made[place] = corrections.of(digit, truth, reading.text, model, session(), picture, believed)
-    some = list(made.values())
-    try:
-        for start in range(0, len(some), corrections.MOST_AT_ONCE):
-            corrections.save(some[start : start + corrections.MOST_AT_ONCE])
-    except FeedbackError as error:
-        _change(key, error=str(error))
-        return
-    saved = {place: (correction.id, truths[place]) for place, correction in made.items()}
-    _change(key, marks={**state.get("feedback")[key]["marks"], **saved})
+    places = list(made)
+    for start in range(0, len(places), corrections.MOST_AT_ONCE):
+        some = places[start : start + corrections.MOST_AT_ONCE]
+        try:
+            corrections.save([made[place] for place in some])
+        except FeedbackError as error:
+            _change(key, error=str(error))
+            return
+        saved = {place: (made[place].id, truths[place]) for place in some}  # what can be taken back
+        _change(key, marks={**state.get("feedback")[key]["marks"], **saved})
 
 
 def _take_back(key: str) -> None:

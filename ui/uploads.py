@@ -8,7 +8,7 @@ import csv
 import hashlib
 import io
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -175,9 +175,20 @@ def _read(file) -> tuple[np.ndarray, Reading]:
     recognizer = resources.chosen_recognizer()
     picture = image_files.decode(file.getvalue())
     reading = recognizer.read(picture)
-    opened = image_files.working_size(picture), reading
-    resources.uploads_read().put((_digest(file), *resources.chosen_model()), opened)
+    resources.uploads_read().put((_digest(file), *resources.chosen_model()), _reduced(picture, reading))
     return picture, reading
+
+
+def _reduced(picture: np.ndarray, reading: Reading) -> tuple[np.ndarray, Reading]:
+    """The picture in working size, with its reading; the boxes are in its pixels."""
+    small = image_files.working_size(picture)
+    down, right = small.shape[0] / picture.shape[0], small.shape[1] / picture.shape[1]
+    digits = []
+    for digit in reading.digits:
+        x, y, width, height = digit.box
+        box = round(x * right), round(y * down), max(round(width * right), 1), max(round(height * down), 1)
+        digits.append(replace(digit, box=box))
+    return small, replace(reading, digits=digits)
 
 
 def _opened(file) -> tuple[np.ndarray, Reading] | None:
@@ -186,8 +197,7 @@ def _opened(file) -> tuple[np.ndarray, Reading] | None:
     if found is None and isinstance(file, Kept):
         return None
     if found is None:
-        picture, reading = _read(file)
-        return image_files.working_size(picture), reading
+        return _reduced(*_read(file))
     return found
 
 
