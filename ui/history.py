@@ -257,7 +257,7 @@ def _entry(name: str, called: str, picture: np.ndarray, reading: Reading, senten
         text=reading.text[:MOST_TEXT],
         sentence=sentence[:MOST_SENTENCE],
         model=model[:MOST_NAME],
-        picture=overlay.data_url(small),
+        picture=overlay.data_url(small, ".jpg" if small.ndim == 3 else ".png"),  # photographs compress badly as PNG
     )
 
 
