@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,10 @@ def test_the_same_mark_of_a_session_is_one_correction_and_the_last_word_counts()
         corrections.save([corrections.of(digit(), truth, "4", "m", "mine")])
     corrections.save([corrections.of(digit(), 4, "4", "m", "theirs")])
     assert sorted((c.session, c.truth) for c in corrections.listed()) == [("mine", 9), ("theirs", 4)]
+    by_another = replace(digit(8), image=digit().image)  # another model reads the same mark as an 8, and is confirmed
+    corrections.save([corrections.of(by_another, 8, "8", "other", "mine")])
+    [mine] = [c for c in corrections.listed() if c.session == "mine"]
+    assert (mine.value, mine.truth, mine.model, mine.text) == (8, 8, "other", "8")
 
 
 def test_the_most_contradicted_come_first_and_filters_hold():
@@ -89,7 +94,9 @@ def test_only_looked_at_digits_teach():
     images, labels, ids = corrections.digits()
     assert (labels.tolist(), ids) == ([4], [sure.id])
     np.testing.assert_array_equal(images[0], sure.image)
-    corrections.approve([held.id])
+    corrections.approve({held.id: 3})  # it was something else when it was looked at
+    assert corrections.number(held=True) == 1
+    corrections.approve({held.id: held.truth})
     assert sorted(corrections.digits()[1]) == [4, 7]
     corrections.change([held.id, none.id], 2)
     assert sorted(corrections.digits()[1]) == [2, 2, 4]
@@ -107,6 +114,7 @@ def test_a_session_takes_back_only_its_own():
 
 def test_how_often_people_agree():
     corrections.save([Correction(7, t, EMPTY, model="m") for t in (7, 7, 1)] + [Correction(7, 7, EMPTY, model="n")])
+    corrections.save([Correction(7, 7, EMPTY, model=corrections.IMPORTED)])  # which nobody was asked about
     rows = [(row["model"], row["truth"], row["count"], row["agreed"]) for row in corrections.agreement()]
     assert rows == [("m", 1, 1, 0), ("m", 7, 2, 2), ("n", 7, 1, 1)]
 

@@ -44,11 +44,23 @@ def test_a_zip_holds_pictures_and_a_table(some):
 
 def test_what_was_exported_comes_back_and_never_twice(some, tmp_path):
     for name, content in (("own.npz", exchange.to_npz()), ("own.zip", exchange.to_zip())):
-        corrections.remove([c.id for c in corrections.listed()])
         (tmp_path / name).write_bytes(content)
+        assert exchange.from_file(tmp_path / name, sure) == 0  # the same pixels come back
+        corrections.remove([c.id for c in corrections.listed()])
         assert exchange.from_file(tmp_path / name, sure) == 6
         assert exchange.from_file(tmp_path / name, sure) == 0
         assert sorted(corrections.digits()[1]) == sorted(c.truth for c in some[:6])
+
+
+def test_what_waits_for_a_look_is_exported_apart_from_what_may_teach(some):
+    held = Correction(3, 5, some[0].image + 1, held=True)
+    corrections.save([held])
+    with np.load(io.BytesIO(exchange.to_npz())) as arrays:
+        assert len(arrays["y_train"]) == 6
+    with zipfile.ZipFile(io.BytesIO(exchange.to_zip())) as archive:
+        assert f"held/{held.id}.png" in archive.namelist()
+        rows = list(csv.DictReader(io.StringIO(archive.read("corrections.csv").decode())))
+    assert {row["file"]: row["truth"] for row in rows}[f"held/{held.id}.png"] == "5"
 
 
 @pytest.mark.parametrize("name", ["own.npz", "own.zip", "own.csv", "own.jsonl", "own.txt"])

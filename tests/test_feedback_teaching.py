@@ -21,9 +21,11 @@ def home(tmp_path, monkeypatch):
     return tmp_path / "home"
 
 
-def saved(labels, held: bool = False) -> None:
+def saved(labels, held: bool = False, first: int = 0, **about) -> None:
     image = np.zeros((28, 28), np.uint8)
-    corrections.save([Correction(0, int(label), image + place, held=held) for place, label in enumerate(labels)])
+    corrections.save([
+        Correction(0, int(label), image + place, held=held, **about) for place, label in enumerate(labels, first)
+    ])  # fmt: skip
 
 
 def test_about_a_quarter_is_kept_apart_and_stays_apart():
@@ -31,10 +33,24 @@ def test_about_a_quarter_is_kept_apart_and_stays_apart():
     lessons = teaching.lessons()
     assert 5 <= len(lessons.apart) <= 28
     assert 5 in lessons.train.labels  # some of each digit is used for training
-    saved([3] * 30)
+    saved([3] * 30 + [5] * 20, first=100)
     more = teaching.lessons()
     assert len(more.apart) > len(lessons.apart)
-    assert {image.tobytes() for image in lessons.apart.images} <= {image.tobytes() for image in more.apart.images}
+    assert pixels(lessons.apart) <= pixels(more.apart)
+    assert pixels(lessons.train) <= pixels(more.train)
+
+
+def pixels(split: Split) -> set[bytes]:
+    return {image.tobytes() for image in split.images}
+
+
+def test_a_picture_that_several_sessions_correct_counts_once_and_not_if_they_disagree():
+    """As after a reload, or where people correct the same sample: none must be learnt and measured at once."""
+    saved([3] * 40, session="a")
+    saved([3] * 39 + [5], session="b")
+    lessons = teaching.lessons()
+    assert len(lessons.train) + len(lessons.apart) == 39
+    assert not pixels(lessons.train) & pixels(lessons.apart)
 
 
 def test_too_few_teach_nothing_and_what_is_held_does_not_count():

@@ -1,7 +1,7 @@
 """Review of corrections by the host's owner; those that the model contradicts most come first."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -14,8 +14,8 @@ IMPORT_TYPES = ["npz", "csv", "gz", "jsonl", "zip"]
 
 
 def show() -> None:
-    """Show the corrections in an expander; hidden from other visitors of a public host."""
-    if not feedback.is_allowed() or not visitor.is_owner():
+    """Show the corrections in an expander, to the owner of this host only."""
+    if not visitor.is_owner():
         return
     folded = st.expander("Corrections", icon=":material/rate_review:", key="corrections", on_change="rerun")
     if not folded.open:
@@ -40,8 +40,10 @@ def _all() -> None:
         _agreement()
         _browse()
         _downloads(number)
-    else:
+    elif feedback.is_allowed():
         st.markdown('No corrections yet. They come from "Right?" under each answer.')
+    else:
+        st.markdown("No corrections. This server does not ask for any.")
     _import()
     label_errors_view.show()
 
@@ -109,28 +111,40 @@ def _mend(found: Sequence) -> None:
     alike = corrections.alike(kinds)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.markdown(f"{len(chosen)} selected", width="content")
-        ids = [c.id for c in chosen]
+        truths = {c.id: c.truth for c in chosen}
         if len(alike) > len(chosen):
             everyone = st.toggle(f"All {len(alike):,} similar", key="corrections_alike")
-            ids = alike if everyone else ids
+            truths = alike if everyone else truths
+    ids = list(truths)
     with st.container(horizontal=True, gap="small", vertical_alignment="bottom"):
         st.button("The labels are right", key="corrections_approve", icon=":material/check:", on_click=_do,
-                  args=(corrections.approve, ids))  # fmt: skip
+                  args=(corrections.approve, truths))  # fmt: skip
         truth = st.selectbox("Correct label", list(feedback.CHOICES), format_func=feedback.CHOICES.get, index=None,
                              key="corrections_truth", width=150, placeholder="Choose")  # fmt: skip
         st.button("Change", key="corrections_change", icon=":material/edit:", disabled=truth is None, on_click=_do,
                   args=(corrections.change, ids, truth))  # fmt: skip
-        st.button("Delete", key="corrections_delete", icon=":material/delete:", on_click=_do,
-                  args=(corrections.remove, ids))  # fmt: skip
+        if len(ids) == len(chosen):
+            st.button("Delete", key="corrections_delete", icon=":material/delete:", on_click=_do,
+                      args=(corrections.remove, ids))  # fmt: skip
+            return
+        with st.popover(f"Delete {len(ids):,}", icon=":material/delete:", key="corrections_delete_many"):
+            st.markdown("Delete them all? This cannot be undone.")
+            st.button("Yes, delete them", key="corrections_delete", type="primary", on_click=_do,
+                      args=(corrections.remove, ids))  # fmt: skip
 
 
-def _do(change: Callable, ids: Sequence[str], *arguments) -> None:
+def _do(change: Callable, ids: Collection[str], *arguments) -> None:
+    """Change corrections, and end the selection: what is similar to it is something else then."""
     from digit_core.feedback.database import FeedbackError
 
     try:
         change(ids, *arguments)
     except FeedbackError as error:
         st.session_state["corrections_notice"] = str(error)
+        return
+    for key in list(st.session_state):
+        if str(key).startswith("correction_") or key == "corrections_alike":
+            st.session_state[key] = False
 
 
 def _downloads(number: int) -> None:

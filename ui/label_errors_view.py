@@ -89,9 +89,7 @@ def _digits(which: str) -> Split:
     if which == CORRECTIONS:
         from digit_core.feedback import corrections
 
-        found = [c for c in corrections.everything() if c.truth >= 0]  # including those awaiting review
-        images = np.stack([c.image for c in found]) if found else np.zeros((0, 28, 28), np.uint8)
-        return Split(images, np.array([c.truth for c in found], np.uint8))
+        return Split(*corrections.digits(with_held=True)[:2])
     data, _, part = which.rpartition(" ")
     if part == FILE:
         return datasets.load_test(datasets.at_hand()[data])[1]
@@ -102,4 +100,4 @@ def _version() -> int:
     """Changes when corrections do."""
     from digit_core.feedback import corrections
 
-    return hash((tuple(corrections.lessons()), corrections.number(), corrections.number(held=True)))
+    return hash(tuple(corrections.labels(with_held=True)))

@@ -112,8 +112,18 @@ def _decoded(source: bytes | Path, name: str) -> np.ndarray:
 
 
 def _digit(picture: np.ndarray, name: str) -> np.ndarray:
-    """A picture of one digit, uint8 (28, 28)."""
+    """A picture of one digit, uint8 (28, 28); unchanged if it has MNIST's form already."""
+    grey = picture[..., 0] if picture.ndim == 3 and (picture == picture[..., :1]).all() else picture
+    if _is_normalised(grey):
+        return grey
     ink = foreground.extract(image_files.working_size(picture))
     if not ink.any():
         raise PictureFolderError(f"{name}: there is nothing drawn on this picture.")
     return normalization.normalize(ink)
+
+
+def _is_normalised(picture: np.ndarray) -> bool:
+    """Whether a picture is white on black, 28x28, with a black edge, as MNIST's digits and our own exports are."""
+    if picture.shape != (28, 28) or not picture.any():
+        return False
+    return not np.any([picture[0], picture[-1], picture[:, 0], picture[:, -1]])

@@ -156,8 +156,8 @@ def save(some: Sequence[Correction], is_limited: bool = True) -> int:
         known = _known(connection, [correction.id for correction in some])
         for correction in some:
             if known.get(correction.id, correction.truth) != correction.truth:
-                said = {"truth": correction.truth, "held": correction.held, "probability": correction.probability}
-                connection.execute(update(corrections).where(corrections.c.id == correction.id).values(**said))
+                newest = {name: value for name, value in _row(correction).items() if name not in ("id", "created")}
+                connection.execute(update(corrections).where(corrections.c.id == correction.id).values(**newest))
         new = [*{correction.id: correction for correction in some if correction.id not in known}.values()]
         if connection.scalar(select(func.count()).select_from(corrections)) + len(new) > MOST:
             raise FeedbackError("There is no room for more corrections.")
@@ -197,19 +197,25 @@ def number(*, held: bool | None = None, wrong: bool = False) -> int:
 
 
 def change(ids: Sequence[str], truth: int) -> None:
-    """Set what marks really are, and release them from review."""
+    """Set what marks really are, and release them from review: nothing about them is contradicted any more."""
     if truth not in range(TWO_DIGITS, 10):
         raise ValueError(truth)
     with database.writing() as connection:
         for some in _some(ids):
-            connection.execute(update(corrections).where(some).values(truth=truth, held=False))
+            connection.execute(update(corrections).where(some).values(truth=truth, held=False, probability=1.0))
 
 
-def approve(ids: Sequence[str]) -> None:
-    """Release held corrections for training."""
+def approve(truths: Mapping[str, int]) -> None:
+    """Release held corrections for training.
+
+    Args:
+        truths: each one's id, and its truth as it was looked at: one that has changed since stays held.
+    """
     with database.writing() as connection:
-        for some in _some(ids):
-            connection.execute(update(corrections).where(some).values(held=False))
+        for truth in set(truths.values()):
+            for some in _some([name for name, own in truths.items() if own == truth]):
+                seen = and_(some, corrections.c.truth == truth)
+                connection.execute(update(corrections).where(seen).values(held=False))
 
 
 def remove(ids: Sequence[str]) -> None:
@@ -238,21 +244,26 @@ def everything() -> Iterator[Correction]:
         last = found[-1].id
 
 
-def lessons() -> list[tuple[str, int]]:
+def labels(with_held: bool = False) -> list[tuple[str, int]]:
     """The ids and truths of the corrections that `digits` returns, without the images."""
-    query = select(corrections.c.id, corrections.c.truth).where(corrections.c.truth >= 0, corrections.c.held.is_(False))
+    query = select(corrections.c.id, corrections.c.truth).where(corrections.c.truth >= 0)
+    if not with_held:
+        query = query.where(corrections.c.held.is_(False))
     with database.reading() as connection:
         return list(connection.execute(query.order_by(corrections.c.id)).tuples().all())
 
 
-def digits(session: str | None = None) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """The training data: images uint8 (n, 28, 28), labels uint8 (n,), and their ids, without held corrections.
+def digits(session: str | None = None, with_held: bool = False) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """The training data: images uint8 (n, 28, 28), labels uint8 (n,), and their ids, the oldest first.
 
     Args:
         session: only the corrections of this session.
+        with_held: whether those that wait for review are among them.
     """
-    query = select(corrections.c.id, corrections.c.image, corrections.c.truth)
-    query = query.where(corrections.c.truth >= 0, corrections.c.held.is_(False)).order_by(corrections.c.id)
+    query = select(corrections.c.id, corrections.c.image, corrections.c.truth).where(corrections.c.truth >= 0)
+    query = query.order_by(corrections.c.created, corrections.c.id)
+    if not with_held:
+        query = query.where(corrections.c.held.is_(False))
     if session is not None:
         query = query.where(corrections.c.session == session)
     with database.reading() as connection:
@@ -268,18 +279,19 @@ def known_digits() -> set[tuple[bytes, int]]:
         return {(bytes(image), truth) for image, truth in connection.execute(query)}
 
 
-def alike(kinds: Iterable[tuple[int, int]]) -> list[str]:
-    """The ids of all corrections whose (value, truth) is one of `kinds`."""
+def alike(kinds: Iterable[tuple[int, int]]) -> dict[str, int]:
+    """The ids of all corrections whose (value, truth) is one of `kinds`, with their truth."""
     either = or_(*(and_(corrections.c.value == value, corrections.c.truth == truth) for value, truth in kinds))
     with database.reading() as connection:
-        return list(connection.scalars(select(corrections.c.id).where(either)))
+        return dict(connection.execute(select(corrections.c.id, corrections.c.truth).where(either)).tuples().all())
 
 
 def agreement() -> list[dict[str, Any]]:
-    """How often people agreed: for each model and each truth, {"model", "truth", "count", "agreed"}."""
+    """How often people agreed with an answer: for each model and truth, {"model", "truth", "count", "agreed"}."""
     is_right = case((corrections.c.value == corrections.c.truth, 1), else_=0)
     columns = corrections.c.model, corrections.c.truth
     query = select(*columns, func.count().label("count"), func.sum(is_right).label("agreed"))
+    query = query.where(corrections.c.model != IMPORTED)  # which nobody was asked about
     with database.reading() as connection:
         return [dict(row) for row in connection.execute(query.group_by(*columns).order_by(*columns)).mappings()]
 

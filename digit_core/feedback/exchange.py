@@ -28,13 +28,16 @@ MOST_KEPT = 20  # files to train on; a training that is resumed needs its own
 
 
 def to_zip() -> bytes:
-    """A folder of pictures for each digit, `no digit` and `two digits`, and `corrections.csv` with the rest."""
+    """A folder of pictures for each digit, `no digit` and `two digits`, and `corrections.csv` with the rest.
+
+    What waits for review is in a folder of its own, `held`, which a training on this file does not read.
+    """
     table, packed = io.StringIO(), io.BytesIO()
     rows = csv.writer(table)
     rows.writerow(COLUMNS)
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for correction in corrections.everything():
-            name = f"{FOLDERS[correction.truth]}/{correction.id}.png"
+            name = f"{'held' if correction.held else FOLDERS[correction.truth]}/{correction.id}.png"
             archive.writestr(name, cv2.imencode(".png", correction.image)[1].tobytes())
             values = [getattr(correction, column) for column in COLUMNS[2:]]
             rows.writerow([name, FOLDERS[correction.truth], *map(_cell, values)])
@@ -43,11 +46,11 @@ def to_zip() -> bytes:
 
 
 def to_npz() -> bytes:
-    """Arrays: x_train uint8 (n, 28, 28) and y_train (n,) of the digits, as `file_formats` reads them."""
-    found = [correction for correction in corrections.everything() if correction.truth >= 0]
-    images = np.stack([c.image for c in found]) if found else np.zeros((0, 28, 28), np.uint8)
+    """Arrays: x_train uint8 (n, 28, 28) and y_train (n,) of the digits that may be used for training, as `file_formats`
+    reads them."""
+    images, labels, _ = corrections.digits()
     packed = io.BytesIO()
-    np.savez_compressed(packed, x_train=images, y_train=np.array([c.truth for c in found], np.uint8))
+    np.savez_compressed(packed, x_train=images, y_train=labels)
     return packed.getvalue()
 
 

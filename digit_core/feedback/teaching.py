@@ -22,7 +22,9 @@ class Lessons:
 
 
 def lessons(session: str | None = None) -> Lessons:
-    """Split the corrections. Each one's id decides whether it is held out, so that it stays so when others are added.
+    """Split the corrections. A picture's pixels decide whether it is held out, so that it stays so when others are
+    added; the oldest of each digit is always trained on. The same picture counts once, and not at all if people
+    disagree about it.
 
     Args:
         session: only the corrections of this session.
@@ -30,11 +32,20 @@ def lessons(session: str | None = None) -> Lessons:
     Raises:
         FeedbackError: there are too few, or they cannot be read.
     """
-    images, labels, ids = corrections.digits(session)
-    if len(ids) < FEWEST:
-        raise FeedbackError(f"There are {len(ids)} corrections to learn from. At least {FEWEST} are needed.")
-    apart = np.array([hashlib.sha256(name.encode()).digest()[0] % KEPT_APART == 0 for name in ids])
-    for value in np.unique(labels[apart]):
-        if not (labels[~apart] == value).any():  # train on at least one example of each digit
-            apart[np.flatnonzero(labels == value)[0]] = False
+    images, labels = _each_once(*corrections.digits(session)[:2])
+    if len(labels) < FEWEST:
+        raise FeedbackError(f"There are {len(labels)} corrections to learn from. At least {FEWEST} are needed.")
+    apart = np.array([hashlib.sha256(image.tobytes()).digest()[0] % KEPT_APART == 0 for image in images])
+    apart[np.unique(labels, return_index=True)[1]] = False
     return Lessons(Split(images[~apart], labels[~apart]), Split(images[apart], labels[apart]))
+
+
+def _each_once(images: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Every picture whose labels are all the same, once, in the same order."""
+    said: dict[bytes, set[int]] = {}
+    first: dict[bytes, int] = {}
+    for place, (image, label) in enumerate(zip(images, labels, strict=True)):
+        said.setdefault(image.tobytes(), set()).add(int(label))
+        first.setdefault(image.tobytes(), place)
+    places = [place for pixels, place in first.items() if len(said[pixels]) == 1]
+    return images[places], labels[places]
