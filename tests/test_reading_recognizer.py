@@ -282,3 +282,16 @@ def test_digits_beside_a_word_are_read(recognizer, text):
     picture = np.full((220, 900), 255, np.uint8)
     cv2.putText(picture, text, (30, 140), cv2.FONT_HERSHEY_SIMPLEX, 3.5, 0, 9, cv2.LINE_AA)
     assert re.sub(r"\D", "", recognizer.read(picture).text) == re.sub(r"\D", "", text)
+
+
+def test_a_model_that_was_taught_reads_as_the_one_it_was_taught_from(tmp_path, monkeypatch, recognizer):
+    """With the weights of page, mark and classifier that were fitted with that one."""
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    about = {"from": "inkling", "corrections": 9, "kept_apart": 0, "base": "builtin"}
+    figures = dict.fromkeys(("own_before", "own_after", "base_before", "base_after"), 0.9)
+    model_store.copy(model_store.find("inkling"), "twin", taught={**about, **figures})
+    twin = Recognizer.load("twin")
+    for value in range(10):
+        picture = draw(placed(DIGITS[value], 100, 60, 250))
+        ours, theirs = recognizer.read(picture).digits[0], twin.read(picture).digits[0]
+        np.testing.assert_allclose(ours.probabilities, theirs.probabilities, atol=1e-6)

@@ -8,6 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from digit_core.data import datasets
+from digit_core.models import store
+from digit_core.models.store import StoredModel
 from digit_core.runs import store as runs
 from digit_core.runs.events import Recorder
 from digit_core.runs.limits import limits
@@ -176,6 +178,40 @@ def test_where_training_is_switched_off_it_is_hidden_with_a_word(monkeypatch):
     assert not app.exception
     assert "switched off" in app.info[0].value
     assert _button(app, "train_start") is None
+    assert "Teach it my handwriting" not in [heading.value for heading in app.subheader]
+
+
+def _entered():
+    """The page behind the entry script, so that it can link to others."""
+    return AppTest.from_file(ENTRY, default_timeout=60).run().switch_page("pages/train.py").run()
+
+
+@pytest.fixture
+def taught() -> StoredModel:
+    """A model that another server taught earlier."""
+    before_and_after = {"own_before": 0.5, "own_after": 0.9, "base_before": 0.99, "base_after": 0.99}
+    about = {"from": "lenet5", "corrections": 30, "kept_apart": 9, "base": "builtin", **before_and_after}
+    return store.copy(store.find("lenet5"), "my-hand", taught=about)
+
+
+def test_what_was_taught_is_shown_used_and_undone_whoever_taught_it(taught):
+    app = _entered()
+    assert [metric.value for metric in app.metric] == ["90.00%", "99.00%"]
+    _button(app, "teach_use").click().run()
+    assert app.session_state["model"] == "my-hand"
+    _button(app, "teach_undo").click().run()
+    assert app.session_state["model"] == "lenet5"
+    assert _button(app, "teach_use")
+    assert not app.exception
+
+
+def test_undo_brings_the_old_model_back_for_everybody(taught):
+    store.choose_default("my-hand")
+    app = _entered()
+    _button(app, "teach_undo").click().run()
+    assert not app.exception
+    assert store.default_name() == "lenet5"
+    assert _button(app, "teach_use")
 
 
 def test_a_run_that_is_gone_is_told():

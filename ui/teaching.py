@@ -1,5 +1,9 @@
-"""Fine-tuning a model on corrections, in a separate process. The new model is used only if the user chooses it."""
+"""Fine-tuning a model on corrections, in a separate process. The new model is used only if the user chooses it.
 
+What was learnt last is read from the newest taught model's card, so that it outlives the server.
+"""
+
+import datetime
 import logging
 import signal
 import subprocess
@@ -11,7 +15,9 @@ import streamlit as st
 
 from digit_core import paths, records
 from digit_core.models import store as model_store
-from digit_core.models.store import ModelError
+from digit_core.models.store import ModelError, StoredModel
+from digit_core.runs import wording
+from digit_core.runs.limits import limits
 from ui import components, feedback, model_choice, state, visitor
 
 log = logging.getLogger(__name__)
@@ -24,11 +30,11 @@ EVERY = 0.5  # seconds between progress updates
 
 @dataclass
 class Teaching:
-    """The current or last teaching process, with its progress and result.
+    """The current or last teaching process, with its progress.
 
     Attributes:
         done: fraction completed, 0..1.
-        result: final output of the command, or None.
+        has_taught: whether it has stored a model.
         error: error message if it failed, else "".
         watch: thread that reads the process's output; teaching runs as long as it is alive.
     """
@@ -36,7 +42,7 @@ class Teaching:
     process: subprocess.Popen | None = None
     watch: threading.Thread | None = None
     done: float = 0.0
-    result: dict[str, Any] | None = None
+    has_taught: bool = False
     error: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -52,10 +58,10 @@ def _teaching() -> Teaching:
 
 def show() -> None:
     """Show the offer to teach, the progress and the result, to the owner of this host only."""
-    if not feedback.is_allowed() or visitor.who() is not None:
+    if not limits().training or visitor.who() is not None:
         return
     count = _count()
-    if count is None:
+    if count is None or not (count or feedback.is_allowed()):
         return
     with st.container(border=True, key="teaching"):
         st.subheader("Teach it my handwriting", anchor=False)
@@ -63,8 +69,8 @@ def show() -> None:
         if teaching.is_running:
             st.fragment(run_every=EVERY)(_progress)()
             return
-        if teaching.result:
-            _gained(teaching.result)
+        if (taught := _newest()) is not None:
+            _gained(taught)
         if teaching.error:
             st.error(components.plain(teaching.error), icon=":material/error:")
         _offer(count)
@@ -76,7 +82,7 @@ def _count() -> int | None:
     from digit_core.feedback.database import FeedbackError, is_there
 
     try:
-        return len(corrections.lessons()) if is_there() else 0
+        return len(corrections.labels()) if is_there() else 0
     except FeedbackError as error:
         log.info("Corrections cannot be counted: %s", error)
         return None
@@ -88,7 +94,7 @@ def _offer(count: int) -> None:
     if count < FEWEST:
         st.markdown(
             "Correct wrong answers on the Predict page. After "
-            f"{FEWEST} corrections, a network can learn your handwriting here. So far you have {count}."
+            f"{FEWEST} corrections, a network can learn your handwriting here. So far there are {count}."
         )
         return
     name = components.plain(model_choice.called(state.get("model") or model_store.default_name()))
@@ -113,10 +119,10 @@ def _can_learn() -> bool:
 def _start() -> None:
     teaching, model = _teaching(), state.get("model") or model_store.default_name()
     with teaching.lock:
-        if teaching.is_running:
+        if teaching.is_running or not limits().training:
             return
         command = paths.command("teach", "--json", "--model", model, "--name", _free_name())
-        teaching.done, teaching.result, teaching.error = 0.0, None, ""
+        teaching.done, teaching.has_taught, teaching.error = 0.0, False, ""
         try:
             teaching.process = subprocess.Popen(**command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         except OSError:
@@ -140,11 +146,11 @@ def _watch(teaching: Teaching, process: subprocess.Popen) -> None:
         if "of" in said:
             teaching.done = said["done"] / said["of"]
         elif "name" in said:
-            teaching.result = said
+            teaching.has_taught = True
     code = process.wait()
     timer.cancel()
     reader.join(5)
-    if teaching.result is None and code not in STOPPED:
+    if not teaching.has_taught and code not in STOPPED:
         log.warning("Teaching ended with %s: %s", code, "".join(errors)[-2000:])
         said = [line for line in errors if line.strip()]
         is_sentence = code == 1 and said and not any("Traceback" in line for line in said)
@@ -169,24 +175,27 @@ def _progress() -> None:
     st.button("Stop", key="teach_stop", icon=":material/stop:", on_click=teaching.process.terminate)
 
 
-def _gained(result: dict[str, Any]) -> None:
+def _newest() -> StoredModel | None:
+    """The model that was taught last."""
+    taught = [model for model in model_store.list_models() if "taught" in model.card]
+    return max(taught, key=lambda model: datetime.datetime.fromisoformat(model.card["created"]), default=None)
+
+
+def _gained(model: StoredModel) -> None:
     """Show the accuracy before and after, and the actions for the taught model."""
-    try:
-        model = model_store.find(result["name"])
-    except ModelError:  # deleted meanwhile
-        return
+    result = model.card["taught"]
     own, base = st.columns(2)
-    apart = f"{result['kept_apart']} corrections kept for testing" if result["kept_apart"] else "your corrections"
-    for place, label, kind in ((own, apart, "own"), (base, f"{result['base'].upper()}'s test digits", "base")):
+    apart = f"{result['kept_apart']} corrections kept for testing" if result["kept_apart"] else "its corrections"
+    tested = f"the test digits of {components.plain(wording.data_set(result['base']))}"
+    for place, label, kind in ((own, apart, "own"), (base, tested, "base")):
         before, after = result[f"{kind}_before"], result[f"{kind}_after"]
         place.metric(
             f"Correct on {label}", f"{after:.2%}", f"{100 * (after - before):+.2f} points, {before:.2%} before"
         )
-    used = state.get("model") == model.name
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
-        if used:
+        if (state.get("model") or model_store.default_name()) == model.name:
             st.caption("In use.", width="content")
-            st.button("Undo", key="teach_undo", icon=":material/undo:", on_click=_use, args=(result["from"],))
+            st.button("Undo", key="teach_undo", icon=":material/undo:", on_click=_undo, args=(model,))
         else:
             st.button("Use this model", key="teach_use", icon=":material/draw:", on_click=_use, args=(model.name,))
         st.page_link("pages/models.py", label="All models", icon=":material/deployed_code:")
@@ -194,6 +203,18 @@ def _gained(result: dict[str, Any]) -> None:
 
 def _use(name: str) -> None:
     model_choice.use(None if name == model_store.default_name() else name)
+
+
+def _undo(model: StoredModel) -> None:
+    """Bring back the model that this one was taught from, for everybody if it was the default."""
+    before = model.card["taught"]["from"]
+    try:
+        if model.is_default:
+            model_store.choose_default(before)
+    except ModelError as error:
+        _teaching().error = str(error)
+        return
+    _use(before)
 
 
 def _free_name() -> str:

@@ -41,9 +41,7 @@ def run(options: argparse.Namespace) -> int:
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (1_000_000 * options.most_memory,) * 2)
-    if options.name in {model.name for model in model_store.list_models()}:
-        raise ModelError(f"There is already a model called {options.name!r}. Please choose another name.")
-    model_store.check_target(options.name)
+    model_store.check_new(options.name)
     try:
         if options.file.stat().st_size > guests.LARGEST:
             raise ModelError(f"The file is larger than {guests.LARGEST // 1_000_000} MB.")
@@ -75,6 +73,7 @@ def _keras(path: Path, content: bytes, name: str) -> StoredModel:
     data, test = _test()
     result = evaluate(network.predict(batch(test.images), batch_size=500, verbose=0), test.labels)
     about = _about(data, result, network.count_params(), form="Keras", pixels=way)
+    model_store.check_new(name)  # others may have taken it meanwhile
     return model_store.save(network, name, about, test.images[:1000])
 
 
@@ -84,6 +83,7 @@ def _litert(path: Path, content: bytes, name: str) -> StoredModel:
     _check_reads(evaluate(network.run(tried.images)[0], tried.labels))
     data, test = _test()
     result = evaluate(network.run(test.images)[0], test.labels)
+    model_store.check_new(name)
     return model_store.save_litert(content, name, _about(data, result, 0, form="LiteRT", pixels="0 to 1"))
 
 

@@ -33,9 +33,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         ModelError, DatasetError: with a sentence for people.
     """
-    if options.name in {model.name for model in model_store.list_models()}:
-        raise ModelError(f"There is already a model called {options.name!r}. Please choose another name.")
-    model_store.check_target(options.name)
+    model_store.check_new(options.name)
     start = model_store.find(options.model)
     try:
         lessons = teaching.lessons(options.session)
@@ -58,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
     if adapted is None:
         print("Stopped: nothing has changed.", file=sys.stderr)
         return STOPPED
+    if not adapted.way:
+        raise ModelError("These corrections cannot be learnt without misreading more of MNIST. Nothing has changed.")
     about = adaptation.describe(adapted, start, base, lessons)
+    model_store.check_new(options.name)  # others may have taken it meanwhile
     stored = model_store.save(adapted.model, options.name, about, base.validation.images[:1000])
     taught = stored.card["taught"]
     if options.json:

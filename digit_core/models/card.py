@@ -60,8 +60,9 @@ def _check(card: dict) -> None:
     for name in ("title", "owner"):
         records.text(card.get(name, ""))
     if "taught" in card:
-        records.text(card["taught"]["from"])
-        for name in ("kept_apart", "corrections", "own_before", "own_after"):
+        for value in (card["taught"]["from"], card["taught"].get("origin", ""), card["taught"]["base"]):
+            records.text(value)
+        for name in ("kept_apart", "corrections", "own_before", "own_after", "base_before", "base_after"):
             records.number(card["taught"][name])
     if "explanations" in card:
         for own in card["explanations"]["maps"].values():

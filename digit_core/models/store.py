@@ -204,6 +204,14 @@ def check_target(name: str, root: Path | None = None) -> Path:
         raise _unwritable(root, error) from error
 
 
+def check_new(name: str) -> None:
+    """Check that `save` can write a model of that name and replaces nothing; raises ModelError as `check_target`."""
+    check_name(name)
+    if any(os.path.lexists(root / name) for root in _roots()):
+        raise ModelError(f"There is already a model called {name!r}. Please choose another name.")
+    check_target(name)
+
+
 def save(
     model: "keras.Model", name: str, about: dict[str, Any], digits: np.ndarray, root: Path | None = None
 ) -> StoredModel:
@@ -303,9 +311,7 @@ def rename(model: StoredModel, name: str) -> StoredModel:
     _check_own(model)
     if name == model.name:
         return model
-    check_name(name)
-    if name in (known.name for known in list_models()):
-        raise ModelError(f"There is a model called {name!r} already. Please choose another name.")
+    check_new(name)
     was_default, renamed = model.is_default, copy(model, name, title="")
     if was_default:
         choose_default(name)

@@ -19,7 +19,7 @@ from digit_core.models import page_model
 from digit_core.models import store as model_store
 from digit_core.models.litert import Network
 from digit_core.models.page_format import MINUS, OTHER, POINT
-from digit_core.models.store import ModelError
+from digit_core.models.store import ModelError, StoredModel
 from digit_core.pictures import image_files
 from digit_core.reading import drawn_lines, layout
 from digit_core.reading.acceptance import Calibration, evidence, is_drawn, kind_of
@@ -129,7 +129,7 @@ class Recognizer:
             raise ModelError("The page network is damaged: its file holds no network.") from error
         reader = PageReader(page_network, settings)
         try:
-            other = None if model.name == fitted else _network(model_store.find(fitted).litert_bytes())
+            other = None if _is_from(model, fitted) else _network(model_store.find(fitted).litert_bytes())
             return cls(model.litert_bytes(), reader, mark_network, line_network, calibration, other, model.name)
         except (ValueError, RuntimeError) as error:  # the file matches the card but is not a network
             raise ModelError(f"The model {model.name!r} is damaged: its file holds no network.") from error
@@ -243,6 +243,13 @@ def _is_text(marks: Sequence[Candidate], settings: ReadingSettings) -> bool:
     visible = _visible(marks, settings)
     letters = sum(mark.digit < settings.letter for mark in visible)
     return letters >= max(2, settings.text * len(visible))
+
+
+def _is_from(model: StoredModel, fitted: str) -> bool:
+    """Whether a model is the one that the calibration was fitted with, or was taught from it: its answers are so close
+    to that one's that the same weights hold."""
+    taught = model.card.get("taught", {})
+    return fitted in (model.name, taught.get("origin", taught.get("from")))
 
 
 @functools.lru_cache(maxsize=1)

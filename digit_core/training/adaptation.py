@@ -120,7 +120,7 @@ def describe(adapted: Adapted, start: StoredModel, base: Dataset, lessons: Lesso
     after = _evaluated(network, base.test)
     old = start.load_keras()
     before = _evaluated(old, base.test)
-    kept = ("parameters", "multiply_adds", "reliability")
+    kept = ("parameters", "multiply_adds")
     about = {name: start.card[name] for name in kept if name in start.card}
     figures = {"accuracy": after.accuracy, "loss": after.log_loss, "calibration_error": after.calibration_error}
     return {
@@ -131,6 +131,7 @@ def describe(adapted: Adapted, start: StoredModel, base: Dataset, lessons: Lesso
         "reliability": {"test": after.reliability()},
         "taught": {
             "from": start.name,
+            "origin": start.card.get("taught", {}).get("origin", start.name),
             "corrections": len(lessons.train),
             "kept_apart": len(lessons.apart) if adapted.kept_apart else 0,
             "own_before": adapted.before.accuracy,
