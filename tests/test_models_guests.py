@@ -156,28 +156,96 @@ def test_a_keras_file_is_brought_whatever_pixels_it_wants(tmp_path, monkeypatch,
     assert not Path(model_store.paths.home() / "models" / "small").exists()
 
 
+def _chain(*last) -> list:
+    from keras import layers
+
+    return [layers.Conv2D(4, 3, activation="relu", name="digit"), layers.MaxPooling2D(), layers.Flatten(), *last]
+
+
+def _networks() -> dict:
+    """Networks as courses write them, untrained."""
+    import keras
+    from keras import layers
+
+    softmax, logits = layers.Dense(10, activation="softmax"), layers.Dense(10)
+    first = keras.Input((28, 28, 1))
+    beside = layers.Conv2D(4, 3, padding="same")(first)
+    added = layers.Add()([beside, layers.Conv2D(4, 3, padding="same")(beside)])
+    x = layers.GlobalAveragePooling2D()(layers.Activation("relu")(layers.BatchNormalization()(added)))
+    return {
+        "a chain": keras.Sequential([keras.Input((28, 28, 1)), *_chain(softmax)]),
+        "logits": keras.Sequential([keras.Input((28, 28, 1)), *_chain(layers.Dense(9), layers.ReLU(), logits)]),
+        "a softmax layer": keras.Sequential([keras.Input((28, 28, 1)), *_chain(layers.Dense(10), layers.Softmax())]),
+        "a graph": keras.Model(first, layers.Dense(10, activation="softmax")(x)),
+    }
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("ends_in", ["softmax", None])
-def test_a_chain_of_layers_that_was_brought_can_be_looked_into(tmp_path, monkeypatch, ends_in):
+@pytest.mark.parametrize("name", ["a chain", "logits", "a softmax layer", "a graph"])
+def test_the_usual_networks_are_taken_apart_and_answer_as_before(name, rng, tmp_path, monkeypatch):
     import keras
 
-    from digit_core.explanation import network, stations
-    from digit_core.models.grad_cam import Compiled
+    from digit_core.explanation import gradients, network, stations
+    from digit_core.training.guests import _unpacked
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    theirs = _networks()[name]
+    ours = _unpacked(theirs, 255.0, 0.0)
+    digits = rng.integers(0, 256, (300, 28, 28), dtype=np.uint8)
+    answers = theirs(digits[..., None].astype(np.float32))
+    if name == "logits":
+        answers = keras.ops.softmax(answers)
+    np.testing.assert_allclose(ours(digits[..., None] / np.float32(255)), answers, atol=1e-4)
+    about = {"settings": {"architecture": "brought"}, "data": {"name": "unknown"}, "parameters": 1}
+    stored = model_store.save(ours, "theirs", {**about, "metrics": {"test_accuracy": 0.5}}, digits)
+    own = network.network_of(stored)
+    assert stations.stations(own)
+    assert gradients.grad_cam(own, own.run(digits[0])).shape[0] == 10
+
+
+@pytest.mark.slow
+def test_a_chain_that_was_brought_can_be_looked_into(tmp_path, monkeypatch):
+    import keras
+
+    from digit_core.explanation import network
 
     monkeypatch.delenv("DIGIT_DATA_DIR", raising=False)
-    layers, digits = keras.layers, datasets.load("builtin").train
+    digits = datasets.load("builtin").train
     keras.utils.set_random_seed(0)
-    theirs = keras.Sequential([
-        keras.Input((28, 28, 1)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(), layers.Flatten(),
-        layers.Dense(10, activation=ends_in),
-    ])  # fmt: skip
-    theirs.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=ends_in is None))
+    theirs = keras.Sequential([keras.Input((28, 28, 1)), *_chain(keras.layers.Dense(10, activation="softmax"))])
+    theirs.compile("adam", "sparse_categorical_crossentropy")
     theirs.fit(digits.images[..., None].astype("float32"), digits.labels, epochs=3, verbose=0)
     theirs.save(tmp_path / "theirs.keras")
     assert cli.main(["bring", str(tmp_path / "theirs.keras"), "--name", "theirs"]) == 0
-    found = model_store.find("theirs")
-    own = network.network_of(found)
-    assert len(stations.stations(own)) == 2
+    own = network.network_of(model_store.find("theirs"))
     shares = Recognizer.load("theirs").classify(digits.images[:5])
     np.testing.assert_allclose([own.probabilities(digit) for digit in digits.images[:5]], shares, atol=1e-4)
-    assert Compiled(found.litert_bytes())(digits.images[0]).shape == (10, 13, 13)
+
+
+@pytest.mark.slow
+def test_networks_whose_layers_work_otherwise_than_shown_are_not_looked_into(rng, tmp_path, monkeypatch):
+    import keras
+    from keras import layers
+
+    from digit_core.explanation import network
+
+    monkeypatch.setenv("DIGIT_HOME", str(tmp_path))
+    digits = rng.integers(0, 256, (300, 28, 28), dtype=np.uint8)
+    about = {"settings": {"architecture": "brought"}, "data": {"name": "unknown"}, "parameters": 1}
+    softmax = [layers.Flatten(), layers.Dense(10, activation="softmax")]
+    pools = [layers.MaxPooling2D(2, padding="same") for _ in range(3)]
+    others = [
+        [layers.Conv2D(4, 3, padding="same"), *pools, layers.GlobalAveragePooling2D(), softmax[-1]],
+        [layers.Conv2D(4, 3), layers.ReLU(negative_slope=0.3), *softmax],
+        [layers.Conv2D(4, (3, 5)), *softmax],
+        [layers.Conv2D(4, 3, activation="softmax"), *softmax],
+        [layers.Conv2D(10, 3, activation="softmax"), layers.GlobalAveragePooling2D()],
+    ]
+    for chain in others:
+        x = first = keras.Input((28, 28, 1))
+        for layer in chain:
+            x = type(layer).from_config(layer.get_config())(x)
+        model = keras.Model(first, x)
+        stored = model_store.save(model, "other", {**about, "metrics": {"test_accuracy": 0.5}}, digits)
+        with pytest.raises(ModelError, match="looked into"):
+            network.network_of(stored)

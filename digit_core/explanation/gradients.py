@@ -49,6 +49,10 @@ def _before(layer: Layer, slope: np.ndarray, values: Values) -> np.ndarray:
     read, answered = values[layer.inputs[0]], values[layer.name]
     if layer.kind == "Dropout":
         return slope
+    if layer.kind == "BatchNormalization":
+        return slope * layer.scale_and_shift()[0]
+    if layer.kind == "ReLU":
+        return slope * SLOPES["relu"](answered)
     if layer.kind == "Dense":
         return (slope * SLOPES[layer.activation](answered)) @ layer.kernel.T
     if layer.kind == "Flatten":

@@ -21,6 +21,8 @@ import numpy as np
 import threadpoolctl
 from numpy.lib.stride_tricks import sliding_window_view
 
+from digit_core.models.grad_cam import FLATTENING
+from digit_core.models.litert import Network as LiteRTNetwork
 from digit_core.models.store import ModelError, StoredModel
 
 # A digit's matrices are small: on a busy machine, several BLAS threads wait for each other thirty times longer than
@@ -42,7 +44,7 @@ USUAL = {  # the only supported layer settings
     "data_format": "channels_last",
 }
 STRIDES = {"Conv2D": [1, 1], "MaxPooling2D": [2, 2], "AveragePooling2D": [2, 2]}
-HEAD = {"Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}  # kinds of the first layer after the last maps
+TRIED, TOLERANCE = 3, 1e-3  # random digits on which a stored network must answer as its LiteRT file does
 SNAKE = {"Conv2D": "conv2d", "BatchNormalization": "batch_normalization", "Dense": "dense"}  # names in the weights file
 
 
@@ -110,7 +112,7 @@ class Network:
 
     def last_maps(self) -> str:
         """The name of the last layer whose output is feature maps."""
-        return next(layer.inputs[0] for layer in self.layers if layer.kind in HEAD)
+        return next(layer.inputs[0] for layer in self.layers if layer.kind in FLATTENING)
 
     def shuffled(self, seed: int) -> "Network":
         """A copy of the network with each kernel's weights shuffled, so that nothing it learned remains."""
@@ -144,9 +146,17 @@ def network_of(model: StoredModel) -> Network:
     """The network of a stored model.
 
     Raises:
-        ModelError: its file is missing, is not the one that was saved, or holds unsupported layers.
+        ModelError: its file is missing, is not the one that was saved, or holds unsupported layers or settings.
     """
-    return read(model.keras_bytes())
+    network = read(model.keras_bytes())
+    digits = np.random.default_rng(0).integers(0, 256, (TRIED, 28, 28), np.uint8)
+    try:
+        answers = np.stack([network.probabilities(digit) for digit in digits])
+    except (ValueError, IndexError, KeyError) as error:  # a layer whose settings are unknown here
+        raise ModelError("This network cannot be looked into.") from error
+    if not np.allclose(answers, LiteRTNetwork(model.litert_bytes()).run(digits)[0], atol=TOLERANCE):
+        raise ModelError("This network cannot be looked into: some of its layers work in another way than shown here.")
+    return network
 
 
 def read(content: bytes) -> Network:
@@ -168,10 +178,12 @@ def read(content: bytes) -> Network:
         strides = layer.config.get("strides", STRIDES.get(layer.kind))
         usual = strides == STRIDES.get(layer.kind) and all(layer.config.get(n, v) == v for n, v in USUAL.items())
         is_normal = layer.kind != "BatchNormalization" or len(layer.weights) == 4
-        if layer.kind not in KINDS or layer.activation not in ACTIVATIONS or not (usual and is_normal):
+        is_hidden = layer is not network.layers[-1]
+        can_activate = layer.activation in ACTIVATIONS and not (is_hidden and layer.activation == "softmax")
+        if layer.kind not in KINDS or not (can_activate and usual and is_normal):
             raise ModelError(f"Layers like {layer.name!r} ({layer.kind}) cannot be looked into.")
     kinds = [layer.kind for layer in network.layers]
-    if "Conv2D" not in kinds or not set(kinds) & HEAD or network.layers[-1].activation != "softmax":
+    if "Conv2D" not in kinds or not set(kinds) & set(FLATTENING) or network.layers[-1].activation != "softmax":
         raise ModelError("Only networks of convolutions that end in a softmax layer can be looked into.")
     return network
 

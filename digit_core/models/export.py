@@ -6,6 +6,7 @@ Loads TensorFlow when it writes.
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import tempfile
@@ -21,6 +22,8 @@ from digit_core.pictures import normalization
 
 if TYPE_CHECKING:
     from digit_core.frameworks import keras
+
+log = logging.getLogger(__name__)
 
 VERIFIED_ON = 1000  # digits
 LEAST_AGREEMENT = 0.9995  # at equal precision; below it the export is broken
@@ -95,8 +98,12 @@ def _convert(form: str, write: Callable, model: "keras.Model", out: Path, digits
 def litert(model: "keras.Model") -> bytes:
     """The model as a LiteRT file in float32: input float32 (n, 28, 28, 1), output float32 (n, classes); with a second
     signature for Grad-CAM, if `models.grad_cam` knows its layers."""
-    signatures = grad_cam.signatures(model)
-    return _converter(model).convert() if signatures is None else _convert_all(signatures)
+    try:
+        signatures = grad_cam.signatures(model)
+        return _converter(model).convert() if signatures is None else _convert_all(signatures)
+    except Exception:  # converters can raise any exception; the network's answers do not need Grad-CAM
+        log.warning("Grad-CAM cannot be compiled for this network", exc_info=True)
+        return _converter(model).convert()
 
 
 def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:

@@ -70,9 +70,10 @@ def _head(model: "keras.Model") -> list | None:
     if None in model.layers[begins].input.shape[1:] or len(model.layers[begins].input.shape) != 4:
         return None
     head = [layer for layer in model.layers[begins:] if type(layer).__name__ != "Dropout"]
-    if any(type(layer).__name__ != "Dense" for layer in head[1:]) or head[-1].activation.__name__ != "softmax":
+    if len(head) < 2 or any(type(layer).__name__ != "Dense" for layer in head[1:]):
         return None
-    return head if all(layer.activation.__name__ in ACTIVATIONS for layer in head[1:-1]) else None
+    *hidden, last = (layer.activation.__name__ for layer in head[1:])
+    return head if last == "softmax" and set(hidden) <= set(ACTIVATIONS) else None
 
 
 def _grad_cam(model: "keras.Model", head: list, digits: "tf.Tensor") -> "tf.Tensor":
