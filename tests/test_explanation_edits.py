@@ -40,6 +40,12 @@ def test_a_thicker_pen_leaves_more_ink_and_a_thinner_one_less(digit):
     assert inks[0] < inks[1] < inks[2]
 
 
+def test_every_step_of_the_pen_changes_the_ink(digit):
+    least, most, step = LIMITS["pen"]
+    inks = [int(edits.apply(digit, Edit(pen=pen)).sum()) for pen in np.arange(least, most + step, step)]
+    assert inks == sorted(set(inks))
+
+
 def test_noise_is_the_same_each_time(digit):
     noisy = edits.apply(digit, Edit(noise=0.3))
     assert np.array_equal(noisy, edits.apply(digit, Edit(noise=0.3)))

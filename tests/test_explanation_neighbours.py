@@ -17,7 +17,8 @@ def index():
     images = np.zeros((3, 28, 28), np.uint8)
     features = np.array([[0, 0], [1, 0], [5, 0]], np.float32)
     points = np.array([[0, 0], [10, 0]], np.float32)
-    return Index(images, np.array([4, 4, 9]), features, images[:2], np.array([4, 9]), features[[0, 2]], points)
+    return Index(images, np.array([4, 4, 9]), features, images[:2], np.array([4, 9]), features[[0, 2]], points,
+                 np.eye(2, dtype=np.float32))  # fmt: skip
 
 
 def test_the_nearest_come_first_with_their_distances(index):
@@ -42,6 +43,7 @@ def test_an_index_is_made_kept_and_found_again(tmp_path, monkeypatch):
     found = neighbours.kept(model, "builtin")
     assert found.features.shape == (60, 84)
     assert found.points.shape == (40, 2)
+    assert found.axes.shape == (84, 84)
     assert told[-1] == 1.0
     assert told == sorted(told)
     assert neighbours.kept(store.find("simple_cnn"), "builtin") is None
@@ -54,7 +56,7 @@ def test_an_index_is_made_kept_and_found_again(tmp_path, monkeypatch):
     [
         {"labels": np.array(["<b>x</b>"] * 3)}, {"labels": np.array([4, 4, 10])},
         {"features": np.zeros((3, 3), np.float32)}, {"features": np.full((3, 2), np.nan, np.float32)},
-        {"points": np.zeros((2, 3), np.float32)},
+        {"points": np.zeros((2, 3), np.float32)}, {"axes": np.zeros((3, 2), np.float32)},
         {"images": np.zeros((3, 28, 28))}, {"map_labels": np.array([4])},
     ],
     ids=str,
@@ -77,3 +79,11 @@ def test_digits_of_few_kinds_are_enough():
     split = Split(np.zeros((4, 28, 28), np.uint8), np.array([1, 1, 1, 3]))
     some = neighbours._some(split, 2, np.random.default_rng(0))
     assert np.bincount(some.labels).tolist() == [0, 2, 0, 1]
+
+
+def test_thousands_of_features_are_kept_along_their_main_axes(rng):
+    features = (rng.normal(size=(60, 5)) @ rng.normal(size=(5, 3000))).astype(np.float32)  # really five-dimensional
+    axes = neighbours._axes(features)
+    assert axes.shape == (60, 3000)
+    before = np.linalg.norm(features - features[7], axis=1)
+    np.testing.assert_allclose(np.linalg.norm((features - features[7]) @ axes.T, axis=1), before, rtol=1e-3, atol=1e-2)

@@ -9,7 +9,7 @@ import numpy as np
 SIDE = 28
 NOISE_SEED = 4
 TRIED, FINER = 13, 3  # settings of each slider in the coarse search, and of each gap in the finer ones
-UPSAMPLED = 4  # upsampling factor while the pen is changed, so that fractions of a pixel count
+UPSAMPLED = 8  # upsampling factor while the pen is changed, so that fractions of a pixel count
 
 Classify = Callable[[np.ndarray], np.ndarray]  # digits uint8 (n, 28, 28) -> probabilities (n, 10)
 

@@ -5,6 +5,7 @@ under `$DIGIT_HOME/neighbours/`. The map is t-SNE after PCA (L. van der Maaten, 
 t-SNE, 2008); other digits are placed among their nearest test digits.
 """
 
+import functools
 import hashlib
 import logging
 from collections.abc import Callable
@@ -22,6 +23,8 @@ from digit_core.models.store import ModelError, StoredModel
 log = logging.getLogger(__name__)
 
 LOOKED_UP, MAPPED = 300, 150  # digits per class in the index, and on the map
+MOST_AXES = 128  # of the features that are kept
+MOST_VALUES = 20_000_000  # features of all digits while an index is made
 COMPONENTS = 30  # principal components of the features, for t-SNE
 PLACED_BY = 5  # nearest digits that determine a digit's place on the map
 SEED = 2026
@@ -36,9 +39,10 @@ class Index:
     """Digits and their places in feature space.
 
     Attributes:
-        images: uint8 (n, 28, 28), of the training part, with `labels` (n,) and `features` float32 (n, k).
+        images: uint8 (n, 28, 28), of the training part, with `labels` (n,) and `features` float32 (n, c).
         map_images: uint8 (m, 28, 28), of the test part, with `map_labels` and `map_features`.
         points: float32 (m, 2), the positions of `map_images` on the map.
+        axes: float32 (c, k): the principal axes on which the k features are projected, all of them if they are few.
     """
 
     images: np.ndarray
@@ -48,13 +52,16 @@ class Index:
     map_labels: np.ndarray
     map_features: np.ndarray
     points: np.ndarray
+    axes: np.ndarray
 
     def nearest(self, feature: np.ndarray, count: int = 8) -> tuple[np.ndarray, np.ndarray]:
-        """The indices of the nearest training digits, and their distances as fractions of `usual_distance`."""
-        distances = np.linalg.norm(self.features - feature, axis=1)
+        """The indices of the nearest training digits to a digit's k features, and their distances as fractions of
+        `usual_distance`."""
+        distances = np.linalg.norm(self.features - self.axes @ feature, axis=1)
         order = np.argsort(distances)[:count]
-        return order, distances[order] / self.usual_distance()
+        return order, distances[order] / self.usual_distance
 
+    @functools.cached_property
     def usual_distance(self) -> float:
         """The mean distance between two training digits."""
         step = max(len(self.features) // 2, 1)
@@ -62,7 +69,7 @@ class Index:
 
     def place(self, feature: np.ndarray) -> np.ndarray:
         """A digit's position on the map, float (2,): the mean of its nearest digits, weighted by inverse distance."""
-        distances = np.linalg.norm(self.map_features - feature, axis=1)
+        distances = np.linalg.norm(self.map_features - self.axes @ feature, axis=1)
         order = np.argsort(distances)[:PLACED_BY]
         weights = 1 / np.maximum(distances[order], 1e-6)
         return weights @ self.points[order] / weights.sum()
@@ -71,7 +78,8 @@ class Index:
 def make(network: Network, dataset: Dataset, on_progress: OnProgress = lambda fraction: None) -> Index:
     """The index of a network with digits of a data set; loads scikit-learn."""
     rng = np.random.default_rng(SEED)
-    known, shown = _some(dataset.train, LOOKED_UP, rng), _some(dataset.test, MAPPED, rng)
+    room = max(MOST_VALUES // (10 * len(network.layers[-1].kernel)), 10)  # digits per class
+    known, shown = _some(dataset.train, min(LOOKED_UP, room), rng), _some(dataset.test, min(MAPPED, room), rng)
     total, done = len(known) + len(shown), 0
 
     def features(split: Split) -> np.ndarray:
@@ -84,9 +92,22 @@ def make(network: Network, dataset: Dataset, on_progress: OnProgress = lambda fr
         return np.stack(found)
 
     known_features, shown_features = features(known), features(shown)
+    axes = _axes(known_features)
+    known_features, shown_features = known_features @ axes.T, shown_features @ axes.T
     points = _t_sne(shown_features)
     on_progress(1.0)
-    return Index(known.images, known.labels, known_features, shown.images, shown.labels, shown_features, points)
+    return Index(known.images, known.labels, known_features, shown.images, shown.labels, shown_features, points, axes)
+
+
+def _axes(features: np.ndarray) -> np.ndarray:
+    """At most `MOST_AXES` orthonormal axes, float32 (c, k), along which features vary most; thousands of features would
+    take most of a server's memory, and the distances hardly differ."""
+    from sklearn.decomposition import PCA
+
+    count = features.shape[1]
+    if count <= MOST_AXES:
+        return np.eye(count, dtype=np.float32)
+    return PCA(min(MOST_AXES, len(features)), random_state=SEED).fit(features).components_.astype(np.float32)
 
 
 def _some(split: Split, most: int, rng: np.random.Generator) -> Split:
@@ -162,7 +183,9 @@ def _checked(index: Index) -> Index:
     for labels in (index.labels, index.map_labels):
         if labels.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 9:
             raise ValueError("its labels are not digits")
-    for numbers in (index.features, index.map_features, index.points):
+    if index.axes.ndim != 2 or index.axes.shape[:1] != width:
+        raise ValueError("its axes are not those of its features")
+    for numbers in (index.features, index.map_features, index.points, index.axes):
         if numbers.dtype != np.float32 or not np.isfinite(numbers).all():
             raise ValueError("its features or points are not finite float32")
     return index

@@ -45,12 +45,14 @@ class Quality:
         insertion: the same while the ink is inserted; higher is better.
         shuffled: correlation of its maps with those of the shuffled network; None if there is no such network.
         runner_up: correlation of the winner's maps with the runner-up's.
+        digits: how many digits these are means over.
     """
 
     deletion: float
     insertion: float
     shuffled: float | None = None
     runner_up: float | None = None
+    digits: int = MEASURED_ON
 
 
 def methods(network: Network, classify: Classify) -> dict[str, Explain]:
@@ -94,7 +96,7 @@ def measure(
     for name, both in areas.items():
         deletion, insertion = map(float, np.mean(both, axis=0))
         correlations = (float(np.mean(some[name])) for some in (alike, second)) if name in ours else ()
-        found[name] = Quality(deletion, insertion, *correlations)
+        found[name] = Quality(deletion, insertion, *correlations, digits=len(digits))
     return found
 
 
@@ -102,8 +104,8 @@ def kept(model: StoredModel, data: str) -> dict[str, Quality] | None:
     """Load the test results of a model's maps on a data set, or those in its card, measured on MNIST; None if there
     are none."""
     try:
-        return _read(records.read_json(_file(model, data)))
-    except FileNotFoundError:
+        if (file := _file(model, data)).is_file():
+            return _read(records.read_json(file))
         said = model.card.get("explanations", {})
         return _read(said["maps"]) if said.get("way") == _way() else None
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -141,13 +143,13 @@ def record(model: StoredModel, data: str) -> None:
     model_store.record(model, "explanations", {"way": _way(), "data": data, "maps": maps})
 
 
-def _read(found: dict) -> dict[str, Quality]:
-    return {name: _quality(own) for name, own in found.items()}
+def _read(found: dict) -> dict[str, Quality] | None:
+    return {name: _quality(own) for name, own in found.items()} or None
 
 
 def _quality(own: dict) -> Quality:
     numbers = {name: None if value is None else float(records.number(value)) for name, value in own.items()}
-    return Quality(**numbers)
+    return Quality(**{**numbers, "digits": int(numbers.get("digits", MEASURED_ON))})
 
 
 def _way() -> str:
