@@ -16,10 +16,11 @@ sys.path.insert(0, str(ROOT))
 
 from digit_core import Recognizer
 from digit_core.data import datasets
-from digit_core.explanation import gradients, occlusion, quality
+from digit_core.explanation import occlusion, quality
 from digit_core.explanation.network import network_of
 from digit_core.explanation.occlusion import Settings
 from digit_core.models import store
+from digit_core.models.grad_cam import Compiled
 
 
 def main() -> None:
@@ -42,7 +43,8 @@ def main() -> None:
         for name, own in quality.measure(network, classify, some).items():
             alike = ["" if value is None else f"{value:.2f}" for value in (own.shuffled, own.runner_up)]
             print(f"| `{model.name}` | {name} | {own.deletion:.3f} | {own.insertion:.3f} | {alike[0]} | {alike[1]} |")
-        times.append((model.name, timed(lambda d, n=network: gradients.grad_cam(n, n.run(d)), some),
+        explain = Compiled(model.litert_bytes())
+        times.append((model.name, timed(lambda d, n=network, e=explain: (n.run(d), e(d)), some),
                       timed(lambda d, c=classify: occlusion.explain(c, d), some)))  # fmt: skip
     print("\n| model | maps and Grad-CAM of a digit | occlusion |\n|---|---|---|")
     for name, cam, occluded in times:

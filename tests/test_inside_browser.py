@@ -89,6 +89,21 @@ def test_ink_is_rubbed_out_and_a_shared_address_shows_it(new_page, server):
     assert np.array_equal(_digit(other), after)
 
 
+def test_a_quick_stroke_erases_without_holes(new_page, server):
+    page = new_page()
+    _open(page, server.url)
+    before = _digit(page)
+    row = int(before.sum(1).argmax())
+    page.mouse.move(*_cell(page, "inside_picture", row, 1, 28, 28))
+    page.mouse.down()
+    page.mouse.move(*_cell(page, "inside_picture", row, 26, 28, 28))  # one event for 25 cells
+    page.mouse.up()
+    page.wait_for_function("before => !location.search.includes(before)", arg=inside_digit.pack(before))
+    wait_until_idle(page)
+    assert before[row].any()
+    assert not _digit(page)[row].any()
+
+
 def test_the_answer_follows_a_slider(new_page, server):
     page = new_page()
     _open(page, server.url)

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from digit_core.explanation import network, stations
+from digit_core import Recognizer
+from digit_core.explanation import network, occlusion, stations
 from digit_core.explanation.edits import Edit
 from digit_core.models import store
-from ui import address, grid, inside_digit, neighbour_index
+from ui import address, grid, inside_digit, inside_view, neighbour_index, why
+from ui.inside_digit import Subject
 
 PAGE = str(Path(__file__).resolve().parent.parent / "pages" / "inside.py")
 
@@ -207,3 +209,69 @@ def test_a_slider_that_moves_is_believed_and_not_the_address_that_comes_with_it(
     app.query_params["edit"] = "turn_4"  # the browser's Back button
     app.run()
     assert app.slider(key="inside_turn").value == 4
+
+
+def _erased(app):
+    """The page after ink was erased from a 5, as `rub_out` leaves it."""
+    before = _digit(app)
+    after = before.copy()
+    after[:14] = 0
+    app.session_state["inside_next"] = after
+    app.session_state["inside_unrubbed"] = inside_digit.pack(after), inside_digit.pack(before)
+    return app.run()
+
+
+def test_what_was_erased_comes_back_and_belongs_to_that_digit_alone():
+    app = _open()
+    before = _digit(app)
+    app = _erased(app)
+    assert "Without your changes" in _written(app)
+    assert "The digit, as the network sees it" in _pictures(app)
+    app.session_state["inside_next"] = inside_digit.sample_digit(3)  # as from another page
+    app.run()
+    assert "Without your changes" not in _written(app)
+    assert not [button for button in app.button if button.key == "inside_undo"]
+    app.session_state["inside_next"] = before
+    app = _erased(app.run())
+    app.button(key="inside_undo").click().run()
+    assert np.array_equal(_digit(app), before)
+
+
+def _pictures(app) -> list[str]:
+    return [picture.alt for group in app.get("image") for picture in group.proto.imgs]
+
+
+def test_evidence_lies_on_ink_alone_whichever_map(rng):
+    image = inside_digit.sample_digit(2)
+    model = store.find("lenet5")
+    own = network.network_of(model)
+    subject = Subject(model, Recognizer.load("lenet5"), own, image, image, Edit(), own.run(image))
+    maps = inside_view.evidence_maps(subject, occlusion.explain(subject.recognizer.classify, image), "cam")
+    assert np.abs(maps[:, image >= occlusion.INKED]).max() > 0
+    assert not maps[:, image < occlusion.INKED].any()
+
+
+def test_a_model_that_is_deleted_while_it_is_shown_is_shown_to_the_end(monkeypatch):
+    mine = store.copy(store.find("lenet5"), "mine")
+    usual = inside_view.sums
+
+    def deleted_meanwhile(subject):
+        if mine.folder.exists():
+            store.delete(mine)
+        usual(subject)
+
+    monkeypatch.setattr(inside_view, "sums", deleted_meanwhile)
+    app = _open(model="mine", why="cam")
+    assert not app.exception
+    assert "ink-evidence" in _html(app)
+
+
+def test_why_speaks_for_the_answer_that_was_given(recognizer):
+    """The default model's answer also weighs how a mark looks on its page: the classifier alone may say otherwise."""
+    image = inside_digit.sample_digit(2)
+    found = occlusion.explain(recognizer.classify, image)
+    alone = int(found.probabilities.argmax())
+    assert "Alone, this network" not in why.in_words(found, alone, (alone + 1) % 10)
+    said = why.in_words(found, (alone + 1) % 10, alone)
+    assert re.search(rf"rather than an? {alone}\..*Alone, this network would read an? {alone}", said)
+    assert "Erasing" not in said

@@ -11,10 +11,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 function make(box) {
-  const grid = { box, picture: box.querySelector("img"), frame: box.querySelector("i"), said: box.querySelector("span"), at: null, rubbed: null };
+  const grid = { box, picture: box.querySelector("img"), frame: box.querySelector("i"), said: box.querySelector("span"), at: null, rubbed: null, pointer: null, last: null };
   box.addEventListener("pointerdown", (event) => begin(grid, event));
   box.addEventListener("pointermove", (event) => move(grid, event));
-  for (const name of ["pointerup", "pointercancel"]) box.addEventListener(name, () => end(grid));
+  for (const name of ["pointerup", "pointercancel"]) box.addEventListener(name, (event) => event.pointerId === grid.pointer && end(grid));
   box.addEventListener("click", (event) => click(grid, event));
   box.addEventListener("keydown", (event) => press(grid, event));
   return grid;
@@ -64,17 +64,24 @@ function click(grid, event) {
 
 function begin(grid, event) {
   const cell = cellAt(grid, event);
-  if (!cell || event.button || !grid.data.paint) return;
+  if (!cell || event.button || !grid.data.paint || grid.rubbed) return;
   event.preventDefault();
   grid.box.setPointerCapture(event.pointerId);
-  grid.rubbed = new Map();
+  Object.assign(grid, { rubbed: new Map(), pointer: event.pointerId, last: cell });
   rub(grid, cell);
 }
 
 function move(grid, event) {
-  if (!grid.rubbed) return;
+  if (!grid.rubbed || event.pointerId !== grid.pointer) return;
   const cell = cellAt(grid, event);
-  if (cell) rub(grid, cell);
+  if (cell) for (const between of line(grid.last ?? cell, cell)) rub(grid, between);
+  grid.last = cell;
+}
+
+function line([y, x], [toY, toX]) {  // the cells from one to the other: a fast pointer skips many
+  const steps = Math.max(Math.abs(toY - y), Math.abs(toX - x), 1);
+  return Array.from({ length: steps }, (_, n) =>
+    [Math.round(y + ((toY - y) * (n + 1)) / steps), Math.round(x + ((toX - x) * (n + 1)) / steps)]);
 }
 
 function rub(grid, [row, column]) {

@@ -107,8 +107,6 @@ def digit() -> np.ndarray:
     """Return the unedited digit: the URL's, else the last selected mark, else a test digit."""
     if (another := st.session_state.pop("inside_next", None)) is not None:
         start_with(another)
-    elif address.went_back("digit", address.LAG):
-        st.session_state.pop("inside_unrubbed", None)
     found = unpack(address.text("digit"))
     if found is None:
         looked_at = state.get("looked_at")
@@ -197,8 +195,8 @@ def _edit_of(text: str) -> Edit:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _network(name: str, file: str) -> Network:
-    return network_of(model_store.find(name))
+def _network(file: str, _model: StoredModel) -> Network:
+    return network_of(_model)
 
 
 def network(found: StoredModel) -> Network:
@@ -207,20 +205,20 @@ def network(found: StoredModel) -> Network:
     Raises:
         ModelError: its layers cannot be read.
     """
-    return _network(found.name, found.digest)
+    return _network(found.digest, found)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _compiled(name: str, file: str) -> Compiled | None:
+def _compiled(file: str, _model: StoredModel) -> Compiled | None:
     try:
-        return Compiled(model_store.find(name).litert_bytes())
-    except ValueError:  # saved before models had one
+        return Compiled(_model.litert_bytes())
+    except (ValueError, ModelError):  # other last layers, saved before models had one, or just deleted
         return None
 
 
 def grad_cam(subject: Subject) -> np.ndarray:
     """A coarse map per digit, float32 (10, height, width), by the function compiled into the model's file."""
-    compiled = _compiled(subject.model.name, subject.model.digest)
+    compiled = _compiled(subject.model.digest, subject.model)
     return gradients.grad_cam(subject.network, subject.values) if compiled is None else compiled(subject.image)
 
 
@@ -232,6 +230,11 @@ def subject(found: StoredModel, image: np.ndarray, changed: Edit) -> Subject:
         log.warning("A network cannot be looked into", exc_info=True)
         st.error(components.plain(str(error)), icon=":material/error:")
         st.stop()
-    done = edits.apply(image, changed)
-    before = unpack(st.session_state.get("inside_unrubbed", ""))
+    done, before = edits.apply(image, changed), unrubbed(image)
     return Subject(found, recognizer, own, done, image if before is None else before, changed, own.run(done))
+
+
+def unrubbed(image: np.ndarray) -> np.ndarray | None:
+    """The digit as it was before ink was erased from it; None if none was."""
+    rubbed, before = st.session_state.get("inside_unrubbed", ("", ""))
+    return unpack(before) if rubbed == pack(image) else None

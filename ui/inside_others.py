@@ -8,7 +8,6 @@ import streamlit as st
 
 from digit_core.explanation import stations
 from digit_core.explanation.network import Network
-from digit_core.explanation.quality import MEASURED_ON
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
 from digit_core.pictures import normalization
@@ -25,7 +24,8 @@ html { font-size: 125%; }
 .block-container { max-width: 1400px; padding-top: 1rem; }
 </style>
 """
-UNTRAINED = "untrained"
+UNTRAINED = "*"  # no model's name
+SAME = 40  # grey levels by which a normalised digit may change when it is normalised again
 STAGE_WIDTH = 104  # pixels on the screen
 
 
@@ -48,10 +48,10 @@ def buttons(image: np.ndarray) -> None:
         if st.button("Present", key="present", icon=":material/cast_for_education:", help="Large type, no controls"):
             address.put(present="1")
             st.rerun()
-        rubbed = inside_digit.unpack(st.session_state.get("inside_unrubbed", ""))
-        is_changed = rubbed is not None or any(st.session_state.get(f"inside_{n}") for n in inside_digit.LIMITS)
+        before = inside_digit.unrubbed(image)
+        is_changed = before is not None or any(st.session_state.get(f"inside_{n}") for n in inside_digit.LIMITS)
         if is_changed and st.button("Undo changes", key="inside_undo", icon=":material/undo:"):
-            _start_with(image if rubbed is None else rubbed)
+            _start_with(image if before is None else before)
 
 
 def rub_out(subject: Subject, cells: list[tuple[int, int]]) -> None:
@@ -65,20 +65,31 @@ def rub_out(subject: Subject, cells: list[tuple[int, int]]) -> None:
 def _start_with(image: np.ndarray, unrubbed: np.ndarray | None = None) -> None:
     """Switch digits in the next run: sliders can only be set before they are shown."""
     st.session_state["inside_next"] = image
-    st.session_state["inside_unrubbed"] = "" if unrubbed is None else inside_digit.pack(unrubbed)
+    if unrubbed is not None:
+        st.session_state["inside_unrubbed"] = inside_digit.pack(image), inside_digit.pack(unrubbed)
     st.rerun()
 
 
 def stages(looked_at: tuple | None, image: np.ndarray) -> None:
-    """Show how the visitor's mark became 28x28; other digits have that size and are only cropped and placed."""
+    """Show how the visitor's mark became 28x28, or how another digit would; if that would change it, as after ink was
+    erased, only the digit itself."""
     own = looked_at is not None and looked_at[1] is not None and np.array_equal(looked_at[0], image)
     ink, called = (looked_at[1], "Your ink") if own else (image, "The original digit")
+    steps = normalization.steps(ink) if ink.any() else {}
+    if not own and not _ends_in(steps, image):
+        called, steps = "The digit, as the network sees it", {}
     with st.container(horizontal=True, gap="small"):
-        for caption, stage in {called: ink, **(normalization.steps(ink) if ink.any() else {})}.items():
+        for caption, stage in {called: ink, **steps}.items():
             height, width = stage.shape[:2]
             st.image(components.enlarged(stage), f"{caption}  \n{width} × {height}", width=STAGE_WIDTH, alt=caption)
     if not own and not inside_digit.is_presented():
         st.caption("Draw a digit on the Predict page and open “Why?” to see here how it becomes 28 × 28.")
+
+
+def _ends_in(steps: dict[str, np.ndarray], image: np.ndarray) -> bool:
+    """Whether the last of these pictures is that digit, up to rounding."""
+    last = list(steps.values())[-1:] or [np.zeros_like(image)]
+    return bool(np.abs(last[0].astype(int) - image).max() <= SAME)
 
 
 def compare(subject: Subject) -> None:
@@ -129,6 +140,7 @@ def quality_table(subject: Subject) -> None:
             st.caption("It could not be measured." if failed else "Still measuring; this happens once per network. "
                        "Check back in a few minutes.")  # fmt: skip
             return
+        digits = min(own.digits for own in found.values())
         st.dataframe(
             [
                 {
@@ -146,7 +158,7 @@ def quality_table(subject: Subject) -> None:
                            for name in ("Deletion", "Insertion", "Shuffled", "Runner-up")},
         )  # fmt: skip
         st.caption(
-            f"On {MEASURED_ON} test digits. **Deletion**: ink is removed in the map's order; area under the curve of "
+            f"On {digits} test digits. **Deletion**: ink is removed in the map's order; area under the curve of "
             "the answer's probability, lower is better. **Insertion**: ink is added in that order; higher is better. "
             "**Shuffled**: correlation with the map of the same network with shuffled weights, on every tenth digit; "
             "should be near 0. **Runner-up**: correlation with the runner-up's map; 1 would mean that the map does not "

@@ -10,6 +10,7 @@ from digit_core import charts
 from digit_core.explanation import gradients, occlusion, pictures, stations
 from digit_core.explanation.edits import Tip
 from digit_core.explanation.occlusion import Evidence
+from digit_core.explanation.quality import Quality
 from digit_core.explanation.stations import Station, Sum
 from digit_core.models import store as model_store
 from digit_core.models.store import ModelError
@@ -52,6 +53,7 @@ STYLE = """
 </style>
 """
 LEAST_CELL = 40  # screen pixels of a map that a finger can tap
+MOST_EXPONENT = 700  # e to this power is still a float
 MOST_IN_WALK = 10  # maps per layer in the overview
 
 
@@ -236,13 +238,24 @@ def evidence(subject: Subject, found: Evidence, way: str, other: int) -> None:
     )
     st.html(f'<div class="ink-evidence">{figures}</div>')
     st.markdown(why.in_words(found, winner, other, None if way == "occlusion" else maps_))
+    if way == "cam" and _is_weak(neighbour_index.quality_of(subject.model)):
+        st.caption("Grad-CAM is a weak guide for this network: on test digits, ink in the order of this map brings the "
+                   "answer back no sooner than ink in random order. Occlusion does better.")  # fmt: skip
+
+
+def _is_weak(measured: dict[str, Quality] | None) -> bool:
+    """Whether Grad-CAM orders ink no better than chance."""
+    if not measured or not {"Grad-CAM", "random order"} <= set(measured):
+        return False
+    return measured["Grad-CAM"].insertion <= measured["random order"].insertion
 
 
 def evidence_maps(subject: Subject, found: Evidence, way: str) -> np.ndarray:
-    """Float (10, 28, 28) by "occlusion" or "cam"."""
+    """Float (10, 28, 28) by "occlusion" or "cam"; 0 where there is no ink."""
     if way == "occlusion":
         return found.maps
-    return np.stack([gradients.enlarged(cam) for cam in inside_digit.grad_cam(subject)])
+    cams = np.stack([gradients.enlarged(cam) for cam in inside_digit.grad_cam(subject)])
+    return cams * (subject.image >= occlusion.INKED)
 
 
 # ---- ten sums
@@ -262,7 +275,7 @@ def sums(subject: Subject) -> None:
         cells = (
             str(digit), stations.written(above[digit]), _bar(above[digit] / most, "#4c7de0"),
             stations.written(below[digit]), _bar(-below[digit] / most, "#e07b1f"),
-            stations.written(last.bias[digit]), stations.written(logits[digit]), f"{np.exp(float(logits[digit])):.3g}",
+            stations.written(last.bias[digit]), stations.written(logits[digit]), _exponential(float(logits[digit])),
             f"{shares[digit]:.1%}",
         )  # fmt: skip
         best = " class=best" if digit == subject.winner else ""
@@ -270,6 +283,10 @@ def sums(subject: Subject) -> None:
     table = f'<table class="ink-sums">{head}{"".join(rows)}</table>'
     st.html(f'<div class="ink-scroll" tabindex="0" role="region" aria-label="Ten sums">{table}</div>')
     st.caption(f"Each sum adds up {len(parts)} outputs of the layer before, each times a learnt weight.")
+
+
+def _exponential(z: float) -> str:
+    return f"{np.exp(z):.3g}" if z < MOST_EXPONENT else f"e<sup>{z:.0f}</sup>"
 
 
 def _bar(fraction: float, colour: str) -> str:

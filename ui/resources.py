@@ -214,19 +214,19 @@ def _drawings_read() -> Bounded:
 
 def evidence(recognizer: Recognizer, digit: np.ndarray) -> Evidence:
     """Return the cached evidence for each class in a digit, uint8 (28, 28)."""
-    key = "evidence", recognizer.name, _files(recognizer.name), digit.tobytes()
+    key = "evidence", recognizer.classifier, digit.tobytes()
     return _explained().get_or_make(key, lambda: occlusion.explain(recognizer.classify, digit), waits=True)
 
 
 def tips(recognizer: Recognizer, digit: np.ndarray, edit: Edit) -> list[Tip]:
     """Return the cached amounts of change at which the answer to an edited digit flips."""
-    key = "tips", recognizer.name, _files(recognizer.name), digit.tobytes(), edit
+    key = "tips", recognizer.classifier, digit.tobytes(), edit
     return _explained().get_or_make(key, lambda: edits.tips(recognizer.classify, digit, edit), waits=True)
 
 
 def begin(*explanations: Callable[[], object]) -> None:
     """Start to compute, in a thread, explanations that this run shows further down. What an earlier run of the same
-    visitor no longer needs is dropped, unless it is being computed. A run never waits for other visitors' work: it
+    visitor no longer needs is dropped, unless it is being computed. Nobody waits for others' explanations: a run
     computes what has not been begun itself."""
     for outdated in st.session_state.pop("explanations_begun", ()):
         outdated.cancel()

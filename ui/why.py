@@ -16,15 +16,15 @@ def show(digit: Digit, key: str) -> None:
     if not unfolded.open or not digit.image.any():
         return
     evidence = resources.evidence(resources.chosen_recognizer(), digit.image)
-    order = np.argsort(-evidence.probabilities)
-    winner, second = int(order[0]), int(order[1])
+    winner = digit.value
+    second = int(np.argmax(np.where(np.arange(10) == winner, -1, digit.probabilities)))
     most = float(np.abs(evidence.maps[[winner, second]]).max())
     with unfolded:
         left, right = st.columns(2, gap="small", wrap=False)
         for place, value, title in ((left, winner, "Evidence for"), (right, second, "Runner-up:")):
             named = f"{title} {wording.with_article(value)}"
             picture = occlusion.coloured(digit.image, evidence.maps[value], most)
-            place.image(picture, f"{named}, {evidence.probabilities[value]:.0%}", width="stretch", alt=named)
+            place.image(picture, f"{named}, {digit.probabilities[value]:.0%}", width="stretch", alt=named)
         st.markdown(in_words(evidence, winner, second))
         inside_digit.link(digit.image)
         st.caption("Blue ink supports the digit, orange ink counts against it. Found by erasing ink bit by bit.")
@@ -44,6 +44,12 @@ def in_words(evidence: Evidence, winner: int, second: int, maps: np.ndarray | No
         said = f"No ink supports {first} rather than {other}."
     if maps is not None:
         return said
+    alone = int(evidence.probabilities.argmax())
+    if alone != winner:
+        return (
+            f"{said} Alone, this network would read {wording.with_article(alone)}: the answer also weighs how the mark "
+            "looks on the page."
+        )
     others = evidence.without[(evidence.without >= 0) & (evidence.without != winner)]
     if not len(others):
         return f"{said} Erasing any single patch of ink would not change the answer."

@@ -7,6 +7,7 @@ calibrated networks still decide whether it is one.
 """
 
 import functools
+import hashlib
 import os
 import threading
 from collections.abc import Sequence
@@ -97,7 +98,7 @@ class Recognizer:
         fitted: Network | None = None,
         name: str = "",
     ):
-        self.name = name
+        self.name, self.classifier = name, hashlib.sha256(litert).hexdigest()  # identifies what `classify` runs
         self.settings = page.settings
         self._network, self._page, self._look, self._lines = Network(litert), page, marks, lines
         self._calibration, self._fitted = calibration, fitted or self._network
