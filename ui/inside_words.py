@@ -50,8 +50,8 @@ MORE = {
     5: "The sums are called logits. The softmax raises e to the power of each and divides by their total, so a sum "
     "that is larger by 2.3 gets ten times the probability. Before that, all sums may be divided by one number, the "
     "temperature, chosen on digits that the network was not trained on, so that its confidence matches its accuracy. "
-    "This is the classifier alone: on the Predict page, the default model also weighs how a mark looks on its page, and "
-    "may answer otherwise.",
+    "This is the classifier alone: on the Predict page, the default model also weighs how a mark looks on its page, "
+    "and may answer otherwise.",
     6: "Before its last layer, the network has turned the picture into a list of numbers, its features. Digits with "
     "nearby features look alike to it. If the neighbours have different labels, the answer is less reliable.",
     7: "The features have many dimensions. PCA keeps the directions in which the digits differ most; t-SNE (van der "

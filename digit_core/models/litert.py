@@ -1,20 +1,19 @@
 """LiteRT networks that many threads can run at once.
 
-Interpreters are not thread-safe, so idle ones are pooled, and a thread that finds none
-creates one (a millisecond).
+Interpreters are not thread-safe, so idle ones are pooled, and a thread that finds none creates one.
 """
 
 import functools
-import math
 import os
 import threading
-from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
 from digit_core.pictures import normalization
 
+CORES = os.cpu_count() or 1
 LARGEST_BATCH = 16  # digits at once; more are no faster, and 256 take 50 MB
 
 
@@ -27,46 +26,50 @@ class Network:
     def run(self, digits: np.ndarray) -> list[np.ndarray]:
         """The network's outputs, each float32 (n, classes), for digits uint8 (n, 28, 28); widest first."""
         batch = normalization.batch(digits)  # (n, 28, 28, 1)
-        parts = [batch[start : start + LARGEST_BATCH] for start in range(0, max(len(batch), 1), LARGEST_BATCH)]
-        chunks = (map if len(parts) == 1 else _threads().map)(self._interpreters.run, parts)
+        if len(batch) <= LARGEST_BATCH:
+            return self._interpreters.run(batch)
+        rounds = -(-len(batch) // (LARGEST_BATCH * CORES))
+        chunks = _threads().map(self._interpreters.run, np.array_split(batch, rounds * CORES))  # equal work for each
         return [np.concatenate(outputs) for outputs in zip(*chunks, strict=True)]
 
 
 @functools.cache
 def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, "litert")
+    return ThreadPoolExecutor(CORES, "litert")
 
 
 class Interpreters:
     """Runs a LiteRT file, given as bytes, on inputs of varying shape.
 
-    Allocating an interpreter for a shape takes a millisecond, and each holds a copy of the weights; the most
-    recently used ones are cached.
+    A new interpreter packs the weights, which takes milliseconds, and holds that copy; to give it another shape takes
+    hardly any time. So idle ones are kept and get the shape that comes next.
 
     Args:
         content: the file.
         threads: per call.
-        most: maximum number of cached interpreters.
-        room: maximum total of their input values, since their memory grows with the input.
+        most: maximum number of idle interpreters.
+        room: maximum total of the input values of the largest inputs that they had: their memory has grown with those.
     """
 
     def __init__(self, content: bytes, threads: int = 1, most: int = 4, room: int = 1_000_000):
         self._content, self._threads, self._most, self._room = content, threads, most, room
-        self._idle: OrderedDict[tuple[int, ...], list] = OrderedDict()
+        self._idle: list[tuple[int, Any]] = []  # its largest input, and the interpreter; used last comes last
         self._lock = threading.Lock()
         self._new()  # fail early if the file is not a network
 
     def run(self, batch: np.ndarray) -> list[np.ndarray]:
         """The outputs, each float32 with the batch first, widest first."""
-        interpreter = self._take(batch.shape) if len(batch) else self._new()
+        largest, interpreter = self._take(batch.size)
         [entry], exits = interpreter.get_input_details(), interpreter.get_output_details()
         exits = sorted(exits, key=lambda exit_: -exit_["shape"][-1])
         if not len(batch):
             return [np.zeros((0, exit_["shape"][-1]), np.float32) for exit_ in exits]
+        interpreter.resize_tensor_input(entry["index"], batch.shape)
+        interpreter.allocate_tensors()
         interpreter.set_tensor(entry["index"], batch)
         interpreter.invoke()
         outputs = [interpreter.get_tensor(exit_["index"]) for exit_ in exits]
-        self._give_back(batch, interpreter)
+        self._give_back(max(largest, batch.size), interpreter)
         return outputs
 
     def _new(self):
@@ -74,30 +77,18 @@ class Interpreters:
 
         return Interpreter(model_content=self._content, num_threads=self._threads)
 
-    def _take(self, shape: tuple[int, ...]):
+    def _take(self, size: int) -> tuple[int, Any]:
+        """An idle interpreter and its largest input so far, which is the nearest to this one; a new one if all run."""
         with self._lock:
-            if self._idle.get(shape):
-                return self._idle[shape].pop()
-        interpreter = self._new()
-        [entry] = interpreter.get_input_details()
-        interpreter.resize_tensor_input(entry["index"], shape)
-        interpreter.allocate_tensors()
-        return interpreter
+            if self._idle:
+                nearest = min(range(len(self._idle)), key=lambda place: abs(self._idle[place][0] - size))
+                return self._idle.pop(nearest)
+        return 0, self._new()
 
-    def _give_back(self, batch: np.ndarray, interpreter) -> None:
-        if batch.size > self._room:  # it would evict all others
+    def _give_back(self, largest: int, interpreter) -> None:
+        if largest > self._room:  # it would evict all others
             return
         with self._lock:
-            self._idle.setdefault(batch.shape, []).append(interpreter)
-            self._idle.move_to_end(batch.shape)
-            while not self._fits():
-                shape, others = next(iter(self._idle.items()))  # least recently used
-                others.pop()
-                if not others:
-                    del self._idle[shape]
-
-    def _fits(self) -> bool:
-        """Whether the cache is within its limits."""
-        idle = {shape: len(interpreters) for shape, interpreters in self._idle.items()}
-        values = sum(count * math.prod(shape) for shape, count in idle.items())
-        return sum(idle.values()) <= self._most and values <= self._room
+            self._idle.append((largest, interpreter))
+            while len(self._idle) > self._most or sum(size for size, _ in self._idle) > self._room:
+                self._idle.pop(0)

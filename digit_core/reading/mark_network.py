@@ -10,7 +10,7 @@ import numpy as np
 from digit_core.models.litert import Interpreters
 from digit_core.models.mark_format import CLASSES, FIELD, SIDE, batch
 
-BATCHES = (1, 4, 16)  # marks per call; tensors are allocated for these sizes only
+LARGEST_BATCH = 16  # marks per call
 PAPER, INK = 64, 176  # grey levels of a view
 FAINTEST = 8  # minimum grey levels between ink and paper; less is grain
 NEAR = 0.15  # ink coverage from which a pixel does not count as paper
@@ -20,20 +20,15 @@ class MarkNetwork:
     """Runs the LiteRT file whose bytes it is given. Safe to share between threads."""
 
     def __init__(self, litert: bytes):
-        self._interpreters = Interpreters(litert, most=2 * len(BATCHES))
+        self._interpreters = Interpreters(litert)
 
     def __call__(self, views: np.ndarray) -> np.ndarray:
         """Probabilities of the ten digits and of other marks, float32 (n, 11), for `view`s uint8 (n, 44, 44, 2)."""
-        answers, start = [np.zeros((0, CLASSES), np.float32)], 0
-        while start < len(views):
-            part = views[start : start + BATCHES[-1]]
-            size = next(size for size in BATCHES if size >= len(part))
-            padded = np.zeros((size, *part.shape[1:]), np.uint8)
-            padded[: len(part)] = part
-            [logits] = self._interpreters.run(batch(padded))
-            exponentials = np.exp(logits[: len(part)] - logits[: len(part)].max(1, keepdims=True))
+        answers = [np.zeros((0, CLASSES), np.float32)]
+        for start in range(0, len(views), LARGEST_BATCH):
+            [logits] = self._interpreters.run(batch(views[start : start + LARGEST_BATCH]))
+            exponentials = np.exp(logits - logits.max(1, keepdims=True))
             answers.append(exponentials / exponentials.sum(1, keepdims=True))
-            start += len(part)
         return np.concatenate(answers)
 
 

@@ -21,8 +21,8 @@ from digit_core.models.page_format import (
 )
 from digit_core.reading.pyramid import Box, Level
 
-KEPT = 10  # cached interpreters, each for one input shape
-ROOM = 300_000  # total pixels of these inputs; about 130 bytes of memory each
+KEPT = 10  # idle interpreters
+ROOM = 300_000  # total pixels of their largest inputs; about 130 bytes of memory each
 EDGE = 1.5  # decay rate of the score for detections outside a level's size range
 
 
