@@ -160,6 +160,28 @@ def test_a_database_that_cannot_be_had_is_said_in_words(monkeypatch, address):
         corrections.listed()
 
 
+def test_a_server_that_does_not_answer_is_not_asked_again_by_everybody(monkeypatch):
+    asked = []
+
+    def fails(address):
+        asked.append(address)
+        raise OSError("no answer")
+
+    monkeypatch.setenv("DIGIT_DATABASE_URL", "postgresql://192.0.2.1/x")
+    monkeypatch.setattr(database, "_opened", fails)
+    monkeypatch.setattr(database, "_rests_until", {})
+    for _ in range(3):
+        with pytest.raises(FeedbackError, match="cannot be read"):
+            corrections.listed()
+    assert len(asked) == 1
+    monkeypatch.setattr(database, "REST", -1)
+    monkeypatch.setattr(database, "_rests_until", {})
+    for _ in range(2):
+        with pytest.raises(FeedbackError, match="cannot be read"):
+            corrections.listed()
+    assert len(asked) == 3
+
+
 def test_a_damaged_file_is_said_in_words():
     corrections.save([Correction(1, 1, EMPTY)])
     database._opened.cache_clear()

@@ -10,6 +10,7 @@ import functools
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE = 30  # seconds to wait for the lock
+CONNECTS_IN = 5  # seconds within which a server must answer; after a failure it is not asked again for
+REST = 15  # so many seconds: everybody who taps would wait in turn
 MIGRATION_LOCK = 7_315_202  # our key of the PostgreSQL advisory lock for migrations
 ORDINARY = "postgresql://"  # SQLAlchemy takes this for psycopg2; psycopg 3 is the maintained driver
 
@@ -83,12 +86,19 @@ def _said(what: str) -> Iterator[None]:
 
 
 _opening = threading.Lock()
+_rests_until: dict[str, float] = {}  # by address, in seconds of the monotonic clock
 
 
 def _engine(address: str) -> Engine:
     """The engine of a database, opened once, by one thread: SQLAlchemy's imports and Alembic are not thread-safe."""
     with _opening:
-        return _opened(address)
+        if time.monotonic() < _rests_until.get(address, 0):
+            raise OSError("the database did not answer a moment ago")
+        try:
+            return _opened(address)
+        except (SQLAlchemyError, OSError):
+            _rests_until[address] = time.monotonic() + (0 if address.startswith("sqlite") else REST)
+            raise
 
 
 @functools.lru_cache(maxsize=4)
@@ -96,8 +106,8 @@ def _opened(address: str) -> Engine:
     is_sqlite = address.startswith("sqlite")
     if is_sqlite:
         paths.home().mkdir(parents=True, exist_ok=True)
-    options = {"connect_args": {"timeout": PATIENCE}} if is_sqlite else {"pool_pre_ping": True}
-    engine = create_engine(address, **options)
+    waits = {"timeout": PATIENCE} if is_sqlite else {"connect_timeout": CONNECTS_IN}
+    engine = create_engine(address, connect_args=waits, pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -123,6 +133,7 @@ def _migrate(engine: Engine, is_sqlite: bool) -> None:
     lock = FileLock(paths.home() / ".corrections.lock", timeout=PATIENCE) if is_sqlite else contextlib.nullcontext()
     with lock, engine.execution_options(writes=True).begin() as connection:
         if not is_sqlite:
+            connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}s'"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -88,7 +88,7 @@ def from_file(path: Path, classify: Callable[[np.ndarray], np.ndarray]) -> int:
         FeedbackError: it is malformed or too large, or there is no room.
     """
     try:
-        file_formats.check_size(path, MOST_BYTES, MOST_IMPORTED)
+        file_formats.check_size(path, MOST_BYTES, MOST_IMPORTED + 1)  # a heading, or the table of an export
         parts = file_formats.read(path)
     except DigitFileError as error:
         raise FeedbackError(str(error).replace(str(path), "The file")) from error
