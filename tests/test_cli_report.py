@@ -8,6 +8,7 @@ import pytest
 from digit_core.cli import main as cli
 from digit_core.evaluation import documents
 from digit_core.evaluation.documents import Chart, Heading, Paragraph, Pictures, Table
+from digit_core.models import store
 
 SECTIONS = [
     "The data", "The network", "The training", "What it reaches", "Which digit was read as which", "Per digit",
@@ -27,6 +28,17 @@ def test_a_report_as_html(tmp_path):
     assert [found for found, expected in zip(headings, SECTIONS, strict=True) if not found.startswith(expected)] == []
     assert "61,706 parameters" in text
     assert "http" not in re.sub(r'xmlns="[^"]*"', "", text)  # self-contained
+
+
+def test_a_report_shows_how_the_training_went(tmp_path):
+    history = {"loss": [0.9, 0.4, 0.2], "validation_accuracy": [0.8, 0.9, 0.95]}
+    mine = store.copy(store.find("lenet5"), "mine", training={"epochs": 3, "history": history})
+    for name, text in (("r.html", "loss by epoch: 0.9, 0.4, 0.2"), ("r.pdf", None)):
+        out = tmp_path / name
+        assert cli.main(["report", "--model", mine.name, "--data", "builtin", "--out", str(out)]) == 0
+        assert text is None or text in out.read_text()
+    assert "validation accuracy by epoch" in (tmp_path / "r.html").read_text()
+    assert "history" not in re.sub("<svg.*?</svg>", "", (tmp_path / "r.html").read_text())
 
 
 def test_a_report_as_pdf(tmp_path):

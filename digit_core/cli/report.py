@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from digit_core import charts
+from digit_core import charts, paths
 from digit_core.data import datasets
 from digit_core.data.datasets import Split
 from digit_core.evaluation import cache, documents, report, svg_charts
@@ -51,7 +51,8 @@ def run(options: argparse.Namespace) -> int:
     is_pdf = options.out.suffix.lower() == ".pdf"
     content = documents.to_pdf(title, found) if is_pdf else documents.to_html(title, found).encode()
     try:
-        options.out.write_bytes(content)
+        with paths.replacing_file(options.out) as file:
+            file.write(content)
     except OSError as error:
         print(f"{options.out} cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
@@ -116,7 +117,8 @@ def _network(model: StoredModel) -> list[Block]:
 
 
 def _training(model: StoredModel) -> list[Block]:
-    took = model.card.get("training", {})
+    took = dict(model.card.get("training", {}))
+    history = took.pop("history", {})
     said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in took.items())
     settings = [
         (name.replace("_", " "), str(value))
@@ -124,7 +126,22 @@ def _training(model: StoredModel) -> list[Block]:
         if value not in ("", None)
     ]
     blocks = [Paragraph(f"{said}.")] if said else []
-    return [Heading("The training"), *blocks, Table(settings, ("setting", "value"))]
+    curves = [Chart(_curve(name, values)) for name, values in history.items() if len(values) > 1]
+    return [Heading("The training"), *blocks, *curves, Table(settings, ("setting", "value"))]
+
+
+def _curve(name: str, values: list[float]) -> str:
+    """A quantity over the epochs as SVG."""
+    called, count, low, high = name.replace("_", " "), len(values), min(values), max(values)
+    room = 0.05 * (high - low) or 0.05
+    ticks = sorted({1, count, *range(0, count, -(-count // 6))} - {0})
+    return svg_charts.curve(
+        range(1, count + 1),
+        values,
+        svg_charts.Axis("epoch", 1, count, ticks),
+        svg_charts.Axis(called, low - room, high + room, (low, (low + high) / 2, high), "{:.3g}".format),
+        f"{called} by epoch: {', '.join(f'{value:.3g}' for value in values)}",
+    )
 
 
 def _results(result: Evaluation, test: Split) -> list[Block]:

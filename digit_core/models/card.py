@@ -57,6 +57,9 @@ def _check(card: dict) -> None:
     records.number(card["parameters"])
     for value in (card["metrics"]["test_accuracy"], *card["metrics"].values()):
         records.number(value)
+    for values in card.get("training", {}).get("history", {}).values():
+        for value in values:
+            records.number(value)
     for name in ("title", "owner"):
         records.text(card.get(name, ""))
     if "taught" in card:

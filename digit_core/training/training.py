@@ -148,6 +148,9 @@ def _settings_in(state: Checkpoint) -> TrainingSettings:
         raise CheckpointError("The checkpoint is of another version of the program.") from error
 
 
+CURVES = ("loss", "accuracy", "validation_loss", "validation_accuracy")  # of each epoch, in a model's card
+
+
 def describe(trained: Trained) -> dict:
     """What the model's card says about its training: plain values only."""
     splits = {part: getattr(trained.dataset, part) for part in PARTS}
@@ -169,6 +172,7 @@ def describe(trained: Trained) -> dict:
             "best_epoch": trained.best_epoch,
             "temperature": round(trained.temperature, 4),
             "seconds": round(trained.seconds, 1),
+            "history": {name: [round(getattr(epoch, name), 4) for epoch in trained.history] for name in CURVES},
         },
         "metrics": {
             f"{part}_{figure}": round(value, 5)
