@@ -36,6 +36,7 @@ class Server:
 
     def __init__(self, process: subprocess.Popen, port: int, log: Path):
         self.process, self.port, self._log = process, port, log
+        self.home = log.parent / "home"
         self.url = f"http://127.0.0.1:{port}"
 
     def log(self) -> str:

@@ -1,11 +1,14 @@
 """The Inside page in a browser: clicks on pixels, erasing, shared URLs, the link from a drawing."""
 
+import os
 import re
+import subprocess
+import sys
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from browser import choose_option, draw_with_mouse, open_canvas, wait_for_answer, wait_until_idle
+from browser import ROOT, choose_option, draw_with_mouse, open_canvas, wait_for_answer, wait_until_idle
 from drawing import number
 
 from digit_core.explanation import network
@@ -144,6 +147,35 @@ def test_why_leads_from_a_drawing_to_its_digit(new_page, server):
     wait_until_idle(page)
     assert page.locator(".ink-answer").inner_text() == "5"
     page.get_by_alt_text("Your ink").wait_for()
+
+
+def test_a_network_that_was_just_trained_shows_its_own_layers_and_sums(new_page, server):
+    settings = ["--architecture", "lenet5", "--data", "builtin", "--epochs", "1", "--name", "mine"]
+    command = [sys.executable, "-m", "digit_core", "train", *settings]
+    environment = {**os.environ, "DIGIT_HOME": str(server.home), "DIGIT_DATA_DIR": ""}
+    subprocess.run(command, check=True, capture_output=True, env=environment, cwd=ROOT)
+    page = new_page()
+    _open(page, server.url, "model=mine&map=1&pixel=9.14&why=cam")
+    own = network.read((server.home / "models" / "mine" / "model.keras").read_bytes())
+    value = own.run(_digit(page))["c1"][9, 14, 1]
+    page.get_by_text(f"Row 9, column 14 of map 1: {value:.3f}".replace("-", "−")).wait_for()
+    assert page.locator(".ink-evidence figure").count() == 3
+    page.get_by_text("Of these 8,").wait_for(timeout=120_000)
+
+
+def test_a_class_sees_no_controls_on_a_dark_beamer(new_page, server):
+    page = new_page(color_scheme="dark")
+    _open(page, server.url, "model=lenet5&present=1")
+    assert not page.get_by_role("slider").count()
+    assert page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)") > 18
+    page.get_by_role("button", name="Show the controls").click()
+    page.get_by_role("slider", name="Turn").wait_for()
+
+
+def test_a_digit_without_ink_is_an_invitation(new_page, server):
+    page = new_page()
+    page.goto(f"{server.url}/inside?model=lenet5&digit={inside_digit.pack(np.zeros((28, 28), np.uint8))}")
+    page.get_by_text("There is no ink left. Draw a digit on the Predict page").wait_for(timeout=60_000)
 
 
 def test_the_map_of_all_digits_is_made_and_shown(new_page, server):

@@ -25,7 +25,7 @@ from digit_core.frameworks import keras, tf
 from digit_core.models.store import StoredModel
 from digit_core.pictures.normalization import batch
 
-PARTS_OF_THE_WAY = (1.0, 0.85, 0.7, 0.55, 0.4, 0.25, 0.1, 0.0)
+PARTS_OF_THE_WAY = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)
 CHOOSING = 5000  # MNIST validation digits by which that part is chosen
 
 
@@ -199,15 +199,18 @@ def _balanced(labels: np.ndarray, count: int, rng: np.random.Generator) -> np.nd
 
 
 def _gone(model, old, new, validation: Split, settings) -> tuple[float, Evaluation, Evaluation]:
-    """The largest interpolation factor within `loss_allowed`, and the results before and after."""
+    """The largest interpolation factor within `loss_allowed`, and the results before and after; found by bisection, as
+    each further part of the way costs more."""
     model.set_weights(old)
-    before = _evaluated(model, validation)
-    for way in PARTS_OF_THE_WAY:
-        model.set_weights(_between(old, new, way))
-        after = _evaluated(model, validation)
-        if after.accuracy >= before.accuracy - settings.loss_allowed:
-            break
-    return way, before, after
+    results = {0: _evaluated(model, validation)}
+    kept, lost, place = 0, len(PARTS_OF_THE_WAY), len(PARTS_OF_THE_WAY) - 1  # the whole way is tried first
+    while lost - kept > 1:
+        model.set_weights(_between(old, new, PARTS_OF_THE_WAY[place]))
+        results[place] = _evaluated(model, validation)
+        is_kept = results[place].accuracy >= results[0].accuracy - settings.loss_allowed
+        kept, lost = (place, lost) if is_kept else (kept, place)
+        place = (kept + lost) // 2
+    return PARTS_OF_THE_WAY[kept], results[0], results[kept]
 
 
 def _between(old, new, way: float) -> list[np.ndarray]:
