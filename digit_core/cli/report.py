@@ -109,6 +109,9 @@ def _network(model: StoredModel) -> list[Block]:
         (layer["name"], layer["kind"], " x ".join(map(str, layer["shape"])), f"{layer['parameters']:,}")
         for layer in layers
     ]
+    if not rows:  # it was brought
+        count = f"{model.card['parameters']:,} parameters." if model.card["parameters"] else "Its layers are not known."
+        return [Heading("The network"), Paragraph(count)]
     return [
         Heading("The network"),
         Paragraph(f"{model.card['settings']['architecture']}, {model.card['parameters']:,} parameters."),
