@@ -56,8 +56,12 @@ def test_on_a_public_host_others_only_watch(run, monkeypatch):
     assert "train_resume" in keys(page(run, visitor_token=TOKEN, is_owner=True))
 
 
-def test_what_a_visitor_starts_is_the_visitors(run, monkeypatch):
-    monkeypatch.setenv("DIGIT_PUBLIC", "true")
+@pytest.mark.parametrize("shared_by", ["DIGIT_PUBLIC", "a password"])
+def test_what_a_visitor_starts_is_the_visitors(run, monkeypatch, shared_by):
+    if shared_by == "DIGIT_PUBLIC":
+        monkeypatch.setenv("DIGIT_PUBLIC", "true")
+    else:
+        monkeypatch.setattr("ui.visitor._password", lambda: "open sesame")
     at = page(run, visitor_token=TOKEN)
     at.button("train_start").click().run()
     [own] = [found for found in runs.list_runs() if found.owner]
