@@ -136,8 +136,9 @@ def pages() -> list[tuple[str, str, str]]:
                 times += more
             memory = psutil.Process(server.process.pid).memory_info().rss / 1e6
             shown, ended = slider(page, server.url)
+            page.locator(".st-key-inside_digit_map").wait_for(timeout=120_000)  # similar digits are found by then
             page.close()
-            alone = [run_inside(server.url, degrees) for degrees in range(1, 21)]
+            alone = [run_inside(server.url, -degrees) for degrees in range(1, 21)]  # which nobody has explained yet
     return [
         _row("pen-up to the final answer in the page", whole),
         _row("of that, picture out to answer in the page", share),
