@@ -170,13 +170,13 @@ def test_a_server_that_does_not_answer_is_not_asked_again_by_everybody(monkeypat
 
     monkeypatch.setenv("DIGIT_DATABASE_URL", "postgresql://192.0.2.1/x")
     monkeypatch.setattr(database, "_opened", fails)
-    monkeypatch.setattr(database, "_rests_until", {})
+    monkeypatch.setattr(database, "_retry_at", {})
     for _ in range(3):
         with pytest.raises(FeedbackError, match="cannot be read"):
             corrections.listed()
     assert len(asked) == 1
-    monkeypatch.setattr(database, "REST", -1)
-    monkeypatch.setattr(database, "_rests_until", {})
+    monkeypatch.setattr(database, "RETRY_AFTER", -1)
+    monkeypatch.setattr(database, "_retry_at", {})
     for _ in range(2):
         with pytest.raises(FeedbackError, match="cannot be read"):
             corrections.listed()

@@ -25,7 +25,7 @@ html { font-size: 125%; }
 </style>
 """
 UNTRAINED = "*"  # no model's name
-SAME = 40  # grey levels by which a normalised digit may change when it is normalised again
+SAME = 50  # grey levels by which normalising again may change a digit: 96 % of MNIST's validation digits change by less
 STAGE_WIDTH = 104  # pixels on the screen
 
 

@@ -214,13 +214,13 @@ def _drawings_read() -> Bounded:
 
 def evidence(recognizer: Recognizer, digit: np.ndarray) -> Evidence:
     """Return the cached evidence for each class in a digit, uint8 (28, 28)."""
-    key = "evidence", recognizer.classifier, digit.tobytes()
+    key = "evidence", recognizer.classifier_digest, digit.tobytes()
     return _explained().get_or_make(key, lambda: occlusion.explain(recognizer.classify, digit), waits=True)
 
 
 def tips(recognizer: Recognizer, digit: np.ndarray, edit: Edit) -> list[Tip]:
     """Return the cached amounts of change at which the answer to an edited digit flips."""
-    key = "tips", recognizer.classifier, digit.tobytes(), edit
+    key = "tips", recognizer.classifier_digest, digit.tobytes(), edit
     return _explained().get_or_make(key, lambda: edits.tips(recognizer.classify, digit, edit), waits=True)
 
 

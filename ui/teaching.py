@@ -3,7 +3,6 @@
 What was learnt last is read from the newest taught model's card, so that it outlives the server.
 """
 
-import datetime
 import logging
 import signal
 import subprocess
@@ -178,7 +177,7 @@ def _progress() -> None:
 def _newest() -> StoredModel | None:
     """The model that was taught last."""
     taught = [model for model in model_store.list_models() if "taught" in model.card]
-    return max(taught, key=lambda model: datetime.datetime.fromisoformat(model.card["created"]), default=None)
+    return max(taught, key=lambda model: model.card["created"], default=None)  # ISO times in UTC
 
 
 def _gained(model: StoredModel) -> None:

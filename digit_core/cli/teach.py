@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         print("Stopped: nothing has changed.", file=sys.stderr)
         return STOPPED
     if not adapted.way:
-        raise ModelError("These corrections cannot be learnt without misreading more of MNIST. Nothing has changed.")
+        raise ModelError(f"This cannot be learnt without misreading more of {base.name}. Nothing has changed.")
     about = adaptation.describe(adapted, start, base, lessons)
     model_store.check_new(options.name)  # others may have taken it meanwhile
     stored = model_store.save(adapted.model, options.name, about, base.validation.images[:1000])

@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 PATIENCE = 30  # seconds to wait for the lock
-CONNECTS_IN = 5  # seconds within which a server must answer; after a failure it is not asked again for
-REST = 15  # so many seconds: everybody who taps would wait in turn
+CONNECT_TIMEOUT = 5  # seconds
+RETRY_AFTER = 15  # seconds in which a server that failed is not asked again: everybody who taps would wait in turn
 MIGRATION_LOCK = 7_315_202  # our key of the PostgreSQL advisory lock for migrations
 ORDINARY = "postgresql://"  # SQLAlchemy takes this for psycopg2; psycopg 3 is the maintained driver
 
@@ -86,18 +86,18 @@ def _said(what: str) -> Iterator[None]:
 
 
 _opening = threading.Lock()
-_rests_until: dict[str, float] = {}  # by address, in seconds of the monotonic clock
+_retry_at: dict[str, float] = {}  # by address, in seconds of the monotonic clock
 
 
 def _engine(address: str) -> Engine:
     """The engine of a database, opened once, by one thread: SQLAlchemy's imports and Alembic are not thread-safe."""
     with _opening:
-        if time.monotonic() < _rests_until.get(address, 0):
+        if time.monotonic() < _retry_at.get(address, 0):
             raise OSError("the database did not answer a moment ago")
         try:
             return _opened(address)
         except (SQLAlchemyError, OSError):
-            _rests_until[address] = time.monotonic() + (0 if address.startswith("sqlite") else REST)
+            _retry_at[address] = time.monotonic() + (0 if address.startswith("sqlite") else RETRY_AFTER)
             raise
 
 
@@ -106,7 +106,7 @@ def _opened(address: str) -> Engine:
     is_sqlite = address.startswith("sqlite")
     if is_sqlite:
         paths.home().mkdir(parents=True, exist_ok=True)
-    waits = {"timeout": PATIENCE} if is_sqlite else {"connect_timeout": CONNECTS_IN}
+    waits = {"timeout": PATIENCE} if is_sqlite else {"connect_timeout": CONNECT_TIMEOUT}
     engine = create_engine(address, connect_args=waits, pool_pre_ping=not is_sqlite)
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)

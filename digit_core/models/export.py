@@ -99,11 +99,11 @@ def litert(model: "keras.Model") -> bytes:
     """The model as a LiteRT file in float32: input float32 (n, 28, 28, 1), output float32 (n, classes); with a second
     signature for Grad-CAM, if `models.grad_cam` knows its layers."""
     try:
-        signatures = grad_cam.signatures(model)
-        return _converter(model).convert() if signatures is None else _convert_all(signatures)
+        if signatures := grad_cam.signatures(model):
+            return _convert_all(signatures)
     except Exception:  # converters can raise any exception; the network's answers do not need Grad-CAM
         log.warning("Grad-CAM cannot be compiled for this network", exc_info=True)
-        return _converter(model).convert()
+    return _converter(model).convert()
 
 
 def litert_int8(model: "keras.Model", digits: np.ndarray) -> bytes:

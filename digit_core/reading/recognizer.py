@@ -98,7 +98,7 @@ class Recognizer:
         fitted: Network | None = None,
         name: str = "",
     ):
-        self.name, self.classifier = name, hashlib.sha256(litert).hexdigest()  # identifies what `classify` runs
+        self.name, self.classifier_digest = name, hashlib.sha256(litert).hexdigest()
         self.settings = page.settings
         self._network, self._page, self._look, self._lines = Network(litert), page, marks, lines
         self._calibration, self._fitted = calibration, fitted or self._network
